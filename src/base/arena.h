@@ -1,0 +1,36 @@
+/* Bump allocator with one lifetime: all that was allocated dies at the reset. The message path's
+ * only allocator: a reset keeps the chunks for the next message, so a warm arena never calls
+ * malloc. One thread at a time; the owner is whoever called arena_init. */
+#ifndef BW_BASE_ARENA_H
+#define BW_BASE_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena_chunk;
+
+struct arena {
+    struct arena_chunk *first;   /* kept over a reset */
+    struct arena_chunk *current; /* where the next allocation goes */
+    size_t limit;                /* bytes, all chunks together */
+    size_t held;                 /* bytes in chunks now */
+    bool has_failed;             /* an allocation was refused since the last reset */
+};
+
+/* Nothing is allocated yet. limit: the most bytes that the chunks may take together. */
+void arena_init(struct arena *a, size_t limit);
+
+/* Frees everything; the arena may be used again. */
+void arena_fini(struct arena *a);
+
+/* Forgets every allocation. Keeps at most `keep` bytes of chunks for later use. */
+void arena_reset(struct arena *a, size_t keep);
+
+/* n bytes aligned for any type, not cleared; NULL when memory or the limit is exhausted, and then
+ * has_failed stays set until the reset. n = 0 gives a valid pointer. */
+void *arena_alloc(struct arena *a, size_t n);
+
+/* The same, zeroed, for count objects of a size; NULL on overflow too. */
+void *arena_calloc(struct arena *a, size_t count, size_t size);
+
+#endif

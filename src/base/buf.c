@@ -1,0 +1,51 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+
+#include "base/arena.h"
+
+struct buf buf_in(struct arena *a, size_t n)
+{
+    char *p = arena_alloc(a, n);
+    return (struct buf){.p = p, .cap = p ? n : 0, .has_overflown = !p};
+}
+
+void buf_add_u64(struct buf *b, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    buf_add(b, (struct str){digits + at, sizeof digits - at});
+}
+
+void buf_add_hex(struct buf *b, const void *bytes, size_t n)
+{
+    static const char hex[] = "0123456789abcdef";
+    const uint8_t *in = bytes;
+    for (size_t i = 0; i < n; i++) {
+        const char pair[2] = {hex[in[i] >> 4], hex[in[i] & 15]};
+        buf_add(b, (struct str){pair, 2});
+    }
+}
+
+void buf_addv(struct buf *b, const char *fmt, va_list ap)
+{
+    char text[2048];
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    if (n < 0 || (size_t)n >= sizeof text) {
+        b->has_overflown = true;
+        return;
+    }
+    buf_add(b, (struct str){text, (size_t)n});
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    buf_addv(b, fmt, ap);
+    va_end(ap);
+}

@@ -1,0 +1,255 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#ifdef HAVE_LIBSYSTEMD
+#include <systemd/sd-journal.h>
+#endif
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/stats.h"
+#include "base/sys.h"
+
+enum { LINES_PER_SECOND = 20, TEXT_MAX = 2048, LINE_MAX_LEN = 3 * TEXT_MAX };
+
+enum kind { TO_FD, TO_SYSLOG, TO_JOURNAL };
+
+_Atomic int log_now_level = LEVEL_INFO;
+
+static struct {
+    pthread_mutex_t lock; /* guards the target's change, and each line's write */
+    enum kind kind;
+    enum log_format format;
+    int fd;
+    char *path; /* NULL: standard error */
+} sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO};
+
+static _Thread_local const char *thread_name = "main";
+
+static const struct {
+    const char *word;
+    int priority;
+} levels[] = {
+    [LEVEL_ERROR] = {"error", LOG_ERR},
+    [LEVEL_WARN] = {"warning", LOG_WARNING},
+    [LEVEL_INFO] = {"info", LOG_INFO},
+    [LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+};
+
+void log_set_level(enum log_level level)
+{
+    atomic_store(&log_now_level, (int)level);
+}
+
+enum log_level log_level(void)
+{
+    return (enum log_level)atomic_load(&log_now_level);
+}
+
+bool log_level_parse(const char *word, enum log_level *out)
+{
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        if (strcmp(word, levels[i].word) == 0) {
+            *out = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *log_level_word(enum log_level level)
+{
+    return levels[level].word;
+}
+
+void log_thread_name(const char *name)
+{
+    thread_name = name;
+}
+
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+}
+
+static void close_target(void)
+{
+    if (sink.path)
+        (void)close(sink.fd);
+    if (sink.kind == TO_SYSLOG)
+        closelog();
+    free(sink.path);
+    sink.path = NULL;
+    sink.fd = STDERR_FILENO;
+    sink.kind = TO_FD;
+}
+
+static int open_target(const char *target)
+{
+    if (strcmp(target, "journal") == 0) {
+#ifdef HAVE_LIBSYSTEMD
+        close_target();
+        sink.kind = TO_JOURNAL;
+        return 0;
+#else
+        return ERR_IO;
+#endif
+    }
+    if (strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0) {
+        close_target();
+        if (target[1] == 'y') {
+            sink.kind = TO_SYSLOG;
+            openlog("breakwater", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+        }
+        return 0;
+    }
+    char *path = strdup(target);
+    if (!path)
+        return ERR_NOMEM;
+    int fd = open_file(path);
+    if (fd < 0) {
+        free(path);
+        return ERR_IO;
+    }
+    close_target();
+    sink.fd = fd;
+    sink.path = path;
+    return 0;
+}
+
+int log_open(const struct log_conf *conf)
+{
+    pthread_mutex_lock(&sink.lock);
+    int err = open_target(conf->target);
+    if (!err) {
+        sink.format = conf->format;
+        log_set_level(conf->level);
+    }
+    pthread_mutex_unlock(&sink.lock);
+    return err;
+}
+
+int log_reopen(void)
+{
+    int err = 0;
+    pthread_mutex_lock(&sink.lock);
+    if (sink.path) {
+        int fd = open_file(sink.path);
+        if (fd < 0) {
+            err = ERR_IO;
+        } else {
+            (void)close(sink.fd);
+            sink.fd = fd;
+        }
+    }
+    pthread_mutex_unlock(&sink.lock);
+    return err;
+}
+
+void log_close(void)
+{
+    pthread_mutex_lock(&sink.lock);
+    close_target();
+    pthread_mutex_unlock(&sink.lock);
+}
+
+/* True when the line may go out; *dropped is what the second before held back. */
+static bool may_write(struct log_place *place, uint64_t now_s, uint32_t *dropped)
+{
+    *dropped = 0;
+    if (atomic_exchange(&place->second, now_s) != now_s) {
+        uint32_t before = atomic_exchange(&place->n, 1);
+        *dropped = before > LINES_PER_SECOND ? before - LINES_PER_SECOND : 0;
+        return true;
+    }
+    bool is_ok = atomic_fetch_add(&place->n, 1) < LINES_PER_SECOND;
+    if (!is_ok)
+        stats_inc(STAT_LOG_DROPPED);
+    return is_ok;
+}
+
+static void add_escaped(struct buf *out, const char *text, bool is_json)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c < 0x20 || *c == 0x7f)
+            buf_addf(out, is_json ? "\\u%04x" : "\\x%02x", *c);
+        else if (is_json && (*c == '"' || *c == '\\'))
+            buf_addf(out, "\\%c", *c);
+        else if (is_json && *c >= 0x80)
+            buf_addf(out, "\\u%04x", *c); /* bytes of unknown encoding, as Latin-1 */
+        else
+            buf_add_char(out, (char)*c);
+    }
+}
+
+static void add_time(struct buf *out, uint64_t wall_ms)
+{
+    time_t s = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    gmtime_r(&s, &tm);
+    buf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", tm.tm_year + 1900, tm.tm_mon + 1,
+             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(wall_ms % 1000));
+}
+
+static void format_line(struct buf *out, enum log_level level, const char *text, uint64_t wall_ms)
+{
+    bool is_json = sink.format == FORMAT_JSON;
+    buf_add(out, is_json ? STR("{\"time\":\"") : STR(""));
+    add_time(out, wall_ms);
+    buf_addf(out, is_json ? "\",\"level\":\"%s\",\"thread\":\"%s\",\"message\":\"" : " %s %s: ",
+             levels[level].word, thread_name);
+    add_escaped(out, text, is_json);
+    buf_add(out, is_json ? STR("\"}\n") : STR("\n"));
+}
+
+static void write_line(enum log_level level, const char *text)
+{
+    char line[LINE_MAX_LEN * 2 + 256];
+    struct buf out = buf_over(line, sizeof line);
+    pthread_mutex_lock(&sink.lock);
+    if (sink.kind == TO_FD) {
+        format_line(&out, level, text, sys_wall_ms());
+        /* A log that cannot be written has nowhere to say so. */
+        if (write(sink.fd, line, out.len) < 0)
+            stats_inc(STAT_LOG_DROPPED);
+    } else {
+        add_escaped(&out, text, false);
+#ifdef HAVE_LIBSYSTEMD
+        if (sink.kind == TO_JOURNAL)
+            (void)sd_journal_send("MESSAGE=%.*s", STR_FMT(buf_str(&out)), "PRIORITY=%d",
+                                  levels[level].priority, "THREAD=%s", thread_name, NULL);
+#endif
+        if (sink.kind == TO_SYSLOG)
+            syslog(levels[level].priority, "%s: %.*s", thread_name, STR_FMT(buf_str(&out)));
+    }
+    pthread_mutex_unlock(&sink.lock);
+}
+
+void log_write(struct log_place *place, enum log_level level, const char *fmt, ...)
+{
+    uint32_t dropped;
+    if (!may_write(place, sys_now_ms() / 1000, &dropped))
+        return;
+    char text[TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    write_line(level, text);
+    if (dropped) {
+        (void)snprintf(text, sizeof text, "%u more such lines in one second were left out",
+                       dropped);
+        write_line(level, text);
+    }
+}

@@ -1,0 +1,63 @@
+/* The log: one line an event, to standard error, a file, syslog or the journal, as text or JSON.
+ * A line is one write, control characters in it are escaped, so nothing from the network can
+ * forge a line. Rate-limited per place: after 20 lines a second from one place the rest is counted
+ * and reported. Any thread after log_open. Never pass a secret. */
+#ifndef BW_BASE_LOG_H
+#define BW_BASE_LOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Not LOG_…: syslog.h has taken those names. */
+enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
+
+enum log_format { FORMAT_TEXT, FORMAT_JSON };
+
+struct log_conf {
+    enum log_level level;
+    enum log_format format;
+    const char *target; /* "stderr", "journal", "syslog", or a file's path; copied */
+};
+
+/* Starts or changes the log. ERR_IO: the file cannot be opened or the journal not reached (the
+ * old target stays); ERR_NOMEM. */
+int log_open(const struct log_conf *conf);
+
+/* Opens the file again under its name, after a rotation. */
+int log_reopen(void);
+
+void log_close(void);
+
+void log_set_level(enum log_level level);
+enum log_level log_level(void);
+bool log_level_parse(const char *word, enum log_level *out);
+const char *log_level_word(enum log_level level);
+
+/* The name that the calling thread's lines carry; a string constant or outliving the thread. */
+void log_thread_name(const char *name);
+
+/* What one place in the source remembers for the rate limit. */
+struct log_place {
+    _Atomic uint64_t second;
+    _Atomic uint32_t n;
+};
+
+extern _Atomic int log_now_level;
+
+void log_write(struct log_place *place, enum log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define LOG_AT(level, ...)                                                                         \
+    do {                                                                                           \
+        static struct log_place log_place_;                                                        \
+        if ((int)(level) <= atomic_load_explicit(&log_now_level, memory_order_relaxed))            \
+            log_write(&log_place_, level, __VA_ARGS__);                                            \
+    } while (0)
+
+#define log_error(...) LOG_AT(LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(...)  LOG_AT(LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  LOG_AT(LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) LOG_AT(LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

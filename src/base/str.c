@@ -1,0 +1,117 @@
+#include "base/str.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+
+int ascii_hex(char c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool str_ieq(struct str a, struct str b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+            return false;
+    return true;
+}
+
+bool str_has_prefix(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_eq((struct str){s.p, prefix.n}, prefix);
+}
+
+bool str_has_iprefix(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_ieq((struct str){s.p, prefix.n}, prefix);
+}
+
+int str_cmp(struct str a, struct str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+    if (order)
+        return order;
+    return a.n < b.n ? -1 : a.n > b.n;
+}
+
+const char *str_find(struct str s, char c)
+{
+    return s.n ? memchr(s.p, c, s.n) : NULL;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.n && is_space(s.p[s.n - 1]))
+        s.n--;
+    while (s.n && is_space(*s.p)) {
+        s.p++;
+        s.n--;
+    }
+    return s;
+}
+
+struct str str_skip(struct str s, size_t n)
+{
+    if (n > s.n)
+        n = s.n;
+    return (struct str){s.p + n, s.n - n};
+}
+
+int str_to_u64(struct str s, uint64_t max, uint64_t *out)
+{
+    if (s.n == 0)
+        return ERR_PARSE;
+    uint64_t v = 0;
+    bool is_over = false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!ascii_is_digit(s.p[i]))
+            return ERR_PARSE;
+        uint64_t digit = (uint64_t)(s.p[i] - '0');
+        is_over = is_over || v > (UINT64_MAX - digit) / 10;
+        v = v * 10 + digit;
+    }
+    is_over = is_over || v > max;
+    *out = is_over ? max : v;
+    return is_over ? ERR_TOOBIG : 0;
+}
+
+int str_to_u32(struct str s, uint32_t max, uint32_t *out)
+{
+    uint64_t v = 0;
+    int err = str_to_u64(s, max, &v);
+    if (err != ERR_PARSE)
+        *out = (uint32_t)v;
+    return err;
+}
+
+struct str str_dup(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n);
+    if (!p)
+        return STR_NONE;
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    return (struct str){p, s.n};
+}
+
+char *str_dup_z(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    if (!p)
+        return NULL;
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
+    return p;
+}
