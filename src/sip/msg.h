@@ -1,0 +1,85 @@
+/* A message is its original bytes and an index of its header lines. Values are read when asked
+ * for, from the bytes; nothing is ever re-typed. The index and unfolded values live in the arena
+ * that was given; the bytes must live as long as the message. Pure; one thread at a time. */
+#ifndef BW_SIP_MSG_H
+#define BW_SIP_MSG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "sip/hdr.h"
+#include "sip/nameaddr.h"
+#include "sip/via.h"
+
+struct arena;
+struct addr;
+
+/* Counted before anything else looks at a message. */
+struct msg_limits {
+    uint32_t max_len;        /* bytes */
+    uint16_t max_lines;      /* header lines */
+    uint16_t max_separators; /* commas and semicolons, each, in one header line */
+};
+
+extern const struct msg_limits msg_limits_default;
+
+struct msg_line {
+    enum hdr_id id;
+    struct str name;  /* as written */
+    struct str value; /* trimmed; unfolded (a copy in the arena) where it was folded */
+    struct str raw;   /* the whole field in the message's bytes, with its line end(s) */
+};
+
+struct msg {
+    struct arena *arena;
+    struct str bytes; /* start line to end of body */
+    bool is_request;
+    enum sip_method method;      /* requests: the start line's; responses: CSeq's */
+    struct str method_name, uri; /* requests; responses: method_name is CSeq's */
+    unsigned status;             /* responses */
+    struct str reason;
+    struct msg_line *lines;
+    uint16_t n_lines;
+    uint16_t first[HDR_MAX]; /* index of an id's first line + 1; 0: none */
+    struct str body;
+    const char *end_of_headers; /* where the blank line begins */
+    struct via via;             /* the top element */
+    struct nameaddr from, to;
+    struct str from_tag, to_tag; /* none if absent */
+    struct str call_id;
+    uint32_t cseq;
+    int max_forwards; /* -1: absent */
+};
+
+/* Why a message was not taken. */
+struct msg_fault {
+    unsigned status;  /* the answer that a request deserves: 400, 413, 505, … */
+    const char *text; /* its reason phrase, static */
+};
+
+/* Indexes one message. bytes beyond Content-Length are left out of it (RFC 3261 18.3: datagrams).
+ * Checks: start line, version, Via, From, To, Call-ID, CSeq with its method, each once where once
+ * is the rule; Max-Forwards; Content-Length; line and separator counts; no NUL or bare CR or LF in
+ * the headers. 0, ERR_PARSE with *fault, ERR_TOOBIG with *fault, ERR_NOMEM (arena). */
+int msg_index(struct arena *a, struct str bytes, const struct msg_limits *limits, struct msg **out,
+              struct msg_fault *fault);
+
+/* A copy in another arena, bytes included: for what must outlive the receive buffer. NULL when the
+ * arena is exhausted. */
+struct msg *msg_copy(struct arena *a, const struct msg *m);
+
+/* The first line of a header, or NULL; the next of the same id after a line, or NULL. */
+const struct msg_line *msg_first(const struct msg *m, enum hdr_id id);
+const struct msg_line *msg_next(const struct msg *m, const struct msg_line *line);
+
+/* The first line whose name is equal without case: for HDR_OTHER names. */
+const struct msg_line *msg_find(const struct msg *m, struct str name);
+
+/* The value of the first line of a header; none if absent. */
+struct str msg_value(const struct msg *m, enum hdr_id id);
+
+/* Any line of a comma-separated token list (Supported, Require, …) holds the token, any case. */
+bool msg_has_token(const struct msg *m, enum hdr_id id, struct str token);
+
+#endif
