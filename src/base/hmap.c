@@ -96,14 +96,13 @@ struct hmap_node *hmap_first(const struct hmap *m, uint64_t hash)
     return node;
 }
 
-struct hmap_node *hmap_next(const struct hmap *m, const struct hmap_node *node)
+struct hmap_node *hmap_next(struct hmap_node *node)
 {
-    (void)m;
     uint64_t hash = node->hash;
     do
         node = node->next;
     while (node && node->hash != hash);
-    return (struct hmap_node *)node;
+    return node;
 }
 
 static struct hmap_node *any_in(const struct hmap_table *t)

@@ -46,7 +46,7 @@ void hmap_del(struct hmap *m, struct hmap_node *node);
 
 /* First node whose hash is equal, NULL if none; hmap_next goes on from there. */
 struct hmap_node *hmap_first(const struct hmap *m, uint64_t hash);
-struct hmap_node *hmap_next(const struct hmap *m, const struct hmap_node *node);
+struct hmap_node *hmap_next(struct hmap_node *node);
 
 /* Any node, NULL when empty: for tearing down. */
 struct hmap_node *hmap_any(const struct hmap *m);
