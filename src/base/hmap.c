@@ -52,7 +52,8 @@ static void grow(struct hmap *m)
         return;
     m->old = m->now;
     m->n_moved = 0;
-    m->now = (struct hmap_table){buckets, n - 1};
+    m->now.buckets = buckets;
+    m->now.mask = n - 1;
 }
 
 int hmap_add(struct hmap *m, struct hmap_node *node)

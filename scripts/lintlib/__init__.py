@@ -1,0 +1,1 @@
+"""The gates of scripts/lint, one module a group."""
