@@ -16,7 +16,7 @@ typedef void wheel_fn(void *arg);
 struct wheel_timer {
     struct list node;
     uint64_t due_ms;  /* when it must fire */
-    uint64_t slot_ms; /* the time it is filed under; not after due_ms */
+    uint64_t slot_ms; /* it need not move while due_ms is not before this */
     wheel_fn *fn;
     void *arg;
     bool is_armed;
