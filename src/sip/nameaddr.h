@@ -18,7 +18,8 @@ struct nameaddr {
 
 /* The next element of a comma-separated list. 1: *out is set; 0: the end; ERR_PARSE. Without
  * brackets every ;parameter belongs to the header and the URI may hold no comma, '?' or ';' (D23).
- * The URI itself is not parsed here. */
+ * The URI itself is not parsed here. An empty element is an error, a trailing comma too; a blank
+ * value is the end. */
 int nameaddr_next(struct str *rest, struct nameaddr *out);
 
 /* The whole value must be one element. 0 or ERR_PARSE. */

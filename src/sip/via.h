@@ -24,20 +24,23 @@ struct via {
     struct str received_param; /* the whole parameter ";received=…" with its ';', or none */
 };
 
-/* The next element of a Via value. 1: *out is set; 0: the end; ERR_PARSE. Requires SIP/2.0. */
+/* The next element of a Via value. 1: *out is set; 0: the end; ERR_PARSE. Requires SIP/2.0, and a
+ * sent-by of RFC 3261 25.1. A parameter that appears twice counts where it is first. An empty
+ * element is an error; a blank value is the end. */
 int via_next(struct str *rest, struct via *out);
 
 /* The magic cookie of RFC 3261 stands in front of the branch. */
 bool via_has_cookie(const struct via *v);
 
 /* Appends the element as a server must pass it on (RFC 3261 18.2.1, RFC 3581 4): received filled
- * in where the sent-by host is not the source's address, or rport is asked for; rport with the
- * source's port where asked for; a received or rport value that the sender made up is replaced
- * (D82). */
+ * in, at the end, where the sent-by host is not the source's address, or rport is asked for; rport
+ * with the source's port where asked for; a received or rport value that the sender made up goes
+ * (D82), however often it stands there. */
 void via_print_received(const struct via *v, const struct addr *source, struct buf *out);
 
 /* Where a response to this Via goes (RFC 3261 18.2.2, RFC 3581 4): received or sent-by address,
- * rport's value or sent-by port or 5060 (5061 for TLS). ERR_PARSE where that is no IP literal. */
+ * rport's value or sent-by port or 5060 (5061 for TLS). maddr is left to the caller. ERR_PARSE
+ * where that is no IP literal, or rport's value no port. */
 int via_reply_addr(const struct via *v, struct addr *out);
 
 #endif

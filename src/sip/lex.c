@@ -1,0 +1,173 @@
+#include "sip/lex.h"
+
+#include "base/addr.h"
+
+/* The classes of RFC 3261's "unreserved". */
+#define UNRESERVED                                                                                 \
+    (LEX_USER | LEX_PASSWORD | LEX_PARAM | LEX_HEADER | LEX_URIC | LEX_BARE | LEX_VALUE)
+#define ALNUM    (UNRESERVED | LEX_TOKEN | LEX_HOST | LEX_SCHEME)
+#define HEX      (ALNUM | LEX_PHONE)
+#define MARK     (UNRESERVED | LEX_TOKEN)
+#define RESERVED (LEX_RESERVED | LEX_URIC)
+
+const uint16_t lex_table[256] = {
+    ['\t'] = LEX_SPACE,
+    ['\n'] = LEX_SPACE,
+    ['\r'] = LEX_SPACE,
+    [' '] = LEX_SPACE,
+    ['0' ... '9'] = HEX,
+    ['A' ... 'F'] = HEX,
+    ['G' ... 'Z'] = ALNUM,
+    ['a' ... 'f'] = HEX,
+    ['g' ... 'z'] = ALNUM,
+    ['-'] = MARK | LEX_HOST | LEX_SCHEME | LEX_PHONE | LEX_VISUAL,
+    ['.'] = MARK | LEX_HOST | LEX_SCHEME | LEX_PHONE | LEX_VISUAL,
+    ['_'] = MARK | LEX_HOST,
+    ['!'] = MARK,
+    ['~'] = MARK,
+    ['*'] = MARK | LEX_PHONE,
+    ['\''] = MARK,
+    ['('] = UNRESERVED | LEX_PHONE | LEX_VISUAL,
+    [')'] = UNRESERVED | LEX_PHONE | LEX_VISUAL,
+    ['%'] = LEX_TOKEN | LEX_BARE | LEX_VALUE,
+    ['`'] = LEX_TOKEN | LEX_VALUE,
+    [';'] = RESERVED | LEX_USER,
+    ['/'] = RESERVED | LEX_BARE | LEX_USER | LEX_PARAM | LEX_HEADER | LEX_VALUE,
+    ['?'] = RESERVED | LEX_USER | LEX_HEADER,
+    [':'] = RESERVED | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
+    ['@'] = RESERVED | LEX_BARE | LEX_VALUE,
+    ['&'] = RESERVED | LEX_BARE | LEX_USER | LEX_PASSWORD | LEX_PARAM | LEX_VALUE,
+    ['='] = RESERVED | LEX_BARE | LEX_USER | LEX_PASSWORD | LEX_VALUE,
+    ['+'] = RESERVED | LEX_BARE | LEX_TOKEN | LEX_SCHEME | LEX_USER | LEX_PASSWORD | LEX_PARAM |
+            LEX_HEADER | LEX_VALUE,
+    ['$'] = RESERVED | LEX_BARE | LEX_USER | LEX_PASSWORD | LEX_PARAM | LEX_HEADER | LEX_VALUE,
+    [','] = RESERVED | LEX_USER | LEX_PASSWORD,
+    ['['] = LEX_URIC | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
+    [']'] = LEX_URIC | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
+    ['#'] = LEX_PHONE | LEX_VALUE,
+    ['{'] = LEX_VALUE,
+    ['}'] = LEX_VALUE,
+    ['|'] = LEX_VALUE,
+    ['^'] = LEX_VALUE,
+};
+
+enum { HOST_MAX = 255 };
+
+bool lex_take_separator(struct str *s, char c)
+{
+    struct str after = *s;
+    lex_skip_space(&after);
+    if (!lex_take_char(&after, c))
+        return false;
+    lex_skip_space(&after);
+    *s = after;
+    return true;
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+bool lex_take_quoted(struct str *s, struct str *out)
+{
+    if (!lex_starts_with(*s, '"'))
+        return false;
+    for (size_t i = 1; i < s->n; i++) {
+        char c = s->p[i];
+        if (c == '"') {
+            *out = (struct str){s->p, i + 1};
+            *s = str_skip(*s, i + 1);
+            return true;
+        }
+        if (c == '\\') {
+            i++;
+            if (i < s->n && (s->p[i] == '\r' || s->p[i] == '\n'))
+                return false;
+        } else if (is_control(c) && !lex_is(c, LEX_SPACE)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static bool is_digits(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_digit(s.p[i]))
+            return false;
+    return s.n > 0;
+}
+
+static bool is_label(struct str s)
+{
+    return s.n > 0 && s.n < 64 && s.p[0] != '-' && s.p[s.n - 1] != '-';
+}
+
+/* A name of labels, with or without the root's dot; where the last label is a number it must be an
+ * IPv4 address. */
+static bool is_name(struct str s)
+{
+    if (s.n > HOST_MAX)
+        return false;
+    struct str all = s;
+    if (s.n > 1 && s.p[s.n - 1] == '.')
+        s.n--;
+    for (;;) {
+        const char *dot = str_find(s, '.');
+        struct str label = dot ? str_span(s.p, dot) : s;
+        if (!is_label(label))
+            return false;
+        if (!dot) {
+            struct addr ignored;
+            return !is_digits(label) || addr_parse_host(all, &ignored) == 0;
+        }
+        s = str_span(dot + 1, str_end(s));
+    }
+}
+
+static bool take_ipv6(struct str *s, struct str *out)
+{
+    const char *close = str_find(*s, ']');
+    if (!close)
+        return false;
+    struct addr ignored;
+    *out = str_span(s->p, close + 1);
+    *s = str_skip(*s, out->n);
+    return addr_parse_host(*out, &ignored) == 0;
+}
+
+bool lex_take_host(struct str *s, struct str *out)
+{
+    if (lex_starts_with(*s, '['))
+        return take_ipv6(s, out);
+    *out = lex_take(s, LEX_HOST);
+    return is_name(*out);
+}
+
+bool lex_take_port(struct str *s, uint16_t *out)
+{
+    struct str digits = {s->p, 0};
+    while (digits.n < s->n && ascii_is_digit(s->p[digits.n]))
+        digits.n++;
+    uint32_t port = 0;
+    if (str_to_u32(digits, UINT16_MAX, &port) || port == 0)
+        return false;
+    *s = str_skip(*s, digits.n);
+    *out = (uint16_t)port;
+    return true;
+}
+
+bool lex_is_escaped(struct str s, unsigned classes)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '%') {
+            if (s.n - i < 3 || ascii_hex(s.p[i + 1]) < 0 || ascii_hex(s.p[i + 2]) < 0)
+                return false;
+            i += 2;
+        } else if (!lex_is(s.p[i], classes)) {
+            return false;
+        }
+    }
+    return true;
+}

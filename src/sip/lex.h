@@ -1,0 +1,87 @@
+/* The smallest pieces of the grammar (RFC 3261 25.1): character classes, white space, quoted
+ * strings, hosts. The functions take from the front of a slice that is not none. Pure; any
+ * thread. */
+#ifndef BW_SIP_LEX_H
+#define BW_SIP_LEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum lex_class {
+    LEX_TOKEN = 1 << 0,
+    LEX_SPACE = 1 << 1,    /* blank and tab; CR and LF of a fold */
+    LEX_HOST = 1 << 2,     /* of a name or an IPv4 address; '_' is seen in the field */
+    LEX_VALUE = 1 << 3,    /* a bare parameter value: token, host, and what else does no harm */
+    LEX_USER = 1 << 4,     /* unreserved, user-unreserved */
+    LEX_PASSWORD = 1 << 5, /* unreserved and what a password may have */
+    LEX_PARAM = 1 << 6,    /* unreserved, param-unreserved */
+    LEX_HEADER = 1 << 7,   /* unreserved, hnv-unreserved */
+    LEX_URIC = 1 << 8,     /* reserved, unreserved, and RFC 2732's brackets */
+    LEX_SCHEME = 1 << 9,
+    LEX_RESERVED = 1 << 10,
+    LEX_PHONE = 1 << 11,  /* phonedigit-hex of RFC 3966, visual separators among them */
+    LEX_VISUAL = 1 << 12, /* RFC 3966's visual-separator */
+    LEX_BARE = 1 << 13    /* of a URI without brackets: no ';', ',' or '?' (D23) */
+};
+
+extern const uint16_t lex_table[256];
+
+/* c belongs to one of the classes. */
+static inline bool lex_is(char c, unsigned classes)
+{
+    return lex_table[(unsigned char)c] & classes;
+}
+
+static inline bool lex_starts_with(struct str s, char c)
+{
+    return s.n && *s.p == c;
+}
+
+/* Takes the longest run of characters of these classes; it may be empty. */
+static inline struct str lex_take(struct str *s, unsigned classes)
+{
+    struct str run = {s->p, 0};
+    while (run.n < s->n && lex_is(s->p[run.n], classes))
+        run.n++;
+    s->p += run.n;
+    s->n -= run.n;
+    return run;
+}
+
+static inline bool lex_take_char(struct str *s, char c)
+{
+    if (!lex_starts_with(*s, c))
+        return false;
+    s->p++;
+    s->n--;
+    return true;
+}
+
+static inline void lex_skip_space(struct str *s)
+{
+    while (s->n && lex_is(*s->p, LEX_SPACE)) {
+        s->p++;
+        s->n--;
+    }
+}
+
+/* The same character with white space allowed on both sides (SEMI, EQUAL, SLASH, COLON). Nothing
+ * is taken where it does not follow. */
+bool lex_take_separator(struct str *s, char c);
+
+/* A quoted string, with its quotes. False: it is open, or holds a bare control character; an
+ * escaped one, NUL too, is legal. */
+bool lex_take_quoted(struct str *s, struct str *out);
+
+/* A host name, IPv4 or bracketed IPv6 address without zone. False: none of them. */
+bool lex_take_host(struct str *s, struct str *out);
+
+/* A port, 1…65535. */
+bool lex_take_port(struct str *s, uint16_t *out);
+
+/* Every character is of these classes or part of a %HH escape. */
+bool lex_is_escaped(struct str s, unsigned classes);
+
+#endif

@@ -1,0 +1,167 @@
+#include "sip/via.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "sip/lex.h"
+#include "sip/param.h"
+
+enum { PORT_SIP = 5060, PORT_TLS = 5061 };
+
+/* sent-protocol LWS sent-by */
+static bool take_sent(struct str *rest, struct via *out)
+{
+    struct str name = lex_take(rest, LEX_TOKEN);
+    if (!str_ieq(name, STR("SIP")) || !lex_take_separator(rest, '/'))
+        return false;
+    struct str version = lex_take(rest, LEX_TOKEN);
+    if (!str_eq(version, STR("2.0")) || !lex_take_separator(rest, '/'))
+        return false;
+    out->transport = lex_take(rest, LEX_TOKEN);
+    if (out->transport.n == 0 || rest->n == 0 || !lex_is(*rest->p, LEX_SPACE))
+        return false;
+    lex_skip_space(rest);
+    if (!lex_take_host(rest, &out->host))
+        return false;
+    return !lex_take_separator(rest, ':') || lex_take_port(rest, &out->port);
+}
+
+/* The parameter with its ';', which stands at `from`. */
+static struct str whole_param(const char *from, const struct param *p)
+{
+    return str_span(from, str_end(str_is_none(p->value) ? p->name : p->value));
+}
+
+static void keep_first(struct str *field, struct str value)
+{
+    if (str_is_none(*field))
+        *field = value;
+}
+
+static void note_param(struct via *v, const struct param *p, struct str whole)
+{
+    if (str_ieq(p->name, STR("branch"))) {
+        keep_first(&v->branch, p->value);
+    } else if (str_ieq(p->name, STR("received"))) {
+        keep_first(&v->received, p->value);
+        keep_first(&v->received_param, whole);
+    } else if (str_ieq(p->name, STR("maddr"))) {
+        keep_first(&v->maddr, p->value);
+    } else if (str_ieq(p->name, STR("rport")) && !v->has_rport) {
+        v->has_rport = true;
+        v->rport = whole;
+        v->rport_value = p->value;
+    }
+}
+
+static bool take_params(struct str *rest, struct via *out)
+{
+    struct str ahead = *rest;
+    const char *first = NULL;
+    for (lex_skip_space(&ahead); lex_starts_with(ahead, ';'); lex_skip_space(&ahead)) {
+        const char *from = ahead.p;
+        struct param p;
+        if (param_next(&ahead, &p) != 1)
+            return false;
+        struct str whole = whole_param(from, &p);
+        note_param(out, &p, whole);
+        first = first ? first : from;
+        out->params = str_span(first, str_end(whole));
+        *rest = ahead;
+    }
+    return true;
+}
+
+int via_next(struct str *rest, struct via *out)
+{
+    *out = (struct via){0};
+    lex_skip_space(rest);
+    if (rest->n == 0)
+        return 0;
+    const char *from = rest->p;
+    if (!take_sent(rest, out) || !take_params(rest, out))
+        return ERR_PARSE;
+    out->text = str_trim(str_span(from, rest->p));
+    lex_skip_space(rest);
+    if (rest->n == 0)
+        return 1;
+    if (!lex_take_char(rest, ','))
+        return ERR_PARSE;
+    lex_skip_space(rest);
+    return rest->n ? 1 : ERR_PARSE;
+}
+
+bool via_has_cookie(const struct via *v)
+{
+    return str_has_prefix(v->branch, STR("z9hG4bK"));
+}
+
+static bool is_host_of(struct str host, const struct addr *source)
+{
+    struct addr a = {0};
+    return addr_parse_host(host, &a) == 0 && a.family == source->family &&
+           memcmp(a.ip, source->ip, sizeof a.ip) == 0;
+}
+
+/* RFC 3261's via-received has no brackets around IPv6. */
+static void print_received(const struct addr *source, struct buf *out)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    inet_ntop(source->family == 6 ? AF_INET6 : AF_INET, source->ip, text, sizeof text);
+    buf_add(out, STR(";received="));
+    buf_add(out, str_of(text));
+}
+
+static void print_rport(const struct addr *source, struct buf *out)
+{
+    buf_add(out, STR(";rport="));
+    buf_add_u64(out, source->port);
+}
+
+/* Every received goes, also a second one: the one that counts is ours. */
+static void print_params(const struct via *v, const struct addr *source, struct buf *out)
+{
+    struct str rest = v->params;
+    struct param p;
+    bool has_rport = false;
+    while (lex_skip_space(&rest), rest.n) {
+        const char *from = rest.p;
+        if (param_next(&rest, &p) != 1)
+            return;
+        if (str_ieq(p.name, STR("received")))
+            continue;
+        if (!str_ieq(p.name, STR("rport"))) {
+            buf_add(out, whole_param(from, &p));
+        } else if (!has_rport) {
+            has_rport = true;
+            print_rport(source, out);
+        }
+    }
+}
+
+void via_print_received(const struct via *v, const struct addr *source, struct buf *out)
+{
+    const char *sent_end = str_is_none(v->params) ? str_end(v->text) : v->params.p;
+    buf_add(out, str_trim(str_span(v->text.p, sent_end)));
+    print_params(v, source, out);
+    if (v->has_rport || !is_host_of(v->host, source))
+        print_received(source, out);
+}
+
+static uint16_t default_port(const struct via *v)
+{
+    return str_ieq(v->transport, STR("TLS")) ? PORT_TLS : PORT_SIP;
+}
+
+int via_reply_addr(const struct via *v, struct addr *out)
+{
+    struct addr a = {.port = v->port ? v->port : default_port(v)};
+    if (addr_parse_host(v->received.n ? v->received : v->host, &a))
+        return ERR_PARSE;
+    struct str port = v->rport_value;
+    if (port.n && (!lex_take_port(&port, &a.port) || port.n))
+        return ERR_PARSE;
+    *out = a;
+    return 0;
+}
