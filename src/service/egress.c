@@ -1,0 +1,111 @@
+#include "service/egress.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "net/loop.h"
+#include "net/udp.h"
+#include "service/context.h"
+#include "sip/uri.h"
+
+enum { SIP_PORT = 5060, ROUTES = 16, ROUTE_AGE_MS = 60000 };
+
+/* What the system's routes said for a peer; asked again after a minute. */
+struct route {
+    struct addr peer, local;
+    uint64_t asked_ms;
+};
+
+struct egress {
+    struct context *context;
+    struct route routes[ROUTES];
+    size_t next; /* the entry to give up next */
+};
+
+int egress_new(struct context *c, struct egress **out)
+{
+    struct egress *e = calloc(1, sizeof *e);
+    if (!e)
+        return ERR_NOMEM;
+    e->context = c;
+    *out = e;
+    return 0;
+}
+
+void egress_free(struct egress *e)
+{
+    free(e);
+}
+
+int egress_pick(struct egress *e, enum conf_side side, enum flow_transport transport,
+                const struct addr *target, struct flow_ref *out)
+{
+    const struct context *c = e->context;
+    int best = -1;
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct conf_listen *l = &c->conf->listens[i];
+        if (l->transport != transport || l->addr.family != target->family ||
+            (l->side != side && l->side != CONF_SIDE_ANY))
+            continue;
+        if (best < 0 || (l->side == side && c->conf->listens[best].side != side))
+            best = (int)i;
+    }
+    if (best < 0)
+        return ERR_ABSENT;
+    *out = udp_flow_to(c->listeners[best], target);
+    return 0;
+}
+
+static const struct addr *local_for(struct egress *e, const struct addr *peer)
+{
+    uint64_t now = loop_now_ms(e->context->loop);
+    for (size_t i = 0; i < ROUTES; i++)
+        if (addr_is_same_host(&e->routes[i].peer, peer) && now - e->routes[i].asked_ms < ROUTE_AGE_MS)
+            return &e->routes[i].local;
+    struct route *r = &e->routes[e->next++ % ROUTES];
+    *r = (struct route){.peer = *peer, .asked_ms = now};
+    if (udp_route(peer, &r->local))
+        r->local = *peer; /* unroutable: the send will fail; any address of the family does */
+    return &r->local;
+}
+
+void egress_print_sent_by(struct egress *e, const struct flow_ref *flow, struct buf *out)
+{
+    const struct context *c = e->context;
+    const struct conf_listen *l = &c->conf->listens[flow->listener];
+    struct addr bound = udp_addr(c->listeners[flow->listener]);
+    if (!str_is_none(l->advertise_host))
+        buf_add(out, l->advertise_host);
+    else if (flow->local.family)
+        addr_print_host(&flow->local, out);
+    else
+        addr_print_host(addr_is_any(&bound) ? local_for(e, &flow->peer) : &bound, out);
+    buf_add_char(out, ':');
+    buf_add_u64(out, l->advertise_port ? l->advertise_port : bound.port);
+}
+
+static bool is_at(const struct addr *a, uint16_t port, struct str host, uint16_t want)
+{
+    struct addr named;
+    return port == want && addr_parse_host(host, &named) == 0 && addr_is_same_host(a, &named);
+}
+
+bool egress_is_us(const struct egress *e, struct str host, uint16_t port,
+                  const struct flow_ref *came_by)
+{
+    const struct context *c = e->context;
+    uint16_t want = port ? port : SIP_PORT;
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct conf_listen *l = &c->conf->listens[i];
+        struct addr bound = udp_addr(c->listeners[i]);
+        uint16_t advertised = l->advertise_port ? l->advertise_port : bound.port;
+        if (l->advertise_host.n && advertised == want && uri_is_same_host(l->advertise_host, host))
+            return true;
+        if (is_at(&bound, bound.port, host, want))
+            return true;
+        if (came_by->listener == i && came_by->local.family &&
+            is_at(&came_by->local, bound.port, host, want))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,31 @@
+/* From where a request leaves: the listener that fits its target, and what our Via says. The
+ * worker's thread. */
+#ifndef BW_SERVICE_EGRESS_H
+#define BW_SERVICE_EGRESS_H
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "conf/conf.h"
+#include "net/flow.h"
+
+struct context;
+struct egress;
+
+int egress_new(struct context *c, struct egress **out);
+void egress_free(struct egress *e); /* NULL is legal */
+
+/* The flow to a target through a listener of that side (or of side any) with its transport and
+ * address family. ERR_ABSENT: there is none. */
+int egress_pick(struct egress *e, enum conf_side side, enum flow_transport transport,
+                const struct addr *target, struct flow_ref *out);
+
+/* Appends the sent-by of a Via for a flow: the listener's advertise, else its address; for a
+ * wildcard the address that the system's routes give for the peer. */
+void egress_print_sent_by(struct egress *e, const struct flow_ref *flow, struct buf *out);
+
+/* A URI's host and port (0: 5060) name one of our listeners: its address, what it advertises, or
+ * for a wildcard the address that the request came to. */
+bool egress_is_us(const struct egress *e, struct str host, uint16_t port,
+                  const struct flow_ref *came_by);
+
+#endif

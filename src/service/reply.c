@@ -1,0 +1,43 @@
+#include "service/reply.h"
+
+#include "service/txn.h"
+
+enum { SIP_PORT = 5060 };
+
+struct flow_ref reply_flow(const struct via *via, const struct flow_ref *source)
+{
+    struct flow_ref to = *source;
+    struct addr sent_by;
+    if (via->has_rport || addr_parse_host(via->host, &sent_by) ||
+        !addr_is_same_host(&sent_by, &source->peer))
+        return to;
+    to.peer.port = via->port ? via->port : SIP_PORT;
+    return to;
+}
+
+void reply_send(struct context *c, const struct packet *p, const struct msg *request,
+                const struct build_reply *reply)
+{
+    char tag[TXN_TAG_LEN];
+    struct build_reply r = *reply;
+    r.to_tag = txn_tag(c->txns, request, tag);
+    struct str bytes;
+    if (build_response(&c->scratch, request, &p->flow.peer, &r, &bytes))
+        return; /* counted as an exhausted arena by the dispatcher */
+    struct flow_ref to = reply_flow(&request->via, &p->flow);
+    (void)flow_send(c->flows, &to, bytes); /* lost like any datagram */
+}
+
+void reply_refuse(struct context *c, const struct packet *p, const struct peek *request,
+                  const struct build_reply *reply)
+{
+    struct str bytes;
+    if (build_refusal(&c->scratch, request, &p->flow.peer, reply, &bytes))
+        return; /* nothing to answer to */
+    struct str rest = request->via;
+    struct via via;
+    struct flow_ref to = p->flow;
+    if (via_next(&rest, &via) == 1)
+        to = reply_flow(&via, &p->flow);
+    (void)flow_send(c->flows, &to, bytes);
+}

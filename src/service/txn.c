@@ -1,0 +1,624 @@
+#include "service/txn.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hmap.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "core/txnfsm.h"
+#include "net/loop.h"
+#include "sip/hop.h"
+
+/* A transaction's own memory: its request, the index of it, an ACK or a CANCEL. */
+enum { ARENA_LIMIT = 512 * 1024, ARENA_KEEP = 4096, POOL_MAX = 1024 };
+
+struct txn {
+    struct hmap_node node;
+    struct list link; /* in the table's alive, dead or pool */
+    struct txn_table *table;
+    struct arena arena;
+    enum txnfsm_kind kind;
+    enum txnfsm_state state;
+    bool is_dead;         /* waits for the reaper */
+    uint32_t interval_ms; /* of the last retransmission */
+    struct wheel_timer retransmit, life;
+    struct flow_ref flow;
+    struct str key;            /* client: the branch */
+    struct str method;         /* client: of the request */
+    const struct msg *request; /* server: a copy; INVITE client: indexed when first needed */
+    struct str sent;           /* client: the request */
+    struct str ack;            /* INVITE client, Completed */
+    struct str last_tag;       /* INVITE server: To tag of the last response made here */
+    char *reply;               /* server: the last response; heap, grown as needed */
+    size_t reply_len, reply_cap;
+    txn_fn *fn;
+    void *arg;
+};
+
+struct txn_table {
+    struct txn_conf conf;
+    struct loop_hook *reaper;
+    struct hmap servers, clients;
+    struct list alive, dead, pool;
+    size_t n_alive, n_pool, n_open;
+    struct hash_key tag_key;
+    uint64_t unique_base, n_branches;
+};
+
+static bool is_server(const struct txn *t)
+{
+    return t->kind == TXN_INVITE_SERVER || t->kind == TXN_SERVER;
+}
+
+static bool is_reliable(const struct txn *t)
+{
+    return flow_is_reliable((enum flow_transport)t->flow.transport);
+}
+
+static bool is_open(const struct txn *t)
+{
+    return is_server(t) && (t->state == TXN_TRYING || t->state == TXN_PROCEEDING);
+}
+
+static void note(struct txn *t, enum txn_note what, const struct msg *m)
+{
+    if (t->fn)
+        t->fn(t, what, m, t->arg);
+}
+
+/* ---------------------------------------------------------------- life and death */
+
+static void free_txn(struct txn *t)
+{
+    arena_fini(&t->arena);
+    free(t->reply);
+    free(t);
+}
+
+static void step(struct txn *t, enum txnfsm_event event, const struct msg *m, struct str bytes);
+
+static void on_retransmit(void *arg)
+{
+    struct txn *t = arg;
+    step(t, TXN_EV_RETRANSMIT, NULL, STR_NONE);
+}
+
+static void on_life(void *arg)
+{
+    struct txn *t = arg;
+    step(t, TXN_EV_LIFE, NULL, STR_NONE);
+}
+
+static struct txn *take(struct txn_table *table)
+{
+    struct list *l = list_pop(&table->pool);
+    if (l) {
+        table->n_pool--;
+        return container_of(l, struct txn, link);
+    }
+    struct txn *t = calloc(1, sizeof *t);
+    if (t)
+        arena_init(&t->arena, ARENA_LIMIT);
+    return t;
+}
+
+static int new_txn(struct txn_table *table, enum txnfsm_kind kind, const struct flow_ref *flow,
+                   struct txn **out)
+{
+    if (table->n_alive >= table->conf.max) {
+        stats_inc(STAT_TXN_FULL);
+        return ERR_FULL;
+    }
+    struct txn *t = take(table);
+    if (!t)
+        return ERR_NOMEM;
+    *t = (struct txn){.table = table,
+                      .arena = t->arena,
+                      .kind = kind,
+                      .state = txnfsm_first(kind),
+                      .flow = *flow,
+                      .reply = t->reply,
+                      .reply_cap = t->reply_cap};
+    list_init(&t->link);
+    wheel_timer_init(&t->retransmit, on_retransmit, t);
+    wheel_timer_init(&t->life, on_life, t);
+    *out = t;
+    return 0;
+}
+
+/* Back to the pool, or to the heap. */
+static void put(struct txn *t)
+{
+    struct txn_table *table = t->table;
+    if (table->n_pool >= POOL_MAX || t->reply_cap > ARENA_KEEP) {
+        free_txn(t);
+        return;
+    }
+    arena_reset(&t->arena, ARENA_KEEP);
+    list_add(&table->pool, &t->link);
+    table->n_pool++;
+}
+
+static void reap(void *arg)
+{
+    struct txn_table *table = arg;
+    for (struct list *l = list_pop(&table->dead); l; l = list_pop(&table->dead))
+        put(container_of(l, struct txn, link));
+}
+
+static struct hmap *map_of(struct txn *t)
+{
+    return is_server(t) ? &t->table->servers : &t->table->clients;
+}
+
+static int enlist(struct txn *t, uint64_t hash)
+{
+    t->node.hash = hash;
+    int err = hmap_add(map_of(t), &t->node);
+    if (err)
+        return err;
+    list_add(&t->table->alive, &t->link);
+    t->table->n_alive++;
+    t->table->n_open += is_open(t);
+    stats_inc(is_server(t) ? STAT_TXN_SERVER : STAT_TXN_CLIENT);
+    return 0;
+}
+
+static void terminate(struct txn *t)
+{
+    if (t->is_dead)
+        return;
+    t->is_dead = true;
+    loop_timer_stop(t->table->conf.loop, &t->retransmit);
+    loop_timer_stop(t->table->conf.loop, &t->life);
+    hmap_del(map_of(t), &t->node);
+    list_del(&t->link);
+    list_add(&t->table->dead, &t->link);
+    t->table->n_alive--;
+    stats_dec(is_server(t) ? STAT_TXN_SERVER : STAT_TXN_CLIENT);
+    note(t, TXN_NOTE_END, NULL);
+    t->fn = NULL;
+}
+
+/* The only place where a state changes. */
+static void enter(struct txn *t, enum txnfsm_state next)
+{
+    if (next == t->state)
+        return;
+    log_debug("transaction %.*s: %s -> %s", STR_FMT(t->key), txnfsm_state_name(t->state),
+              txnfsm_state_name(next));
+    bool was_open = is_open(t);
+    t->state = next;
+    t->table->n_open -= was_open && !is_open(t);
+}
+
+static void drop(struct txn *t)
+{
+    enter(t, TXN_TERMINATED);
+    terminate(t);
+}
+
+/* ---------------------------------------------------------------- the machine's hands */
+
+static int send_bytes(struct txn *t, struct str bytes)
+{
+    return bytes.n ? flow_send(t->table->conf.flows, &t->flow, bytes) : 0;
+}
+
+/* What the machine would send again. */
+static struct str last_sent(const struct txn *t)
+{
+    return is_server(t) ? (struct str){t->reply, t->reply_len} : t->sent;
+}
+
+/* Keeps a response for its repeats. Without memory it is sent once and not repeated. */
+static void keep_reply(struct txn *t, struct str bytes)
+{
+    t->reply_len = 0;
+    if (bytes.n > t->reply_cap) {
+        char *p = realloc(t->reply, bytes.n);
+        if (!p)
+            return;
+        t->reply = p;
+        t->reply_cap = bytes.n;
+    }
+    memcpy(t->reply, bytes.p, bytes.n);
+    t->reply_len = bytes.n;
+}
+
+/* The INVITE as it was sent, indexed: for its ACK and CANCEL. */
+static const struct msg *sent_request(struct txn *t)
+{
+    struct msg *m;
+    struct msg_fault fault;
+    if (!t->request && !msg_index(&t->arena, t->sent, &t->table->conf.limits, &m, &fault))
+        t->request = m;
+    return t->request;
+}
+
+static int send_ack(struct txn *t, const struct msg *response)
+{
+    if (!t->ack.n) {
+        const struct msg *invite = sent_request(t);
+        if (!invite || hop_ack(&t->arena, invite, response, &t->ack))
+            return 0; /* out of memory: the response comes again */
+    }
+    return send_bytes(t, t->ack);
+}
+
+static void arm_timers(struct txn *t, unsigned actions)
+{
+    struct loop *loop = t->table->conf.loop;
+    if (actions & TXN_STOP_RETRANSMIT)
+        loop_timer_stop(loop, &t->retransmit);
+    if (actions & TXN_STOP_LIFE)
+        loop_timer_stop(loop, &t->life);
+    if ((actions & TXN_ARM_RETRANSMIT) && !is_reliable(t)) {
+        t->interval_ms = txnfsm_retransmit_ms(t->kind, t->state, t->interval_ms);
+        loop_timer_start(loop, &t->retransmit, t->interval_ms);
+    }
+    if (actions & TXN_ARM_TIMEOUT)
+        loop_timer_start(loop, &t->life, TXN_TIMEOUT_MS);
+    if (actions & TXN_ARM_LATE)
+        loop_timer_start(loop, &t->life, TXN_LATE_MS);
+    if (actions & TXN_ARM_LINGER)
+        loop_timer_start(loop, &t->life, txnfsm_linger_ms(t->kind, t->state, is_reliable(t)));
+}
+
+static int send_what(struct txn *t, unsigned actions, const struct msg *m, struct str bytes)
+{
+    if (actions & TXN_SEND) {
+        if (is_server(t))
+            keep_reply(t, bytes);
+        return send_bytes(t, bytes);
+    }
+    if (actions & TXN_RESEND) {
+        stats_inc(STAT_RESENT);
+        return send_bytes(t, last_sent(t));
+    }
+    if (actions & TXN_SEND_ACK)
+        return send_ack(t, m);
+    return 0;
+}
+
+static void tell(struct txn *t, unsigned actions, const struct msg *m)
+{
+    if (actions & TXN_UP)
+        note(t, TXN_NOTE_MESSAGE, m);
+    if (actions & TXN_UP_TIMEOUT) {
+        stats_inc(is_server(t) ? STAT_TXN_TIMEOUT_SERVER : STAT_TXN_TIMEOUT_CLIENT);
+        note(t, TXN_NOTE_TIMEOUT, NULL);
+    }
+    if (actions & TXN_UP_ERROR)
+        note(t, TXN_NOTE_ERROR, NULL);
+    if (actions & TXN_UP_LATE)
+        note(t, TXN_NOTE_LATE, NULL);
+}
+
+/* One event: state, message out, timers, word to the user, end. A datagram that finds the send
+ * queue full was lost like any other; only a dead flow is the transport's failure. */
+static void step(struct txn *t, enum txnfsm_event event, const struct msg *m, struct str bytes)
+{
+    struct txnfsm_step s = txnfsm_step(t->kind, t->state, event);
+    enter(t, (enum txnfsm_state)s.next);
+    int err = send_what(t, s.actions, m, bytes);
+    arm_timers(t, s.actions);
+    tell(t, s.actions, m);
+    if (t->state == TXN_TERMINATED)
+        terminate(t);
+    else if (err == ERR_GONE)
+        step(t, TXN_EV_ERROR, NULL, STR_NONE);
+}
+
+static enum txnfsm_event event_of(unsigned status)
+{
+    if (status < 200)
+        return TXN_EV_1XX;
+    return status < 300 ? TXN_EV_2XX : TXN_EV_FINAL;
+}
+
+/* ---------------------------------------------------------------- branches and tags */
+
+struct str txn_branch_new(struct txn_table *t, uint64_t loop_mark, char out[TXN_BRANCH_MAX])
+{
+    struct buf b = buf_over(out, TXN_BRANCH_MAX);
+    uint64_t unique = hash_bytes(&t->tag_key, &t->n_branches, sizeof t->n_branches);
+    uint64_t serial = t->unique_base + t->n_branches++;
+    buf_addf(&b, "z9hG4bKbw%02x.%08x%08x.%016llx", t->conf.worker, (uint32_t)serial,
+             (uint32_t)unique, (unsigned long long)loop_mark);
+    return buf_str(&b);
+}
+
+static bool parse_hex(struct str s, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        int digit = ascii_hex(s.p[i]);
+        if (digit < 0)
+            return false;
+        *out = *out << 4 | (unsigned)digit;
+    }
+    return true;
+}
+
+bool txn_branch_parse(struct str branch, unsigned *worker, uint64_t *loop_mark)
+{
+    /* z9hG4bKbw WW . 16 digits . 16 digits */
+    uint64_t w;
+    if (branch.n != 45 || !str_has_iprefix(branch, STR("z9hG4bKbw")) || branch.p[11] != '.' ||
+        branch.p[28] != '.' || !parse_hex((struct str){branch.p + 9, 2}, &w) ||
+        !parse_hex(str_skip(branch, 29), loop_mark))
+        return false;
+    *worker = (unsigned)w;
+    return true;
+}
+
+/* Keyed, and the same for a request and its repeats. */
+static uint64_t request_hash(const struct hash_key *key, const struct msg *m)
+{
+    uint64_t parts[4] = {hash_str(key, m->call_id), hash_str(key, m->from_tag),
+                         hash_str(key, m->via.branch), m->cseq};
+    return hash_bytes(key, parts, sizeof parts);
+}
+
+struct str txn_tag(const struct txn_table *t, const struct msg *request, char out[TXN_TAG_LEN])
+{
+    uint64_t tag = request_hash(&t->tag_key, request);
+    struct buf b = buf_over(out, TXN_TAG_LEN);
+    buf_add_hex(&b, &tag, sizeof tag);
+    return buf_str(&b);
+}
+
+/* ---------------------------------------------------------------- server side */
+
+static uint64_t server_hash(const struct hmap *map, const struct msg *m)
+{
+    if (via_has_cookie(&m->via))
+        return hmap_hash(map, m->via.branch);
+    return hmap_hash(map, m->call_id) + m->cseq;
+}
+
+static bool is_method_of(const struct txn *t, const struct msg *m)
+{
+    if (m->method == METHOD_ACK)
+        return t->kind == TXN_INVITE_SERVER;
+    return str_eq(t->request->method_name, m->method_name);
+}
+
+static bool is_same_sender(const struct via *a, const struct via *b)
+{
+    return str_ieq(a->host, b->host) && a->port == b->port;
+}
+
+/* RFC 3261 17.2.3 for clients of RFC 2543 (D34). An ACK's To tag is the response's. */
+static bool is_old_match(const struct txn *t, const struct msg *m)
+{
+    const struct msg *r = t->request;
+    if (!str_eq(m->uri, r->uri) || !str_eq(m->from_tag, r->from_tag) ||
+        !str_eq(m->call_id, r->call_id) || m->cseq != r->cseq)
+        return false;
+    if (m->method == METHOD_ACK)
+        return !t->last_tag.n || str_eq(m->to_tag, t->last_tag);
+    return str_eq(m->to_tag, r->to_tag) && str_eq(m->via.text, r->via.text);
+}
+
+static bool is_server_match(const struct txn *t, const struct msg *m)
+{
+    if (via_has_cookie(&m->via))
+        return str_eq(m->via.branch, t->request->via.branch) &&
+               is_same_sender(&m->via, &t->request->via);
+    return !via_has_cookie(&t->request->via) && is_old_match(t, m);
+}
+
+static struct txn *server_find(struct txn_table *table, const struct msg *m,
+                               bool (*is_kind)(const struct txn *, const struct msg *))
+{
+    struct hmap_node *n = hmap_first(&table->servers, server_hash(&table->servers, m));
+    for (; n; n = hmap_next(n)) {
+        struct txn *t = container_of(n, struct txn, node);
+        if (is_kind(t, m) && is_server_match(t, m))
+            return t;
+    }
+    return NULL;
+}
+
+int txn_server_new(struct txn_table *table, const struct msg *request,
+                   const struct flow_ref *reply_to, txn_fn *fn, void *arg, struct txn **out)
+{
+    struct txn *t;
+    bool is_invite = request->method == METHOD_INVITE;
+    int err = new_txn(table, is_invite ? TXN_INVITE_SERVER : TXN_SERVER, reply_to, &t);
+    if (err)
+        return err;
+    t->fn = fn;
+    t->arg = arg;
+    t->request = msg_copy(&t->arena, request);
+    if (!t->request || enlist(t, server_hash(&table->servers, request))) {
+        put(t);
+        return ERR_NOMEM;
+    }
+    t->key = t->request->via.branch;
+    *out = t;
+    step(t, TXN_EV_START, NULL, STR_NONE);
+    return 0;
+}
+
+bool txn_server_receive(struct txn_table *table, const struct msg *request)
+{
+    struct txn *t = server_find(table, request, is_method_of);
+    if (!t)
+        return false;
+    if (request->method == METHOD_ACK) {
+        step(t, TXN_EV_ACK, request, STR_NONE);
+    } else {
+        stats_inc(STAT_REPEATED);
+        step(t, TXN_EV_REQUEST, request, STR_NONE);
+    }
+    return true;
+}
+
+static bool is_invite_server(const struct txn *t, const struct msg *cancel)
+{
+    (void)cancel;
+    return t->kind == TXN_INVITE_SERVER;
+}
+
+/* By the old rules the CANCEL's top Via is the INVITE's, so the same comparison serves. */
+struct txn *txn_server_of_cancel(struct txn_table *table, const struct msg *cancel)
+{
+    return server_find(table, cancel, is_invite_server);
+}
+
+void txn_server_cancelled(struct txn *t, const struct msg *cancel)
+{
+    note(t, TXN_NOTE_CANCEL, cancel);
+}
+
+void txn_server_send(struct txn *t, unsigned status, struct str bytes)
+{
+    step(t, event_of(status), NULL, bytes);
+}
+
+void txn_server_reply(struct txn *t, const struct build_reply *reply)
+{
+    char tag[TXN_TAG_LEN];
+    struct build_reply r = *reply;
+    if (r.status > 100 && !r.to_tag.n)
+        r.to_tag = txn_tag(t->table, t->request, tag);
+    struct str bytes;
+    if (build_response(&t->arena, t->request, &t->flow.peer, &r, &bytes))
+        return; /* no memory: the request comes again */
+    if (r.status > 100 && t->kind == TXN_INVITE_SERVER)
+        t->last_tag = str_dup(&t->arena, r.to_tag);
+    txn_server_send(t, r.status, bytes);
+}
+
+void txn_server_drop(struct txn *t)
+{
+    drop(t);
+}
+
+bool txn_server_is_open(const struct txn *t)
+{
+    return is_open(t);
+}
+
+const struct msg *txn_server_request(const struct txn *t)
+{
+    return t->request;
+}
+
+/* ---------------------------------------------------------------- client side */
+
+int txn_client_new(struct txn_table *table, const struct txn_request *request, txn_fn *fn,
+                   void *arg, struct txn **out)
+{
+    struct txn *t;
+    int err = new_txn(table, request->is_invite ? TXN_INVITE_CLIENT : TXN_CLIENT, &request->flow, &t);
+    if (err)
+        return err;
+    t->sent = str_dup(&t->arena, request->bytes);
+    t->key = str_dup(&t->arena, request->branch);
+    t->method = str_dup(&t->arena, request->method);
+    if (t->arena.has_failed || enlist(t, hmap_hash(&table->clients, t->key))) {
+        put(t);
+        return ERR_NOMEM;
+    }
+    err = send_bytes(t, t->sent);
+    if (err == ERR_GONE || err == ERR_IO) {
+        drop(t); /* without a user yet: nobody is told */
+        return err;
+    }
+    struct txnfsm_step first = txnfsm_step(t->kind, t->state, TXN_EV_START);
+    arm_timers(t, first.actions);
+    t->fn = fn;
+    t->arg = arg;
+    if (out)
+        *out = t;
+    return 0;
+}
+
+bool txn_client_receive(struct txn_table *table, const struct msg *response)
+{
+    struct hmap_node *n = hmap_first(&table->clients, hmap_hash(&table->clients, response->via.branch));
+    for (; n; n = hmap_next(n)) {
+        struct txn *t = container_of(n, struct txn, node);
+        if (str_eq(t->key, response->via.branch) && str_eq(t->method, response->method_name)) {
+            step(t, event_of(response->status), response, STR_NONE);
+            return true;
+        }
+    }
+    return false;
+}
+
+int txn_client_cancel(struct txn *t, struct str reason)
+{
+    struct str bytes;
+    const struct msg *invite = sent_request(t);
+    if (!invite || hop_cancel(&t->arena, invite, reason, &bytes))
+        return ERR_NOMEM;
+    const struct txn_request cancel = {
+        .flow = t->flow, .bytes = bytes, .branch = t->key, .method = STR("CANCEL")};
+    return txn_client_new(t->table, &cancel, NULL, NULL, NULL);
+}
+
+void txn_forget(struct txn *t)
+{
+    t->fn = NULL;
+}
+
+/* ---------------------------------------------------------------- table */
+
+int txn_table_new(const struct txn_conf *conf, struct txn_table **out)
+{
+    struct txn_table *t = calloc(1, sizeof *t);
+    if (!t)
+        return ERR_NOMEM;
+    t->conf = *conf;
+    if (loop_hook_new(conf->loop, reap, t, &t->reaper)) {
+        free(t);
+        return ERR_NOMEM;
+    }
+    hmap_init(&t->servers);
+    hmap_init(&t->clients);
+    list_init(&t->alive);
+    list_init(&t->dead);
+    list_init(&t->pool);
+    t->tag_key = hash_key_new();
+    sys_random(&t->unique_base, sizeof t->unique_base);
+    *out = t;
+    return 0;
+}
+
+void txn_table_free(struct txn_table *t)
+{
+    if (!t)
+        return;
+    while (!list_is_empty(&t->alive))
+        drop(container_of(t->alive.next, struct txn, link));
+    reap(t);
+    for (struct list *l = list_pop(&t->pool); l; l = list_pop(&t->pool))
+        free_txn(container_of(l, struct txn, link));
+    hmap_fini(&t->servers);
+    hmap_fini(&t->clients);
+    loop_hook_free(t->reaper);
+    free(t);
+}
+
+void txn_table_set_max(struct txn_table *t, uint32_t max)
+{
+    t->conf.max = max;
+}
+
+size_t txn_table_open(const struct txn_table *t)
+{
+    return t->n_open;
+}
+
+size_t txn_table_size(const struct txn_table *t)
+{
+    return t->n_alive;
+}

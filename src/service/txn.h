@@ -1,0 +1,125 @@
+/* Transactions of one worker: the machines of core/txnfsm with their messages, timers and tables
+ * (RFC 3261 17, RFC 6026, RFC 4320). A transaction belongs to the table; its user holds the
+ * pointer until the TXN_NOTE_END, which comes exactly once, or until txn_forget. The dead are
+ * reaped at the end of the loop's turn, never inside a callback. All on the worker's thread. */
+#ifndef BW_SERVICE_TXN_H
+#define BW_SERVICE_TXN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "net/flow.h"
+#include "sip/build.h"
+#include "sip/msg.h"
+
+struct loop;
+struct txn;
+struct txn_table;
+
+enum txn_note {
+    TXN_NOTE_MESSAGE, /* client: a response that is not a repeat; server: an ACK after a 2xx */
+    TXN_NOTE_CANCEL,  /* INVITE server: the caller's CANCEL, already answered */
+    TXN_NOTE_TIMEOUT, /* client: no final response; INVITE server: no ACK */
+    TXN_NOTE_ERROR,   /* the transport failed */
+    TXN_NOTE_LATE,    /* server, not INVITE: a 100 is due (RFC 4320) */
+    TXN_NOTE_END      /* terminated: forget the pointer */
+};
+
+/* m: the message of TXN_NOTE_MESSAGE and TXN_NOTE_CANCEL, valid until the call returns; else
+ * NULL. */
+typedef void txn_fn(struct txn *t, enum txn_note note, const struct msg *m, void *arg);
+
+struct txn_conf {
+    struct loop *loop;
+    struct flow_table *flows;
+    unsigned worker;       /* its number goes into branches */
+    uint32_t max;          /* transactions at one time */
+    struct msg_limits limits;
+};
+
+int txn_table_new(const struct txn_conf *conf, struct txn_table **out);
+
+/* Users hear of the end of every transaction. NULL is legal. */
+void txn_table_free(struct txn_table *t);
+
+void txn_table_set_max(struct txn_table *t, uint32_t max);
+
+/* Server transactions that have no final response yet. */
+size_t txn_table_open(const struct txn_table *t);
+
+/* All transactions that are alive. */
+size_t txn_table_size(const struct txn_table *t);
+
+/* What is 16 bytes long and in each branch that we make: "z9hG4bK", worker, separator. */
+enum { TXN_BRANCH_MAX = 64 };
+
+/* Writes a branch of our own: cookie, worker, something unique, and a mark by which a loop is
+ * known again (RFC 3261 16.6 step 8). */
+struct str txn_branch_new(struct txn_table *t, uint64_t loop_mark, char out[TXN_BRANCH_MAX]);
+
+/* The worker and the mark in a branch of ours; false for a stranger's. */
+bool txn_branch_parse(struct str branch, unsigned *worker, uint64_t *loop_mark);
+
+/* ---- server side */
+
+/* Copies the request. The flow is where responses go. ERR_FULL: max reached; ERR_NOMEM. */
+int txn_server_new(struct txn_table *t, const struct msg *request, const struct flow_ref *reply_to,
+                   txn_fn *fn, void *arg, struct txn **out);
+
+/* Takes a request that repeats one, or an ACK, to its transaction: true when there was one (RFC
+ * 3261 17.2.3, by the rules of RFC 2543 where there is no cookie, D34). */
+bool txn_server_receive(struct txn_table *t, const struct msg *request);
+
+/* The INVITE transaction that a CANCEL means, or NULL (9.2). */
+struct txn *txn_server_of_cancel(struct txn_table *t, const struct msg *cancel);
+
+/* Tells the user of an INVITE transaction of a CANCEL. */
+void txn_server_cancelled(struct txn *t, const struct msg *cancel);
+
+/* Sends a response made elsewhere, with its Via already right; copies it. What the state does not
+ * allow any more is dropped. */
+void txn_server_send(struct txn *t, unsigned status, struct str bytes);
+
+/* Makes and sends a response from the request. A final one gets a To tag. */
+void txn_server_reply(struct txn *t, const struct build_reply *reply);
+
+/* Ends a transaction that must stay without an answer (RFC 4320 4.2). */
+void txn_server_drop(struct txn *t);
+
+bool txn_server_is_open(const struct txn *t);
+
+const struct msg *txn_server_request(const struct txn *t);
+
+/* ---- client side */
+
+struct txn_request {
+    struct flow_ref flow;
+    struct str bytes;  /* with our Via on top; copied */
+    struct str branch; /* of that Via */
+    bool is_invite;
+    struct str method;
+};
+
+/* Sends the request. ERR_FULL, ERR_NOMEM; ERR_IO or ERR_GONE: it could not be sent, and no
+ * transaction is left. */
+int txn_client_new(struct txn_table *t, const struct txn_request *request, txn_fn *fn, void *arg,
+                   struct txn **out);
+
+/* Takes a response to its transaction; false: it has none. */
+bool txn_client_receive(struct txn_table *t, const struct msg *response);
+
+/* Sends a CANCEL for an INVITE in Proceeding; its own transaction needs no user. reason: a Reason
+ * header's value, or none. 0 or as txn_client_new. */
+int txn_client_cancel(struct txn *t, struct str reason);
+
+/* The user wants to hear no more; the machine goes on (late answers are absorbed). */
+void txn_forget(struct txn *t);
+
+/* A tag that stays the same for a request's repeats: keyed hash of Call-ID, From tag, CSeq and
+ * branch (D45). */
+enum { TXN_TAG_LEN = 16 };
+struct str txn_tag(const struct txn_table *t, const struct msg *request, char out[TXN_TAG_LEN]);
+
+#endif
