@@ -11,6 +11,8 @@
 #include "sip/hdr.h"
 
 struct peek {
+    struct str bytes; /* the message from its start line on */
+    struct str heads; /* the same from behind the start line on */
     bool is_request;
     enum sip_method method; /* requests: from the start line; responses: from CSeq */
     unsigned status;        /* responses: 100…999 */
@@ -20,7 +22,8 @@ struct peek {
     struct str cseq, from, to; /* whole values */
 };
 
-/* 0, or ERR_PARSE: the start line is not SIP's. Fields that are missing stay none; a field that
+/* 0, or ERR_PARSE: the start line is not SIP's. It is taken generously, any version and any
+ * Request-URI: the index is the judge of that. Fields that are missing stay none; a field that
  * appears twice is taken from its first line. */
 int peek_parse(struct str bytes, struct peek *out);
 

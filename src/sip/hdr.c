@@ -1,0 +1,235 @@
+#include "sip/hdr.h"
+
+#include "sip/lex.h"
+
+static const struct str method_names[METHOD_MAX] = {
+    [METHOD_OTHER] = {"", 0},
+    [METHOD_INVITE] = {"INVITE", 6},
+    [METHOD_ACK] = {"ACK", 3},
+    [METHOD_BYE] = {"BYE", 3},
+    [METHOD_CANCEL] = {"CANCEL", 6},
+    [METHOD_OPTIONS] = {"OPTIONS", 7},
+    [METHOD_REGISTER] = {"REGISTER", 8},
+    [METHOD_PRACK] = {"PRACK", 5},
+    [METHOD_SUBSCRIBE] = {"SUBSCRIBE", 9},
+    [METHOD_NOTIFY] = {"NOTIFY", 6},
+    [METHOD_PUBLISH] = {"PUBLISH", 7},
+    [METHOD_INFO] = {"INFO", 4},
+    [METHOD_REFER] = {"REFER", 5},
+    [METHOD_MESSAGE] = {"MESSAGE", 7},
+    [METHOD_UPDATE] = {"UPDATE", 6},
+};
+
+#define NAME(literal)                                                                              \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
+
+static const struct str names[HDR_MAX] = {
+    [HDR_OTHER] = NAME(""),
+    [HDR_VIA] = NAME("Via"),
+    [HDR_FROM] = NAME("From"),
+    [HDR_TO] = NAME("To"),
+    [HDR_CALL_ID] = NAME("Call-ID"),
+    [HDR_CSEQ] = NAME("CSeq"),
+    [HDR_CONTACT] = NAME("Contact"),
+    [HDR_MAX_FORWARDS] = NAME("Max-Forwards"),
+    [HDR_ROUTE] = NAME("Route"),
+    [HDR_RECORD_ROUTE] = NAME("Record-Route"),
+    [HDR_CONTENT_LENGTH] = NAME("Content-Length"),
+    [HDR_CONTENT_TYPE] = NAME("Content-Type"),
+    [HDR_EXPIRES] = NAME("Expires"),
+    [HDR_MIN_EXPIRES] = NAME("Min-Expires"),
+    [HDR_AUTHORIZATION] = NAME("Authorization"),
+    [HDR_PROXY_AUTHORIZATION] = NAME("Proxy-Authorization"),
+    [HDR_WWW_AUTHENTICATE] = NAME("WWW-Authenticate"),
+    [HDR_PROXY_AUTHENTICATE] = NAME("Proxy-Authenticate"),
+    [HDR_AUTHENTICATION_INFO] = NAME("Authentication-Info"),
+    [HDR_REQUIRE] = NAME("Require"),
+    [HDR_PROXY_REQUIRE] = NAME("Proxy-Require"),
+    [HDR_SUPPORTED] = NAME("Supported"),
+    [HDR_UNSUPPORTED] = NAME("Unsupported"),
+    [HDR_ALLOW] = NAME("Allow"),
+    [HDR_PATH] = NAME("Path"),
+    [HDR_SERVICE_ROUTE] = NAME("Service-Route"),
+    [HDR_P_ASSOCIATED_URI] = NAME("P-Associated-URI"),
+    [HDR_P_ASSERTED_IDENTITY] = NAME("P-Asserted-Identity"),
+    [HDR_P_PREFERRED_IDENTITY] = NAME("P-Preferred-Identity"),
+    [HDR_PRIVACY] = NAME("Privacy"),
+    [HDR_DATE] = NAME("Date"),
+    [HDR_RETRY_AFTER] = NAME("Retry-After"),
+    [HDR_REASON] = NAME("Reason"),
+    [HDR_WARNING] = NAME("Warning"),
+    [HDR_MAX_BREADTH] = NAME("Max-Breadth"),
+    [HDR_TIMESTAMP] = NAME("Timestamp"),
+    [HDR_USER_AGENT] = NAME("User-Agent"),
+};
+
+/* Length and first letter together leave at most two candidates. */
+enum { LEN_MAX = 20, SAME_LEN_MAX = 7 };
+
+static const uint8_t by_len[LEN_MAX + 1][SAME_LEN_MAX] = {
+    [2] = {HDR_TO},
+    [3] = {HDR_VIA},
+    [4] = {HDR_FROM, HDR_CSEQ, HDR_PATH, HDR_DATE},
+    [5] = {HDR_ROUTE, HDR_ALLOW},
+    [6] = {HDR_REASON},
+    [7] = {HDR_CONTACT, HDR_CALL_ID, HDR_EXPIRES, HDR_REQUIRE, HDR_PRIVACY, HDR_WARNING},
+    [9] = {HDR_SUPPORTED, HDR_TIMESTAMP},
+    [10] = {HDR_USER_AGENT},
+    [11] = {HDR_MIN_EXPIRES, HDR_UNSUPPORTED, HDR_RETRY_AFTER, HDR_MAX_BREADTH},
+    [12] = {HDR_MAX_FORWARDS, HDR_CONTENT_TYPE, HDR_RECORD_ROUTE},
+    [13] = {HDR_AUTHORIZATION, HDR_PROXY_REQUIRE, HDR_SERVICE_ROUTE},
+    [14] = {HDR_CONTENT_LENGTH},
+    [16] = {HDR_WWW_AUTHENTICATE, HDR_P_ASSOCIATED_URI},
+    [18] = {HDR_PROXY_AUTHENTICATE},
+    [19] = {HDR_PROXY_AUTHORIZATION, HDR_AUTHENTICATION_INFO, HDR_P_ASSERTED_IDENTITY},
+    [20] = {HDR_P_PREFERRED_IDENTITY},
+};
+
+/* RFC 3261 7.3.3; those of other headers are for names without a row. */
+static const uint8_t compact['z' - 'a' + 1] = {
+    ['v' - 'a'] = HDR_VIA,          ['f' - 'a'] = HDR_FROM,      ['t' - 'a'] = HDR_TO,
+    ['i' - 'a'] = HDR_CALL_ID,      ['m' - 'a'] = HDR_CONTACT,   ['l' - 'a'] = HDR_CONTENT_LENGTH,
+    ['c' - 'a'] = HDR_CONTENT_TYPE, ['k' - 'a'] = HDR_SUPPORTED,
+};
+
+struct phrase {
+    unsigned status;
+    struct str text;
+};
+
+static const struct phrase phrases[] = {
+    {100, NAME("Trying")},
+    {180, NAME("Ringing")},
+    {181, NAME("Call Is Being Forwarded")},
+    {182, NAME("Queued")},
+    {183, NAME("Session Progress")},
+    {199, NAME("Early Dialog Terminated")},
+    {200, NAME("OK")},
+    {202, NAME("Accepted")},
+    {204, NAME("No Notification")},
+    {300, NAME("Multiple Choices")},
+    {301, NAME("Moved Permanently")},
+    {302, NAME("Moved Temporarily")},
+    {305, NAME("Use Proxy")},
+    {380, NAME("Alternative Service")},
+    {400, NAME("Bad Request")},
+    {401, NAME("Unauthorized")},
+    {402, NAME("Payment Required")},
+    {403, NAME("Forbidden")},
+    {404, NAME("Not Found")},
+    {405, NAME("Method Not Allowed")},
+    {406, NAME("Not Acceptable")},
+    {407, NAME("Proxy Authentication Required")},
+    {408, NAME("Request Timeout")},
+    {410, NAME("Gone")},
+    {412, NAME("Conditional Request Failed")},
+    {413, NAME("Request Entity Too Large")},
+    {414, NAME("Request-URI Too Long")},
+    {415, NAME("Unsupported Media Type")},
+    {416, NAME("Unsupported URI Scheme")},
+    {417, NAME("Unknown Resource-Priority")},
+    {420, NAME("Bad Extension")},
+    {421, NAME("Extension Required")},
+    {422, NAME("Session Interval Too Small")},
+    {423, NAME("Interval Too Brief")},
+    {424, NAME("Bad Location Information")},
+    {428, NAME("Use Identity Header")},
+    {429, NAME("Provide Referrer Identity")},
+    {430, NAME("Flow Failed")},
+    {433, NAME("Anonymity Disallowed")},
+    {436, NAME("Bad Identity-Info")},
+    {437, NAME("Unsupported Certificate")},
+    {438, NAME("Invalid Identity Header")},
+    {439, NAME("First Hop Lacks Outbound Support")},
+    {440, NAME("Max-Breadth Exceeded")},
+    {469, NAME("Bad Info Package")},
+    {470, NAME("Consent Needed")},
+    {480, NAME("Temporarily Unavailable")},
+    {481, NAME("Call/Transaction Does Not Exist")},
+    {482, NAME("Loop Detected")},
+    {483, NAME("Too Many Hops")},
+    {484, NAME("Address Incomplete")},
+    {485, NAME("Ambiguous")},
+    {486, NAME("Busy Here")},
+    {487, NAME("Request Terminated")},
+    {488, NAME("Not Acceptable Here")},
+    {489, NAME("Bad Event")},
+    {491, NAME("Request Pending")},
+    {493, NAME("Undecipherable")},
+    {494, NAME("Security Agreement Required")},
+    {500, NAME("Server Internal Error")},
+    {501, NAME("Not Implemented")},
+    {502, NAME("Bad Gateway")},
+    {503, NAME("Service Unavailable")},
+    {504, NAME("Server Time-out")},
+    {505, NAME("Version Not Supported")},
+    {513, NAME("Message Too Large")},
+    {555, NAME("Push Notification Service Not Supported")},
+    {580, NAME("Precondition Failure")},
+    {600, NAME("Busy Everywhere")},
+    {603, NAME("Decline")},
+    {604, NAME("Does Not Exist Anywhere")},
+    {606, NAME("Not Acceptable")},
+    {607, NAME("Unwanted")},
+    {608, NAME("Rejected")},
+};
+
+enum sip_method hdr_method(struct str name)
+{
+    for (int m = METHOD_OTHER + 1; m < METHOD_MAX; m++)
+        if (name.n == method_names[m].n && name.p[0] == method_names[m].p[0] &&
+            str_eq(name, method_names[m]))
+            return (enum sip_method)m;
+    return METHOD_OTHER;
+}
+
+struct str hdr_method_name(enum sip_method method)
+{
+    return method_names[method];
+}
+
+static enum hdr_id find_compact(char c)
+{
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'z' ? compact[c - 'a'] : HDR_OTHER;
+}
+
+enum hdr_id hdr_find(struct str name)
+{
+    if (name.n == 1)
+        return find_compact(name.p[0]);
+    if (name.n == 0 || name.n > LEN_MAX)
+        return HDR_OTHER;
+    const char first = ascii_lower(name.p[0]);
+    for (const uint8_t *id = by_len[name.n]; *id; id++) {
+        if (ascii_lower(names[*id].p[0]) != first)
+            continue;
+        /* Nearly everybody writes a name as the RFC does, and that comparison is cheaper. */
+        if (str_eq(name, names[*id]) || str_ieq(name, names[*id]))
+            return *id;
+    }
+    return HDR_OTHER;
+}
+
+struct str hdr_name(enum hdr_id id)
+{
+    return names[id];
+}
+
+struct str hdr_reason(unsigned status)
+{
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        if (phrases[i].status == status)
+            return phrases[i].text;
+    return STR("Unknown");
+}
+
+bool hdr_is_token(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!lex_is(s.p[i], LEX_TOKEN))
+            return false;
+    return s.n > 0;
+}

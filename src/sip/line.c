@@ -1,0 +1,89 @@
+#include "sip/line.h"
+
+#include "sip/lex.h"
+
+bool line_start(struct str *rest, struct str *out)
+{
+    while (rest->n && (*rest->p == '\r' || *rest->p == '\n'))
+        *rest = str_skip(*rest, 1);
+    const char *lf = str_find(*rest, '\n');
+    if (!lf)
+        return false;
+    *out = str_span(rest->p, lf);
+    if (out->n && out->p[out->n - 1] == '\r')
+        out->n--;
+    *rest = str_span(lf + 1, str_end(*rest));
+    return true;
+}
+
+size_t line_blank_len(struct str rest)
+{
+    if (rest.n >= 1 && rest.p[0] == '\n')
+        return 1;
+    return rest.n >= 2 && rest.p[0] == '\r' && rest.p[1] == '\n' ? 2 : 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Where the field ends: behind the first LF that no white space follows; NULL if there is none. */
+static const char *find_end(struct str rest, struct line *out)
+{
+    const char *at = rest.p, *end = str_end(rest);
+    do {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        if (!lf)
+            return NULL;
+        out->n_ends++;
+        out->has_bare_lf |= lf == rest.p || lf[-1] != '\r';
+        at = lf + 1;
+    } while (at < end && is_blank(*at));
+    return at;
+}
+
+/* RFC 3261 25.1: HCOLON allows blanks before the colon. */
+static void split(struct line *l)
+{
+    const char *p = l->raw.p, *end = str_end(l->raw);
+    while (lex_is(*p, LEX_TOKEN))
+        p++;
+    struct str name = str_span(l->raw.p, p);
+    while (is_blank(*p))
+        p++;
+    if (name.n == 0 || *p != ':')
+        return;
+    l->name = name;
+    l->value = str_trim(str_span(p + 1, end));
+}
+
+bool line_next(struct str *rest, struct line *out)
+{
+    *out = (struct line){0};
+    if (rest->n == 0 || line_blank_len(*rest))
+        return false;
+    const char *end = find_end(*rest, out);
+    if (!end)
+        return false;
+    out->raw = str_span(rest->p, end);
+    split(out);
+    *rest = str_span(end, str_end(*rest));
+    return true;
+}
+
+size_t line_count(struct str s, char c)
+{
+    enum { BLOCK = 64 }; /* a constant, so that the compiler compares many bytes at once */
+    size_t n = 0;
+    const char *p = s.p, *end = str_end(s);
+    for (; end - p >= BLOCK; p += BLOCK) {
+        uint8_t hits = 0;
+        for (int i = 0; i < BLOCK; i++)
+            hits = (uint8_t)(hits + (p[i] == c));
+        n += hits;
+    }
+    for (; p < end; p++)
+        n += *p == c;
+    return n;
+}
