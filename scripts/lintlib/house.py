@@ -9,8 +9,9 @@ STATS = 'src/base/stats.def'
 SCHEMA = 'src/conf/schema.c'
 ROW = re.compile(r'^(?:COUNTER|GAUGE)\((\w+),\s*"([^"]*)",\s*"(?:\\.|[^"\\])*",\s*"([^"]*)"\)', re.M)
 ROW_START = re.compile(r'^(?:COUNTER|GAUGE)\(', re.M)
-# An option is a row {"name", …} or a macro OPT…("name", …) / CFG_…("name", …).
-OPTION = re.compile(r'(?:\{\s*(?:\.name\s*=\s*)?|\b(?:CFG|OPT)[A-Z_]*\(\s*)"([a-z][a-z0-9-]*)"')
+# An option is a row with .name = "…", or where no row has that, a row {"name", … or OPT…("name", ….
+OPTIONS = (re.compile(r'\.name\s*=\s*"([a-z][a-z0-9-]*)"'),
+           re.compile(r'(?:\{\s*|\b(?:CFG|OPT)[A-Z_]*\(\s*)"([a-z][a-z0-9-]*)"'))
 LOOSE_END = re.compile(r'\b(?:TO' r'DO|FIX' r'ME|X' r'XX)\b')
 SUPPRESSION = re.compile(r'NOLINT(?:NEXTLINE|BEGIN|END)?(?![\w(])|cppcheck-suppress(?! \w)')
 SPAN = re.compile(r'`([^`\n]+)`')
@@ -47,9 +48,10 @@ def check_options(tree):
     if SCHEMA not in tree.files:
         return []
     text = tree.text(SCHEMA)
-    pages = [f for f in tree.files if re.fullmatch(r'docs/man/.*\.5(?:\.in)?', f)]
-    manual = '\n'.join(tree.text(p) for p in pages).replace('\\-', '-')
-    options = {m.group(1): line_at(text, m.start()) for m in OPTION.finditer(text)}
+    pages = [tree.text(f) for f in tree.files if re.fullmatch(r'docs/man/.*\.5(?:\.in)?', f)]
+    manual = '\n'.join(pages).replace('\\-', '-')
+    rows = next((rows for rows in (list(o.finditer(text)) for o in OPTIONS) if rows), [])
+    options = {m.group(1): line_at(text, m.start()) for m in rows}
     if not options:
         return [Finding(SCHEMA, 1, 'manual', '', 'no option found in its tables')]
     return [Finding(SCHEMA, line, 'manual', name, f'option {name} is not in docs/man/*.5')

@@ -31,6 +31,10 @@ STR_C, STR_H, DEF = 'src/base/str.c', 'src/base/str.h', 'src/base/stats.def'
 NEST = 'int str_deep(int a);\nint str_deep(int a)\n{\n    while (a)\n        if (a > 1)\n' \
     '            for (;;)\n                if (a)\n                    return a;\n    return 0;\n}\n'
 
+MACRO_NEST = 'int str_each(int a);\nint str_each(int a)\n{\n    all_of(a)\n        while (a)\n' \
+    '            if (a > 1)\n                if (a)\n                    return a;\n    return 0;\n}\n'
+OPTION = 'struct opt o[] = {{.name = "workers"}};\n'
+
 # (what it proves, group, gate that must speak, how to spoil the good tree)
 CASES = [
     ('include upward', 'includes', 'includes', append(STR_C, '#include "core/fork.h"\n')),
@@ -48,13 +52,14 @@ CASES = [
     ('six parameters', 'shape', 'parameters',
      append(STR_C, 'int str_six(int a, int b, int c, int d, int e, int f)\n{\n}\n')),
     ('nesting of four', 'shape', 'nesting', append(STR_C, NEST)),
+    ('nesting of four with a loop of our own', 'shape', 'nesting', append(STR_C, MACRO_NEST)),
     ('name without prefix', 'names', 'prefix', append(STR_C, 'int length(void)\n{\n}\n')),
     ('code not formatted', 'format', 'format', append(STR_C, 'int  x ;\n')),
     ('counter without help', 'house', 'stats-help', append(DEF, 'COUNTER(STAT_A, "a", "", "")\n')),
     ('counter that nobody counts', 'house', 'stats-unused',
      append(DEF, 'COUNTER(STAT_A, "a", "", "An a.")\n')),
     ('option without manual', 'house', 'manual',
-     file('src/conf/schema.c', 'struct opt o[] = {{"workers", 1}};\n')),
+     file('src/conf/schema.c', OPTION)),
     ('document names no file', 'house', 'doc-path', file('README.md', 'See `src/base/gone.c`.\n')),
     ('loose end', 'house', 'loose-end', append(STR_C, '/* TO' + 'DO: this */\n')),
     ('suppression of everything', 'house', 'suppression', append(STR_C, '/* NOLINT */\n')),
@@ -113,6 +118,9 @@ def run(lint, here, groups):
     excepted = append(STR_C, NEST)({**GOOD, 'lint.allow': f'{STR_C}:str_* nesting a reason\n'})
     found = findings_of(lint, here, ['shape'], excepted)
     prove('an exception holds', not found, found)
+    documented = {**GOOD, 'src/conf/schema.c': OPTION, 'docs/man/x.5': '.It Ic workers\n'}
+    found = findings_of(lint, here, ['house'], documented)
+    prove('an option in the manual page is fine', not found, found)
     if 'tools' in groups:
         for what, gate, spoil in EVERY_GROUP:
             found = findings_of(lint, here, groups, spoil(GOOD))

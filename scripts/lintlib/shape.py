@@ -60,15 +60,15 @@ class Scanner:
             self.simple()
 
     def is_loop_macro(self):
-        """name(…) { is a loop even if nobody told us so."""
+        """name(…) before a statement is a loop, even if nobody told us so."""
         if not self.peek().isidentifier() or self.peek(1) != '(':
             return False
         start = self.i
         self.i += 1
         self.group()
-        opens = self.peek() == '{'
+        goes_on = self.peek() == '{' or self.peek().isidentifier()
         self.i = start
-        return opens
+        return goes_on
 
     def block(self, depth):
         self.i += 1
