@@ -18,15 +18,16 @@ struct udp_conf {
     bool is_shared;     /* several workers bind it (SO_REUSEPORT) */
     bool is_first;      /* of the shared ones: refuse an address that another program holds */
     size_t max_len;     /* bytes of a datagram; longer ones are dropped and counted */
-    size_t buffer_size; /* of the socket, each way; the system may give less: then one warning */
+    size_t buffer_size; /* of the socket, each way; 0: the system's. Less given: one warning */
 };
 
 /* Opens, binds, joins the loop and adds its flow slot. fn gets every datagram. ERR_IO: errno says
- * why (nothing logged); ERR_NOMEM. */
+ * why (nothing logged); ERR_NOMEM. It flushes in a loop hook: whoever sends in a hook makes that
+ * one before. */
 int udp_open(struct loop *l, struct flow_table *t, const struct udp_conf *conf, packet_fn *fn,
              void *arg, struct udp **out);
 
-/* Sends what is queued, frees. NULL is legal. */
+/* Sends what is queued, frees. Not from within fn. NULL is legal. */
 void udp_close(struct udp *u);
 
 /* A handle to a peer through this socket. */

@@ -1,0 +1,186 @@
+#include "unit.h"
+
+#include "base/err.h"
+#include "net/flow.h"
+
+static int n_sent;
+
+static int count_send(void *self, const struct flow_ref *to, struct str bytes)
+{
+    (void)to;
+    (void)bytes;
+    *(int *)self += 1;
+    return 0;
+}
+
+static int refuse_send(void *self, const struct flow_ref *to, struct str bytes)
+{
+    (void)self;
+    (void)to;
+    (void)bytes;
+    return ERR_FULL;
+}
+
+static struct addr addr_of(const char *text)
+{
+    struct addr a = {0};
+    assert_int_equal(addr_parse(str_of(text), 5060, &a), 0);
+    return a;
+}
+
+static void a_handle_dies_with_its_flow(void **state)
+{
+    (void)state;
+    struct flow_table *t = NULL;
+    struct flow_ref a = {.transport = FLOW_UDP}, b = a, none = {0};
+    assert_int_equal(flow_table_new(3, &t), 0);
+    n_sent = 0;
+    assert_int_equal(flow_add(t, count_send, &n_sent, &a), 0);
+    assert_int_equal(a.worker, 3);
+    assert_true(flow_is_live(t, &a));
+    assert_int_equal(flow_send(t, &a, STR("x")), 0);
+    assert_int_equal(n_sent, 1);
+    flow_del(t, &a);
+    assert_false(flow_is_live(t, &a));
+    assert_int_equal(flow_send(t, &a, STR("x")), ERR_GONE);
+    assert_int_equal(flow_add(t, refuse_send, NULL, &b), 0);
+    assert_int_equal(a.slot, b.slot);
+    assert_int_not_equal(a.generation, b.generation);
+    assert_int_equal(flow_send(t, &a, STR("x")), ERR_GONE);
+    assert_int_equal(flow_send(t, &b, STR("x")), ERR_FULL);
+    assert_int_equal(flow_send(t, &none, STR("x")), ERR_GONE);
+    flow_del(t, &b);
+    flow_table_free(t);
+}
+
+static void forged_handles_are_gone(void **state)
+{
+    (void)state;
+    struct flow_table *t = NULL;
+    struct flow_ref a = {.transport = FLOW_UDP};
+    assert_int_equal(flow_table_new(0, &t), 0);
+    assert_int_equal(flow_add(t, count_send, &n_sent, &a), 0);
+    struct flow_ref forged = a;
+    forged.slot = UINT32_MAX;
+    assert_false(flow_is_live(t, &forged));
+    forged.slot = a.slot + 1;
+    assert_false(flow_is_live(t, &forged));
+    flow_del(t, &a);
+    flow_table_free(t);
+}
+
+static void a_udp_handle_is_good_on_every_worker(void **state)
+{
+    (void)state;
+    struct flow_table *t[2] = {NULL};
+    struct flow_ref ref[2][3] = {0};
+    int n[2] = {0};
+    for (unsigned worker = 0; worker < 2; worker++) {
+        assert_int_equal(flow_table_new(worker, &t[worker]), 0);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(flow_add(t[worker], count_send, &n[worker], &ref[worker][i]), 0);
+    }
+    assert_int_equal(flow_send(t[1], &ref[0][2], STR("x")), 0);
+    assert_int_equal(n[0], 0);
+    assert_int_equal(n[1], 1);
+    for (unsigned worker = 0; worker < 2; worker++) {
+        for (int i = 0; i < 3; i++)
+            flow_del(t[worker], &ref[worker][i]);
+        flow_table_free(t[worker]);
+    }
+}
+
+static void the_same_path_is_told_from_another(void **state)
+{
+    (void)state;
+    struct flow_ref a = {.peer = addr_of("192.0.2.1:5060"), .slot = 1, .generation = 7};
+    struct flow_ref b = a;
+    assert_true(flow_is_same(&a, &b));
+    b.worker = 5;
+    b.local = addr_of("192.0.2.9");
+    assert_true(flow_is_same(&a, &b));
+    b.peer.port++;
+    assert_false(flow_is_same(&a, &b));
+    b = a;
+    b.generation++;
+    assert_false(flow_is_same(&a, &b));
+    b = a;
+    b.slot++;
+    assert_false(flow_is_same(&a, &b));
+    b = a;
+    b.listener++;
+    assert_false(flow_is_same(&a, &b));
+    b = a;
+    a.generation = b.generation = 0;
+    assert_false(flow_is_same(&a, &b));
+}
+
+static void many_flows_have_slots_of_their_own(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    struct flow_table *t = NULL;
+    static struct flow_ref refs[N];
+    static int n[N];
+    assert_int_equal(flow_table_new(0, &t), 0);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(flow_add(t, count_send, &n[i], &refs[i]), 0);
+    for (int i = 0; i < N; i += 2)
+        flow_del(t, &refs[i]);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(flow_send(t, &refs[i], STR("x")), i % 2 ? 0 : ERR_GONE);
+    for (int i = 0; i < N; i += 2)
+        assert_int_equal(flow_add(t, count_send, &n[i], &refs[i]), 0);
+    for (int i = 0; i < N; i++) {
+        assert_true(refs[i].slot < N);
+        assert_int_equal(flow_send(t, &refs[i], STR("x")), 0);
+        assert_int_equal(n[i], i % 2 ? 2 : 1);
+        flow_del(t, &refs[i]);
+    }
+    flow_table_free(t);
+}
+
+static void transports_have_words(void **state)
+{
+    (void)state;
+    assert_str(flow_transport_name(FLOW_UDP), "UDP");
+    assert_false(flow_is_reliable(FLOW_UDP));
+}
+
+static void use_table(void *arg)
+{
+    (void)arg;
+    struct flow_table *t = NULL;
+    struct flow_ref refs[40] = {0};
+    if (flow_table_new(0, &t))
+        return;
+    for (int i = 0; i < 40; i++) {
+        int err = flow_add(t, count_send, &n_sent, &refs[i]);
+        assert_true(err == 0 || err == ERR_NOMEM);
+    }
+    for (int i = 0; i < 40; i++)
+        if (flow_is_live(t, &refs[i]))
+            flow_del(t, &refs[i]);
+    flow_table_free(t);
+}
+
+static void every_failed_allocation_is_survived(void **state)
+{
+    (void)state;
+    flow_table_free(NULL);
+    assert_int_equal(oom_sweep(use_table, NULL), 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_handle_dies_with_its_flow),
+        cmocka_unit_test(forged_handles_are_gone),
+        cmocka_unit_test(a_udp_handle_is_good_on_every_worker),
+        cmocka_unit_test(the_same_path_is_told_from_another),
+        cmocka_unit_test(many_flows_have_slots_of_their_own),
+        cmocka_unit_test(transports_have_words),
+        cmocka_unit_test(every_failed_allocation_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
