@@ -131,7 +131,7 @@ def check_file(tree, cache, path):
     for tool, work in TOOLS:
         key = (tool, version(tree, tool), path, text, settings, *warnings(tree), *CPPCHECK)
         found += cache.ask(key, lambda work=work: work(tree, path))
-    return found
+    return [f if f.path == path else f._replace(what=f'{f.what} (seen from {path})') for f in found]
 
 
 def in_parallel(work, items):
@@ -144,7 +144,8 @@ def check_tools(tree):
     cache = Cache(tree)
     found = in_parallel(lambda p: check_file(tree, cache, p), tree.c_files('src', endings=('.c',)))
     cache.drop_unseen()
-    return sorted(set(found))
+    # A header's finding comes from each file that includes it.
+    return list({(f.path, f.line, f.gate): f for f in sorted(found, reverse=True)}.values())
 
 
 def check_header(tree, path):

@@ -45,7 +45,9 @@ static inline struct list *list_pop(struct list *head)
     struct list *node = head->next;
     if (node == head)
         return NULL;
-    list_del(node);
+    head->next = node->next;
+    node->next->prev = head;
+    list_init(node);
     return node;
 }
 
