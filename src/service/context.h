@@ -19,19 +19,20 @@ struct txn_table;
 struct udp;
 
 struct context {
-    unsigned worker;          /* its number */
-    const struct conf *conf;  /* the snapshot of this turn */
+    unsigned worker;         /* its number */
+    const struct conf *conf; /* the snapshot of this turn */
     struct loop *loop;
     struct flow_table *flows;
-    struct udp **listeners;   /* one for each listen section, in the order of the configuration */
+    const struct conf_listen *listens; /* as they were at the start: they change at a restart */
+    struct udp **listeners;            /* one for each of them */
     size_t n_listeners;
     struct txn_table *txns;
     struct egress *egress;
     struct arena scratch;     /* emptied after each message */
     struct hash_key loop_key; /* marks in branches (RFC 3261 16.6 step 8); equal on all workers */
     struct msg_limits limits;
-    struct list passes;       /* of proxy.c */
-    bool is_draining;         /* new requests get 503 */
+    struct list passes; /* of proxy.c */
+    bool is_draining;   /* new requests get 503 */
 };
 
 #endif

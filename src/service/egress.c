@@ -43,11 +43,11 @@ int egress_pick(struct egress *e, enum conf_side side, enum flow_transport trans
     const struct context *c = e->context;
     int best = -1;
     for (size_t i = 0; i < c->n_listeners; i++) {
-        const struct conf_listen *l = &c->conf->listens[i];
+        const struct conf_listen *l = &c->listens[i];
         if (l->transport != transport || l->addr.family != target->family ||
             (l->side != side && l->side != CONF_SIDE_ANY))
             continue;
-        if (best < 0 || (l->side == side && c->conf->listens[best].side != side))
+        if (best < 0 || (l->side == side && c->listens[best].side != side))
             best = (int)i;
     }
     if (best < 0)
@@ -60,7 +60,8 @@ static const struct addr *local_for(struct egress *e, const struct addr *peer)
 {
     uint64_t now = loop_now_ms(e->context->loop);
     for (size_t i = 0; i < ROUTES; i++)
-        if (addr_is_same_host(&e->routes[i].peer, peer) && now - e->routes[i].asked_ms < ROUTE_AGE_MS)
+        if (addr_is_same_host(&e->routes[i].peer, peer) &&
+            now - e->routes[i].asked_ms < ROUTE_AGE_MS)
             return &e->routes[i].local;
     struct route *r = &e->routes[e->next++ % ROUTES];
     *r = (struct route){.peer = *peer, .asked_ms = now};
@@ -72,7 +73,7 @@ static const struct addr *local_for(struct egress *e, const struct addr *peer)
 void egress_print_sent_by(struct egress *e, const struct flow_ref *flow, struct buf *out)
 {
     const struct context *c = e->context;
-    const struct conf_listen *l = &c->conf->listens[flow->listener];
+    const struct conf_listen *l = &c->listens[flow->listener];
     struct addr bound = udp_addr(c->listeners[flow->listener]);
     if (!str_is_none(l->advertise_host))
         buf_add(out, l->advertise_host);
@@ -96,7 +97,7 @@ bool egress_is_us(const struct egress *e, struct str host, uint16_t port,
     const struct context *c = e->context;
     uint16_t want = port ? port : SIP_PORT;
     for (size_t i = 0; i < c->n_listeners; i++) {
-        const struct conf_listen *l = &c->conf->listens[i];
+        const struct conf_listen *l = &c->listens[i];
         struct addr bound = udp_addr(c->listeners[i]);
         uint16_t advertised = l->advertise_port ? l->advertise_port : bound.port;
         if (l->advertise_host.n && advertised == want && uri_is_same_host(l->advertise_host, host))

@@ -517,7 +517,8 @@ int txn_client_new(struct txn_table *table, const struct txn_request *request, t
                    void *arg, struct txn **out)
 {
     struct txn *t;
-    int err = new_txn(table, request->is_invite ? TXN_INVITE_CLIENT : TXN_CLIENT, &request->flow, &t);
+    int err =
+        new_txn(table, request->is_invite ? TXN_INVITE_CLIENT : TXN_CLIENT, &request->flow, &t);
     if (err)
         return err;
     t->sent = str_dup(&t->arena, request->bytes);
@@ -543,7 +544,8 @@ int txn_client_new(struct txn_table *table, const struct txn_request *request, t
 
 bool txn_client_receive(struct txn_table *table, const struct msg *response)
 {
-    struct hmap_node *n = hmap_first(&table->clients, hmap_hash(&table->clients, response->via.branch));
+    struct hmap_node *n =
+        hmap_first(&table->clients, hmap_hash(&table->clients, response->via.branch));
     for (; n; n = hmap_next(n)) {
         struct txn *t = container_of(n, struct txn, node);
         if (str_eq(t->key, response->via.branch) && str_eq(t->method, response->method_name)) {

@@ -34,8 +34,8 @@ typedef void txn_fn(struct txn *t, enum txn_note note, const struct msg *m, void
 struct txn_conf {
     struct loop *loop;
     struct flow_table *flows;
-    unsigned worker;       /* its number goes into branches */
-    uint32_t max;          /* transactions at one time */
+    unsigned worker; /* its number goes into branches */
+    uint32_t max;    /* transactions at one time */
     struct msg_limits limits;
 };
 

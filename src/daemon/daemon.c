@@ -1,0 +1,256 @@
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "config.h"
+#ifdef HAVE_LIBSYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "conf/conf.h"
+#include "service/worker.h"
+#include "sip/glue.h"
+
+struct daemon {
+    pthread_mutex_t lock; /* guards conf: a reload may come by signal and by the admin API */
+    struct conf *conf;
+    struct worker_group group;
+    pthread_t *threads;
+    unsigned n_threads;
+    int signal_fd;
+    int idle_fd; /* counts the workers that have drained */
+    atomic_bool is_draining;
+};
+
+static void notify(const char *state)
+{
+#ifdef HAVE_LIBSYSTEMD
+    (void)sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}
+
+/* ---------------------------------------------------------------- reload */
+
+static void say_to_log(bool is_error, const char *text, void *arg)
+{
+    (void)arg;
+    if (is_error)
+        log_error("%s", text);
+    else
+        log_warn("%s", text);
+}
+
+/* All workers get the new snapshot; without memory some keep the old one, and the log says so. */
+static void spread(struct daemon *d, struct conf *next)
+{
+    for (unsigned i = 0; i < d->group.n; i++)
+        if (worker_reload(d->group.workers[i], next))
+            log_error("reload: worker %u keeps the old configuration: out of memory", i);
+    conf_unref(d->conf);
+    d->conf = next;
+}
+
+static int reload(struct daemon *d, conf_say_fn *say, void *arg)
+{
+    struct conf *next;
+    pthread_mutex_lock(&d->lock);
+    int err = conf_load(d->conf->path, say, arg, &next);
+    if (err) {
+        log_error("reload: the running configuration stays (%s)", err_text(err));
+    } else {
+        conf_compare(d->conf, next, say, arg);
+        if (log_open(&next->log))
+            log_error("log.target: cannot open %s; the old target stays", next->log.target);
+        spread(d, next);
+        log_info("reload: done");
+    }
+    pthread_mutex_unlock(&d->lock);
+    return err;
+}
+
+/* ---------------------------------------------------------------- stop */
+
+static void on_worker_idle(void *arg)
+{
+    struct daemon *d = arg;
+    uint64_t one = 1;
+    if (write(d->idle_fd, &one, sizeof one) < 0)
+        log_error("drain: %s", strerror(errno));
+}
+
+static void start_drain(struct daemon *d)
+{
+    if (atomic_exchange(&d->is_draining, true))
+        return;
+    notify("STOPPING=1");
+    log_info("stopping: waiting up to %u s for requests under way", d->conf->drain_timeout_s);
+    for (unsigned i = 0; i < d->group.n; i++)
+        if (worker_drain(d->group.workers[i], d->conf->drain_timeout_s * 1000ULL, on_worker_idle,
+                         d))
+            on_worker_idle(d);
+}
+
+/* ---------------------------------------------------------------- signals */
+
+/* True: stop now. A second SIGTERM or SIGINT does not wait for the drain. */
+static bool on_signal(struct daemon *d, uint32_t number)
+{
+    switch (number) {
+    case SIGHUP:
+        notify("RELOADING=1");
+        (void)reload(d, say_to_log, NULL);
+        notify("READY=1");
+        return false;
+    case SIGUSR1:
+        if (log_reopen())
+            log_error("log: cannot open the file again: %s", strerror(errno));
+        return false;
+    default:
+        if (atomic_load(&d->is_draining))
+            return true;
+        start_drain(d);
+        return false;
+    }
+}
+
+static void wait_for_end(struct daemon *d)
+{
+    struct pollfd fds[2] = {{.fd = d->signal_fd, .events = POLLIN},
+                            {.fd = d->idle_fd, .events = POLLIN}};
+    uint64_t n_idle = 0, n;
+    struct signalfd_siginfo info;
+    while (n_idle < d->group.n) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return;
+        if (read(d->idle_fd, &n, sizeof n) == sizeof n)
+            n_idle += n;
+        if (read(d->signal_fd, &info, sizeof info) == sizeof info && on_signal(d, info.ssi_signo))
+            return;
+    }
+}
+
+/* Before any other thread exists, so that all inherit the mask. */
+static int block_signals(struct daemon *d)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigset_t all = set;
+    sigaddset(&all, SIGPIPE);
+    if (pthread_sigmask(SIG_BLOCK, &all, NULL))
+        return ERR_IO;
+    d->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    d->idle_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return d->signal_fd < 0 || d->idle_fd < 0 ? ERR_IO : 0;
+}
+
+/* ---------------------------------------------------------------- start */
+
+static int make_workers(struct daemon *d)
+{
+    d->group.n = d->conf->workers;
+    d->group.owner_key = hash_key_new();
+    d->group.loop_key = hash_key_new();
+    d->group.workers = calloc(d->group.n, sizeof *d->group.workers);
+    d->threads = calloc(d->group.n, sizeof *d->threads);
+    if (!d->group.workers || !d->threads)
+        return ERR_NOMEM;
+    for (unsigned i = 0; i < d->group.n; i++) {
+        const struct conf_listen *failed;
+        int err = worker_new(&d->group, i, d->conf, &failed, &d->group.workers[i]);
+        char text[ADDR_TEXT];
+        if (err && failed)
+            log_error("listen \"%s\": cannot open udp:%s: %s", failed->name,
+                      addr_text(&failed->addr, text), strerror(errno));
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static void *worker_thread(void *arg)
+{
+    log_thread_name("worker");
+    if (stats_thread_start())
+        log_warn("worker: no memory for counters of its own; it uses the shared ones");
+    worker_run(arg);
+    return NULL;
+}
+
+static int start_threads(struct daemon *d)
+{
+    for (; d->n_threads < d->group.n; d->n_threads++) {
+        struct worker *w = d->group.workers[d->n_threads];
+        if (pthread_create(&d->threads[d->n_threads], NULL, worker_thread, w))
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+static int start(struct daemon *d)
+{
+    int err = log_open(&d->conf->log);
+    if (err) {
+        log_error("log.target: cannot open %s: %s", d->conf->log.target, err_text(err));
+        return err;
+    }
+    glue_init();
+    err = block_signals(d);
+    if (!err)
+        err = make_workers(d);
+    if (!err)
+        err = start_threads(d);
+    if (err)
+        log_error("start failed: %s", err_text(err));
+    return err;
+}
+
+static void stop(struct daemon *d)
+{
+    for (unsigned i = 0; i < d->n_threads; i++)
+        worker_stop(d->group.workers[i]);
+    for (unsigned i = 0; i < d->n_threads; i++)
+        (void)pthread_join(d->threads[i], NULL);
+    for (unsigned i = 0; d->group.workers && i < d->group.n; i++)
+        worker_free(d->group.workers[i]);
+    free(d->group.workers);
+    free(d->threads);
+    if (d->signal_fd >= 0)
+        (void)close(d->signal_fd);
+    if (d->idle_fd >= 0)
+        (void)close(d->idle_fd);
+    conf_unref(d->conf);
+}
+
+int daemon_run(struct conf *conf)
+{
+    struct daemon d = {
+        .lock = PTHREAD_MUTEX_INITIALIZER, .conf = conf, .signal_fd = -1, .idle_fd = -1};
+    int err = start(&d);
+    if (!err) {
+        log_info("breakwater " PACKAGE_VERSION " is ready: %u workers", d.group.n);
+        notify("READY=1");
+        wait_for_end(&d);
+        log_info("stopped");
+    }
+    stop(&d);
+    log_close();
+    return err;
+}

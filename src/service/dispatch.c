@@ -1,0 +1,99 @@
+#include "service/dispatch.h"
+
+#include "base/err.h"
+#include "base/stats.h"
+#include "service/forward.h"
+#include "service/proxy.h"
+#include "service/reply.h"
+#include "service/txn.h"
+
+enum { SCRATCH_KEEP = 128 * 1024 };
+
+bool dispatch_owner(const struct peek *peek, const struct hash_key *key, unsigned n,
+                    unsigned *owner)
+{
+    uint64_t mark;
+    if (!peek->is_request)
+        return txn_branch_parse(peek->branch, owner, &mark) && *owner < n;
+    *owner = (unsigned)(hash_str(key, peek->call_id) % n);
+    return true;
+}
+
+/* RFC 3261 16.10, 9.2: the CANCEL has an answer of its own; the INVITE's user hears of it. */
+static void on_cancel(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct txn *invite = txn_server_of_cancel(c->txns, m);
+    if (!invite)
+        stats_inc(STAT_REFUSED_CANCEL);
+    reply_send(c, p, m, &(struct build_reply){.status = invite ? 200 : 481});
+    if (invite)
+        txn_server_cancelled(invite, m);
+}
+
+static void on_drain(struct context *c, const struct packet *p, const struct msg *m)
+{
+    stats_inc(STAT_REFUSED_DRAIN);
+    const struct build_reply reply = {.status = 503, .headers = STR("Retry-After: 5\r\n")};
+    reply_send(c, p, m, &reply);
+}
+
+/* RFC 3261 11.2: we carry no calls of our own, so there is little to tell. */
+static void on_options(struct context *c, const struct packet *p, const struct msg *m)
+{
+    stats_inc(STAT_OPTIONS);
+    const struct build_reply reply = {
+        .status = 200,
+        .headers = STR("Accept: */*\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, "
+                       "SUBSCRIBE, NOTIFY, PUBLISH, INFO, REFER, MESSAGE, UPDATE\r\n")};
+    reply_send(c, p, m, &reply);
+}
+
+static void on_request(struct context *c, const struct packet *p, const struct msg *m)
+{
+    if (txn_server_receive(c->txns, m))
+        return;
+    if (m->method == METHOD_ACK)
+        proxy_ack(c, p, m);
+    else if (m->method == METHOD_CANCEL)
+        on_cancel(c, p, m);
+    else if (c->is_draining)
+        on_drain(c, p, m);
+    else if (m->method == METHOD_OPTIONS && forward_is_us(c, p, m))
+        on_options(c, p, m);
+    else
+        proxy_request(c, p, m);
+}
+
+static void on_response(struct context *c, const struct msg *m)
+{
+    if (!txn_client_receive(c->txns, m))
+        stats_inc(STAT_STRAY_RESPONSE); /* RFC 6026 8.8: not forwarded */
+}
+
+static void on_malformed(struct context *c, const struct packet *p, const struct peek *peek,
+                         const struct msg_fault *fault)
+{
+    if (!peek->is_request) {
+        stats_inc(STAT_BAD_RESPONSE);
+        return;
+    }
+    stats_inc(STAT_REFUSED_MALFORMED);
+    const struct build_reply reply = {.status = fault->status, .reason = str_of(fault->text)};
+    reply_refuse(c, p, peek, &reply);
+}
+
+void dispatch_packet(struct context *c, const struct packet *p, const struct peek *peek)
+{
+    struct msg *m;
+    struct msg_fault fault;
+    int err = msg_index(&c->scratch, p->bytes, &c->limits, &m, &fault);
+    if (err == 0 && m->is_request)
+        on_request(c, p, m);
+    else if (err == 0)
+        on_response(c, m);
+    else if (err != ERR_NOMEM)
+        on_malformed(c, p, peek, &fault);
+    if (c->scratch.has_failed)
+        stats_inc(STAT_NO_MEMORY);
+    arena_reset(&c->scratch, SCRATCH_KEEP);
+}

@@ -1,0 +1,197 @@
+#include "service/forward.h"
+
+#include "base/err.h"
+#include "base/stats.h"
+#include "service/egress.h"
+#include "sip/param.h"
+#include "sip/uri.h"
+
+enum { MAX_FORWARDS = 70, SENT_BY_MAX = 320, PORT_SIP = 5060, PORT_SIPS = 5061 };
+
+static bool is_uri_us(struct context *c, const struct packet *p, const struct uri *u)
+{
+    uint16_t port = u->port ? u->port : u->scheme == URI_SIPS ? PORT_SIPS : PORT_SIP;
+    return !str_is_none(u->host) && egress_is_us(c->egress, u->host, port, &p->flow);
+}
+
+bool forward_is_us(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct uri u;
+    if (uri_parse(m->uri, &u) || u.scheme > URI_SIPS || !str_is_none(u.user))
+        return false;
+    return conf_domain_find(c->conf, u.host) || is_uri_us(c, p, &u);
+}
+
+/* RFC 3261 16.6 step 8 and D85: what a loop cannot change on its way round, the Request-URI above
+ * all, so that two branches of one upstream fork are not mistaken for a loop. */
+static uint64_t loop_mark(const struct context *c, const struct msg *m)
+{
+    const struct hash_key *key = &c->loop_key;
+    uint64_t parts[] = {hash_str(key, m->uri),
+                        hash_str(key, m->from_tag),
+                        hash_str(key, m->to_tag),
+                        hash_str(key, m->call_id),
+                        hash_str(key, msg_value(m, HDR_PROXY_REQUIRE)),
+                        hash_str(key, msg_value(m, HDR_PROXY_AUTHORIZATION)),
+                        m->cseq};
+    return hash_bytes(key, parts, sizeof parts);
+}
+
+/* 16.3 step 4: one of the Vias is ours, and what we hashed then is the same now. */
+static bool is_loop(const struct msg *m, uint64_t mark)
+{
+    for (const struct msg_line *l = msg_first(m, HDR_VIA); l; l = msg_next(m, l)) {
+        struct str rest = l->value;
+        struct via via;
+        unsigned worker;
+        uint64_t old;
+        while (via_next(&rest, &via) == 1)
+            if (txn_branch_parse(via.branch, &worker, &old) && old == mark)
+                return true;
+    }
+    return false;
+}
+
+/* 16.3, in its order. */
+static enum forward_refusal validate(const struct msg *m, const struct uri *u, uint64_t mark)
+{
+    if (u->scheme != URI_SIP && u->scheme != URI_SIPS)
+        return FORWARD_SCHEME;
+    if (m->max_forwards == 0)
+        return FORWARD_HOPS;
+    if (is_loop(m, mark))
+        return FORWARD_LOOP;
+    if (msg_first(m, HDR_PROXY_REQUIRE))
+        return FORWARD_EXTENSION;
+    return FORWARD_OK;
+}
+
+/* 16.5: from the access side to the upstream of the domain, nowhere else. */
+static enum forward_refusal find_way(struct context *c, const struct packet *p, const struct uri *u,
+                                     struct flow_ref *out)
+{
+    if (conf_upstream_of(c->conf, &p->flow.peer))
+        return FORWARD_UNKNOWN;
+    const struct conf_domain *domain = conf_domain_find(c->conf, u->host);
+    if (!domain)
+        return FORWARD_DOMAIN;
+    const struct conf_server *server = &domain->upstream->servers[0];
+    if (egress_pick(c->egress, CONF_SIDE_CORE, server->transport, &server->addr, out))
+        return FORWARD_EGRESS;
+    return FORWARD_OK;
+}
+
+/* 16.4: a Route that names us has brought the request here and is done with. */
+static bool is_top_route_us(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct str rest = msg_value(m, HDR_ROUTE);
+    struct nameaddr route;
+    struct uri u;
+    return nameaddr_next(&rest, &route) == 1 && uri_parse(route.uri, &u) == 0 &&
+           is_uri_us(c, p, &u);
+}
+
+static void edit_max_forwards(struct context *c, struct build *b, const struct msg *m)
+{
+    const struct msg_line *l = msg_first(m, HDR_MAX_FORWARDS);
+    struct buf value = buf_in(&c->scratch, 4);
+    buf_add_u64(&value, l ? (uint64_t)m->max_forwards - 1 : MAX_FORWARDS);
+    if (l)
+        build_replace(b, l->value, buf_str(&value));
+    else
+        build_add_first(b, HDR_MAX_FORWARDS, buf_str(&value));
+}
+
+/* The sender's Via gets received and rport (18.2.1); ours goes on top (16.6 step 8). */
+static void edit_vias(struct context *c, struct build *b, const struct packet *p,
+                      const struct forward *f)
+{
+    struct buf theirs = buf_in(&c->scratch, b->msg->via.text.n + 2 * ADDR_TEXT);
+    via_print_received(&b->msg->via, &p->flow.peer, &theirs);
+    build_replace_via(b, buf_str(&theirs));
+    struct buf ours = buf_in(&c->scratch, SENT_BY_MAX);
+    buf_add(&ours, STR("SIP/2.0/"));
+    buf_add(&ours, flow_transport_name((enum flow_transport)f->flow.transport));
+    buf_add_char(&ours, ' ');
+    egress_print_sent_by(c->egress, &f->flow, &ours);
+    buf_add(&ours, STR(";branch="));
+    buf_add(&ours, f->branch);
+    buf_add(&ours, STR(";rport"));
+    b->has_failed = b->has_failed || theirs.has_overflown || ours.has_overflown;
+    build_add_first(b, HDR_VIA, buf_str(&ours));
+}
+
+enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,
+                                   struct forward *out)
+{
+    struct uri u;
+    if (uri_parse(m->uri, &u))
+        return FORWARD_BAD_URI;
+    uint64_t mark = loop_mark(c, m);
+    enum forward_refusal why = validate(m, &u, mark);
+    if (why == FORWARD_OK)
+        why = find_way(c, p, &u, &out->flow);
+    if (why != FORWARD_OK)
+        return why;
+    out->branch = txn_branch_new(c->txns, mark, out->branch_text);
+    struct build b;
+    build_init(&b, &c->scratch, m);
+    edit_vias(c, &b, p, out);
+    edit_max_forwards(c, &b, m);
+    if (is_top_route_us(c, p, m))
+        build_remove_top(&b, HDR_ROUTE);
+    return build_finish(&b, &out->bytes) ? FORWARD_NO_MEMORY : FORWARD_OK;
+}
+
+int forward_response(struct context *c, const struct msg *m, struct str *out)
+{
+    const struct msg_line *first = msg_first(m, HDR_VIA);
+    struct str rest = first->value;
+    struct via ours, next;
+    if (via_next(&rest, &ours) != 1 || (via_next(&rest, &next) != 1 && !msg_next(m, first)))
+        return ERR_PARSE;
+    struct build b;
+    build_init(&b, &c->scratch, m);
+    build_remove_top(&b, HDR_VIA);
+    return build_finish(&b, out);
+}
+
+static const struct {
+    unsigned status;
+    enum stats_id stat;
+    const char *phrase; /* NULL: the default */
+} refusals[FORWARD_REFUSALS] = {
+    [FORWARD_BAD_URI] = {400, STAT_REFUSED_MALFORMED, "Bad Request-URI"},
+    [FORWARD_SCHEME] = {416, STAT_REFUSED_SCHEME, NULL},
+    [FORWARD_HOPS] = {483, STAT_REFUSED_HOPS, NULL},
+    [FORWARD_LOOP] = {482, STAT_REFUSED_LOOP, NULL},
+    [FORWARD_EXTENSION] = {420, STAT_REFUSED_EXTENSION, NULL},
+    [FORWARD_DOMAIN] = {403, STAT_REFUSED_DOMAIN, "Domain Not Served Here"},
+    [FORWARD_UNKNOWN] = {404, STAT_REFUSED_UNKNOWN, NULL},
+    [FORWARD_EGRESS] = {500, STAT_REFUSED_EGRESS, "No Listener Fits The Next Hop"},
+    [FORWARD_NO_MEMORY] = {503, STAT_NO_MEMORY, NULL},
+};
+
+/* 8.2.2.3: what we do not know is what was asked for; we support no proxy extension. */
+static struct str unsupported_line(struct context *c, const struct msg *m)
+{
+    struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
+    for (const struct msg_line *l = msg_first(m, HDR_PROXY_REQUIRE); l; l = msg_next(m, l)) {
+        buf_add(&out, STR("Unsupported: "));
+        buf_add(&out, l->value);
+        buf_add(&out, STR("\r\n"));
+    }
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+struct build_reply forward_reply(struct context *c, const struct msg *m, enum forward_refusal why)
+{
+    struct build_reply r = {.status = refusals[why].status, .reason = str_of(refusals[why].phrase)};
+    stats_inc(refusals[why].stat);
+    /* A domain that we do not serve: as a registrar 404 (10.3 step 1 without a proxy's right). */
+    if (why == FORWARD_DOMAIN && m->method == METHOD_REGISTER)
+        r.status = 404;
+    if (why == FORWARD_EXTENSION)
+        r.headers = unsupported_line(c, m);
+    return r;
+}

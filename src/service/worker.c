@@ -1,0 +1,260 @@
+#include "service/worker.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/stats.h"
+#include "net/inbox.h"
+#include "net/loop.h"
+#include "net/udp.h"
+#include "service/context.h"
+#include "service/dispatch.h"
+#include "service/egress.h"
+#include "service/guard.h"
+#include "service/proxy.h"
+#include "service/txn.h"
+#include "sip/peek.h"
+
+enum {
+    INBOX_MAX = 8192,
+    SCRATCH_LIMIT = 2 * 1024 * 1024,
+    SOCKET_BUFFER = 8 * 1024 * 1024,
+    DRAIN_POLL_MS = 50
+};
+
+struct worker {
+    struct context context;
+    struct worker_group *group;
+    struct inbox *inbox;
+    struct conf *conf;       /* the reference behind context.conf */
+    struct conf *first_conf; /* and the one behind context.listens */
+    struct wheel_timer drain_timer;
+    uint64_t drain_until_ms;
+    void (*on_idle)(void *arg);
+    void *on_idle_arg;
+};
+
+/* ---------------------------------------------------------------- packets */
+
+static void on_handed_over(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    const struct inbox_post *post = container_of(node, struct inbox_post, node);
+    struct packet p = *(const struct packet *)post->head;
+    struct peek peek;
+    p.bytes = post->tail;
+    if (peek_parse(p.bytes, &peek) == 0)
+        dispatch_packet(&w->context, &p, &peek);
+}
+
+/* What the owner cannot take now is dropped like a datagram; the inbox counts it. */
+static void hand_over(const struct worker *w, unsigned owner, const struct packet *p)
+{
+    struct inbox *to = w->group->workers[owner]->inbox;
+    if (inbox_post(to, on_handed_over, p, sizeof *p, p->bytes) == 0)
+        stats_inc(STAT_HANDED_OVER);
+}
+
+static void on_packet(const struct packet *p, void *arg)
+{
+    struct worker *w = arg;
+    struct peek peek;
+    unsigned owner;
+    if (!guard_admit(p))
+        return;
+    if (peek_parse(p->bytes, &peek))
+        stats_inc(STAT_NOT_SIP);
+    else if (!dispatch_owner(&peek, &w->group->owner_key, w->group->n, &owner))
+        stats_inc(STAT_STRAY_RESPONSE);
+    else if (owner != w->context.worker)
+        hand_over(w, owner, p);
+    else
+        dispatch_packet(&w->context, p, &peek);
+}
+
+/* ---------------------------------------------------------------- messages from the main thread */
+
+struct order {
+    struct inbox_node node;
+    struct conf *conf;
+    uint64_t timeout_ms;
+    void (*on_idle)(void *arg);
+    void *arg;
+};
+
+static int give_order(struct worker *w, inbox_fn *fn, const struct order *what)
+{
+    struct order *o = malloc(sizeof *o);
+    if (!o)
+        return ERR_NOMEM;
+    *o = *what;
+    o->node.fn = fn;
+    inbox_push(w->inbox, &o->node);
+    return 0;
+}
+
+static void take_conf(struct worker *w, struct conf *conf)
+{
+    struct context *c = &w->context;
+    conf_unref(w->conf);
+    w->conf = conf;
+    c->conf = conf;
+    c->limits = msg_limits_default;
+    c->limits.max_len = conf->limits.max_message;
+    if (c->txns)
+        txn_table_set_max(c->txns, conf->limits.max_transactions);
+}
+
+static void on_reload(struct inbox_node *node, void *arg)
+{
+    struct order *o = container_of(node, struct order, node);
+    take_conf(arg, o->conf);
+    free(o);
+}
+
+int worker_reload(struct worker *w, struct conf *conf)
+{
+    int err = give_order(w, on_reload, &(struct order){.conf = conf_ref(conf)});
+    if (err)
+        conf_unref(conf);
+    return err;
+}
+
+static void on_drain_timer(void *arg)
+{
+    struct worker *w = arg;
+    struct context *c = &w->context;
+    bool is_over = loop_now_ms(c->loop) >= w->drain_until_ms;
+    if (is_over)
+        proxy_give_up(c);
+    if (is_over || txn_table_open(c->txns) == 0)
+        w->on_idle(w->on_idle_arg);
+    else
+        loop_timer_start(c->loop, &w->drain_timer, DRAIN_POLL_MS);
+}
+
+static void on_drain(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    struct order *o = container_of(node, struct order, node);
+    w->context.is_draining = true;
+    w->drain_until_ms = loop_now_ms(w->context.loop) + o->timeout_ms;
+    w->on_idle = o->on_idle;
+    w->on_idle_arg = o->arg;
+    free(o);
+    on_drain_timer(w);
+}
+
+int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *arg), void *arg)
+{
+    return give_order(w, on_drain,
+                      &(struct order){.timeout_ms = timeout_ms, .on_idle = on_idle, .arg = arg});
+}
+
+/* ---------------------------------------------------------------- life */
+
+static int open_listeners(struct worker *w, const struct conf_listen **failed)
+{
+    struct context *c = &w->context;
+    c->listens = w->first_conf->listens;
+    c->listeners = calloc(w->first_conf->n_listens, sizeof *c->listeners);
+    if (!c->listeners)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < w->first_conf->n_listens; i++) {
+        const struct udp_conf uc = {.addr = c->listens[i].addr,
+                                    .listener = (uint8_t)i,
+                                    .is_shared = w->group->n > 1,
+                                    .is_first = c->worker == 0,
+                                    .max_len = c->conf->limits.max_message,
+                                    .buffer_size = SOCKET_BUFFER};
+        *failed = &c->listens[i];
+        int err = udp_open(c->loop, c->flows, &uc, on_packet, w, &c->listeners[i]);
+        if (err)
+            return err;
+        c->n_listeners++;
+    }
+    return 0;
+}
+
+static int build(struct worker *w, const struct conf_listen **failed)
+{
+    struct context *c = &w->context;
+    int err = loop_new(&c->loop);
+    if (!err)
+        err = inbox_new(c->loop, INBOX_MAX, w, &w->inbox);
+    if (!err)
+        err = flow_table_new(c->worker, &c->flows);
+    const struct txn_conf tc = {.loop = c->loop,
+                                .flows = c->flows,
+                                .worker = c->worker,
+                                .max = w->conf->limits.max_transactions,
+                                .limits = msg_limits_default};
+    if (!err)
+        err = txn_table_new(&tc, &c->txns);
+    if (!err)
+        err = egress_new(c, &c->egress);
+    if (!err)
+        err = open_listeners(w, failed);
+    return err;
+}
+
+int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
+               const struct conf_listen **failed, struct worker **out)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return ERR_NOMEM;
+    *failed = NULL;
+    w->group = group;
+    w->context.worker = index;
+    w->context.loop_key = group->loop_key;
+    list_init(&w->context.passes);
+    arena_init(&w->context.scratch, SCRATCH_LIMIT);
+    wheel_timer_init(&w->drain_timer, on_drain_timer, w);
+    w->first_conf = conf_ref(conf);
+    take_conf(w, conf_ref(conf));
+    int err = build(w, failed);
+    if (err) {
+        worker_free(w);
+        return err;
+    }
+    group->workers[index] = w;
+    *out = w;
+    return 0;
+}
+
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    struct context *c = &w->context;
+    if (c->loop)
+        loop_timer_stop(c->loop, &w->drain_timer);
+    inbox_free(w->inbox);
+    txn_table_free(c->txns);
+    for (size_t i = 0; i < c->n_listeners; i++)
+        udp_close(c->listeners[i]);
+    free(c->listeners);
+    egress_free(c->egress);
+    flow_table_free(c->flows);
+    loop_free(c->loop);
+    arena_fini(&c->scratch);
+    conf_unref(w->conf);
+    conf_unref(w->first_conf);
+    free(w);
+}
+
+void worker_run(struct worker *w)
+{
+    loop_run(w->context.loop);
+}
+
+struct loop *worker_loop(struct worker *w)
+{
+    return w->context.loop;
+}
+
+void worker_stop(struct worker *w)
+{
+    loop_stop(w->context.loop);
+}

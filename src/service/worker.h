@@ -1,0 +1,48 @@
+/* A worker: one event loop with its sockets, transactions and timers. The main thread makes it,
+ * starts its thread, and speaks to it by messages; nothing else is shared. */
+#ifndef BW_SERVICE_WORKER_H
+#define BW_SERVICE_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "conf/conf.h"
+
+struct loop;
+struct worker;
+
+/* What all workers agree on. */
+struct worker_group {
+    unsigned n;
+    struct worker **workers; /* filled in by worker_new; whole before any thread starts */
+    struct hash_key owner_key, loop_key;
+};
+
+/* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;
+ * ERR_IO: *failed is the listen section, errno says why. */
+int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
+               const struct conf_listen **failed, struct worker **out);
+
+/* After its loop has stopped. NULL is legal. */
+void worker_free(struct worker *w);
+
+/* Runs the loop until worker_stop; the body of the thread. */
+void worker_run(struct worker *w);
+
+struct loop *worker_loop(struct worker *w);
+
+/* Any thread, by message, each done at the worker's next turn: */
+
+/* A new configuration; takes a reference of its own. ERR_NOMEM. */
+int worker_reload(struct worker *w, struct conf *conf);
+
+/* From now on new requests hear 503. on_idle(arg) runs on the worker's thread once no request
+ * waits for an answer any more, or at the end of timeout_ms, when those that still wait have been
+ * answered 503. Once. ERR_NOMEM. */
+int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *arg), void *arg);
+
+void worker_stop(struct worker *w);
+
+#endif
