@@ -419,3 +419,20 @@ struct addr udp_addr(const struct udp *u)
 {
     return u->addr;
 }
+
+int udp_route(const struct addr *peer, struct addr *local)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = addr_to_sockaddr(peer, &ss);
+    int err = ERR_IO;
+    int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return ERR_IO;
+    /* Connecting a datagram socket sends nothing: it asks the routing table. */
+    if (connect(fd, (struct sockaddr *)&ss, len) == 0 &&
+        getsockname(fd, (struct sockaddr *)&ss, &(socklen_t){sizeof ss}) == 0)
+        err = addr_from_sockaddr((struct sockaddr *)&ss, local);
+    local->port = 0;
+    close_quietly(fd);
+    return err;
+}

@@ -36,4 +36,8 @@ struct flow_ref udp_flow_to(const struct udp *u, const struct addr *peer);
 /* The bound address, with the port that the system chose. */
 struct addr udp_addr(const struct udp *u);
 
+/* The local address that the system's routes choose for a peer, with port 0. Any thread. ERR_IO:
+ * no route. */
+int udp_route(const struct addr *peer, struct addr *local);
+
 #endif
