@@ -21,7 +21,8 @@ struct contact {
 };
 
 /* The next contact of a header value. 1: *out is set; 0: the end; ERR_PARSE: not a contact, or q
- * out of range (D21). */
+ * malformed or out of range (D21). Its URI may have any scheme. A star has no parameters that count
+ * (D11). A parameter that appears twice counts where it is first. */
 int contact_next(struct str *rest, struct contact *out);
 
 /* The number of an Expires header: 0 and *out, or ERR_PARSE: treat as absent (D14). More than

@@ -13,6 +13,10 @@
 
 enum uri_scheme { URI_SIP, URI_SIPS, URI_TEL, URI_OTHER };
 
+/* The most parameters, and the most headers, that one URI may have: comparing looks at each pair.
+ */
+enum { URI_PARTS_MAX = 32 };
+
 struct uri {
     enum uri_scheme scheme;
     struct str text;     /* all of it */
@@ -27,11 +31,14 @@ struct uri {
 };
 
 /* The whole slice must be one URI: 0 or ERR_PARSE. Checks the characters, the %HH escapes, the
- * host (name, IPv4, bracketed IPv6; D81) and the port; sip and sips need a host. A scheme that we
- * do not know only needs legal characters. */
+ * host (name, IPv4, bracketed IPv6; D81) and the port (1…65535); sip and sips need a host, and what
+ * stands before an '@' may not be empty. A parameter's value may be empty, which phones do send. A
+ * local tel number needs no phone-context. A scheme that we do not know only needs legal
+ * characters. */
 int uri_parse(struct str text, struct uri *out);
 
-/* The value of a URI parameter; false if absent. *value is none when it has no "=". */
+/* The value of a URI parameter, the first of that name in any case; false if absent. *value is none
+ * when it has no "=", and keeps its escapes. */
 bool uri_param(const struct uri *u, struct str name, struct str *value);
 
 /* What was asked for as an AoR key is not one. */
@@ -43,14 +50,16 @@ enum uri_fault {
     URI_TOO_LONG    /* *out has overflown */
 };
 
-/* Appends the canonical AoR: "user@host", sip and sips alike (D6), escapes of unreserved and
- * user-unreserved characters resolved once, others in upper-case hex (D2, D3), host in lower case
- * without trailing dot, IPv6 in its shortest form, a port only when it is not the default (D7),
- * no parameters. tel: "+31201234567" with visual separators kept out, no host (D5).
- * is_case_kept false: the user in lower case too. */
+/* Appends the canonical AoR: "user@host", sip and sips alike (D6), escapes of characters that may
+ * stand bare in a user resolved once, others and those of ';' and '/' in upper-case hex (D2, D3),
+ * host in lower case without trailing dot, IPv6 in its shortest form, a port only when it is not
+ * the scheme's default (D7), no password, no parameters. tel: "+31201234567" with visual separators
+ * kept out, no host (D5). is_case_kept false: the user in lower case too. On a fault out has an
+ * unfinished piece. */
 enum uri_fault uri_to_aor(const struct uri *u, bool is_case_kept, struct buf *out);
 
-/* RFC 3261 19.1.4 with D80 and D81. */
+/* RFC 3261 19.1.4 with D80 and D81; tel: RFC 3966 4; other schemes: byte by byte behind the scheme.
+ * A URI equals itself, and the order of a and b does not matter. */
 bool uri_is_equal(const struct uri *a, const struct uri *b);
 
 /* Hosts alone: names without case and trailing dot, addresses by value. */

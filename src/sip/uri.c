@@ -1,0 +1,382 @@
+#include "sip/uri.h"
+
+#include "base/err.h"
+#include "sip/lex.h"
+#include "sip/param.h"
+
+enum { PORT_SIP = 5060, PORT_SIPS = 5061 };
+
+/* ---------------------------------------------------------------- parsing */
+
+/* Characters of these classes and %HH escapes. False: an escape is malformed. */
+static bool take_escaped(struct str *rest, unsigned classes, struct str *out)
+{
+    size_t n = 0;
+    while (n < rest->n && (rest->p[n] == '%' || lex_is(rest->p[n], classes)))
+        n++;
+    *out = (struct str){rest->p, n};
+    *rest = str_skip(*rest, n);
+    return lex_is_escaped(*out, classes);
+}
+
+/* name ["=" value]; an empty value is tolerated. */
+static bool take_part(struct str *rest, unsigned classes, struct param *out)
+{
+    *out = (struct param){0};
+    if (!take_escaped(rest, classes, &out->name) || out->name.n == 0)
+        return false;
+    return !lex_take_char(rest, '=') || take_escaped(rest, classes, &out->value);
+}
+
+static bool take_params(struct str *rest, struct str *out)
+{
+    const char *from = rest->p;
+    struct param ignored;
+    int n = 0;
+    while (lex_take_char(rest, ';'))
+        if (++n > URI_PARTS_MAX || !take_part(rest, LEX_PARAM, &ignored))
+            return false;
+    if (n)
+        *out = str_span(from, rest->p);
+    return true;
+}
+
+static bool take_headers(struct str *rest, struct str *out)
+{
+    if (!lex_take_char(rest, '?'))
+        return true;
+    const char *from = rest->p;
+    struct param header;
+    int n = 0;
+    do {
+        if (++n > URI_PARTS_MAX || !take_part(rest, LEX_HEADER, &header) ||
+            str_is_none(header.value))
+            return false;
+    } while (lex_take_char(rest, '&'));
+    *out = str_span(from, rest->p);
+    return true;
+}
+
+/* Up to the '@', where there is one: no other part of a SIP URI may hold a bare one. */
+static bool take_userinfo(struct str *rest, struct uri *out)
+{
+    const char *at = str_find(*rest, '@');
+    if (!at)
+        return true;
+    struct str userinfo = str_span(rest->p, at);
+    *rest = str_span(at + 1, str_end(*rest));
+    if (!take_escaped(&userinfo, LEX_USER, &out->user) || out->user.n == 0)
+        return false;
+    if (lex_take_char(&userinfo, ':') && !take_escaped(&userinfo, LEX_PASSWORD, &out->password))
+        return false;
+    return userinfo.n == 0;
+}
+
+static bool parse_sip(struct str rest, struct uri *out)
+{
+    if (!take_userinfo(&rest, out) || !lex_take_host(&rest, &out->host))
+        return false;
+    if (lex_take_char(&rest, ':') && !lex_take_port(&rest, &out->port))
+        return false;
+    return take_params(&rest, &out->params) && take_headers(&rest, &out->headers) && rest.n == 0;
+}
+
+/* global-number-digits or local-number-digits of RFC 3966. */
+static bool is_number(struct str s)
+{
+    bool is_global = lex_take_char(&s, '+');
+    size_t n_digits = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (lex_is(s.p[i], LEX_VISUAL))
+            continue;
+        if (is_global ? !ascii_is_digit(s.p[i]) : !lex_is(s.p[i], LEX_PHONE))
+            return false;
+        n_digits++;
+    }
+    return n_digits > 0;
+}
+
+static bool parse_tel(struct str rest, struct uri *out)
+{
+    const char *semicolon = str_find(rest, ';');
+    out->user = str_span(rest.p, semicolon ? semicolon : str_end(rest));
+    rest = str_skip(rest, out->user.n);
+    return is_number(out->user) && take_params(&rest, &out->params) && rest.n == 0;
+}
+
+static enum uri_scheme scheme_of(struct str name)
+{
+    if (str_ieq(name, STR("sip")))
+        return URI_SIP;
+    if (str_ieq(name, STR("sips")))
+        return URI_SIPS;
+    return str_ieq(name, STR("tel")) ? URI_TEL : URI_OTHER;
+}
+
+static bool parse_behind_scheme(struct str rest, struct uri *out)
+{
+    switch (out->scheme) {
+    case URI_SIP:
+    case URI_SIPS:
+        return parse_sip(rest, out);
+    case URI_TEL:
+        return parse_tel(rest, out);
+    case URI_OTHER:
+        break;
+    }
+    out->rest = rest;
+    return rest.n > 0 && lex_is_escaped(rest, LEX_URIC);
+}
+
+int uri_parse(struct str text, struct uri *out)
+{
+    *out = (struct uri){.text = text};
+    out->name = lex_take(&text, LEX_SCHEME);
+    if (out->name.n == 0 || !ascii_is_alpha(*out->name.p) || !lex_take_char(&text, ':'))
+        return ERR_PARSE;
+    out->scheme = scheme_of(out->name);
+    return parse_behind_scheme(text, out) ? 0 : ERR_PARSE;
+}
+
+/* ---------------------------------------------------------------- canonical form */
+
+static char unescape(const char *percent)
+{
+    return (char)(ascii_hex(percent[1]) << 4 | ascii_hex(percent[2]));
+}
+
+/* These mean the same with and without escape in a user part. ';' and '/' begin parts of it (D3).
+ */
+static bool is_plain_in_user(char c)
+{
+    return lex_is(c, LEX_USER) && c != ';' && c != '/';
+}
+
+static void add_escaped(char c, struct buf *out)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    unsigned char byte = (unsigned char)c;
+    const char text[3] = {'%', hex[byte >> 4], hex[byte & 15]};
+    buf_add(out, (struct str){text, sizeof text});
+}
+
+static enum uri_fault add_user(struct str user, bool is_case_kept, struct buf *out)
+{
+    for (size_t i = 0; i < user.n; i++) {
+        char c = user.p[i];
+        if (c == '%') {
+            c = unescape(user.p + i);
+            i += 2;
+            if ((unsigned char)c < ' ' || c == 0x7f)
+                return URI_BAD_ESCAPE;
+            if (!is_plain_in_user(c)) {
+                add_escaped(c, out);
+                continue;
+            }
+        }
+        buf_add_char(out, is_case_kept ? c : ascii_lower(c));
+    }
+    return URI_OK;
+}
+
+static struct str without_root_dot(struct str host)
+{
+    if (host.n > 1 && host.p[host.n - 1] == '.')
+        host.n--;
+    return host;
+}
+
+static void add_host(struct str host, struct buf *out)
+{
+    struct addr a = {0};
+    if (lex_starts_with(host, '[') && addr_parse_host(host, &a) == 0) {
+        addr_print_host(&a, out);
+        return;
+    }
+    host = without_root_dot(host);
+    for (size_t i = 0; i < host.n; i++)
+        buf_add_char(out, ascii_lower(host.p[i]));
+}
+
+static enum uri_fault sip_to_aor(const struct uri *u, bool is_case_kept, struct buf *out)
+{
+    if (str_is_none(u->user))
+        return URI_NO_USER;
+    enum uri_fault fault = add_user(u->user, is_case_kept, out);
+    if (fault)
+        return fault;
+    buf_add_char(out, '@');
+    add_host(u->host, out);
+    if (u->port && u->port != (u->scheme == URI_SIPS ? PORT_SIPS : PORT_SIP)) {
+        buf_add_char(out, ':');
+        buf_add_u64(out, u->port);
+    }
+    return URI_OK;
+}
+
+static void tel_to_aor(const struct uri *u, struct buf *out)
+{
+    for (size_t i = 0; i < u->user.n; i++)
+        if (!lex_is(u->user.p[i], LEX_VISUAL))
+            buf_add_char(out, ascii_lower(u->user.p[i]));
+}
+
+enum uri_fault uri_to_aor(const struct uri *u, bool is_case_kept, struct buf *out)
+{
+    enum uri_fault fault = URI_OK;
+    if (u->scheme == URI_OTHER)
+        return URI_BAD_SCHEME;
+    if (u->scheme == URI_TEL)
+        tel_to_aor(u, out);
+    else
+        fault = sip_to_aor(u, is_case_kept, out);
+    return fault == URI_OK && out->has_overflown ? URI_TOO_LONG : fault;
+}
+
+/* ---------------------------------------------------------------- comparison */
+
+/* Takes a character that may be escaped. An escaped one is the same as the bare one unless it is
+ * reserved (RFC 3261 19.1.4). */
+static int take_char(struct str *s)
+{
+    unsigned char c = (unsigned char)*s->p;
+    if (c != '%') {
+        *s = str_skip(*s, 1);
+        return c;
+    }
+    char plain = unescape(s->p);
+    *s = str_skip(*s, 3);
+    return (unsigned char)plain | (lex_is(plain, LEX_RESERVED) ? 0x100 : 0);
+}
+
+static int fold(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+static bool is_same(struct str a, struct str b, bool is_case_kept)
+{
+    if (str_is_none(a) != str_is_none(b))
+        return false;
+    while (a.n && b.n) {
+        int x = take_char(&a), y = take_char(&b);
+        if (is_case_kept ? x != y : fold(x) != fold(y))
+            return false;
+    }
+    return a.n == b.n;
+}
+
+/* Parameters, each behind a ';', or headers with '&' between them. */
+static bool find_part(struct str parts, char separator, struct str name, struct str *value)
+{
+    unsigned classes = separator == ';' ? LEX_PARAM : LEX_HEADER;
+    struct param p;
+    while (parts.n) {
+        lex_take_char(&parts, separator);
+        if (!take_part(&parts, classes, &p))
+            return false;
+        if (is_same(p.name, name, false)) {
+            *value = p.value;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool uri_param(const struct uri *u, struct str name, struct str *value)
+{
+    return find_part(u->params, ';', name, value);
+}
+
+/* RFC 3261 19.1.4: these must match also where only one URI has them (D80). */
+static bool is_significant(struct str name)
+{
+    static const struct str names[] = {
+        {"user", 4}, {"ttl", 3}, {"method", 6}, {"maddr", 5}, {"transport", 9}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (is_same(name, names[i], false))
+            return true;
+    return false;
+}
+
+static bool are_params_in(struct str a, struct str b, bool is_each_needed)
+{
+    struct param p;
+    while (lex_take_char(&a, ';')) {
+        struct str other;
+        if (!take_part(&a, LEX_PARAM, &p))
+            return false;
+        if (find_part(b, ';', p.name, &other)) {
+            if (!is_same(p.value, other, false))
+                return false;
+        } else if (is_each_needed || is_significant(p.name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool are_headers_in(struct str a, struct str b)
+{
+    struct param p;
+    while (a.n) {
+        struct str other;
+        if (!take_part(&a, LEX_HEADER, &p) || !find_part(b, '&', p.name, &other) ||
+            !is_same(p.value, other, true))
+            return false;
+        lex_take_char(&a, '&');
+    }
+    return true;
+}
+
+static bool is_same_sip(const struct uri *a, const struct uri *b)
+{
+    return is_same(a->user, b->user, true) && is_same(a->password, b->password, true) &&
+           uri_is_same_host(a->host, b->host) && a->port == b->port &&
+           are_params_in(a->params, b->params, false) &&
+           are_params_in(b->params, a->params, false) && are_headers_in(a->headers, b->headers) &&
+           are_headers_in(b->headers, a->headers);
+}
+
+static void skip_visual(struct str *s)
+{
+    (void)lex_take(s, LEX_VISUAL);
+}
+
+/* RFC 3966 4: numbers without visual separators, the same parameters in any order. */
+static bool is_same_tel(const struct uri *a, const struct uri *b)
+{
+    struct str x = a->user, y = b->user;
+    for (skip_visual(&x), skip_visual(&y); x.n && y.n; skip_visual(&x), skip_visual(&y))
+        if (fold(take_char(&x)) != fold(take_char(&y)))
+            return false;
+    return x.n == y.n && are_params_in(a->params, b->params, true) &&
+           are_params_in(b->params, a->params, true);
+}
+
+bool uri_is_equal(const struct uri *a, const struct uri *b)
+{
+    if (a->scheme != b->scheme)
+        return false;
+    if (str_eq(a->text, b->text))
+        return true;
+    if (a->scheme == URI_TEL)
+        return is_same_tel(a, b);
+    if (a->scheme == URI_OTHER)
+        return str_ieq(a->name, b->name) && str_eq(a->rest, b->rest);
+    return is_same_sip(a, b);
+}
+
+static bool may_be_address(struct str host)
+{
+    return host.n && (*host.p == '[' || ascii_is_digit(*host.p));
+}
+
+bool uri_is_same_host(struct str a, struct str b)
+{
+    struct addr x = {0}, y = {0};
+    if (may_be_address(a) && may_be_address(b) && addr_parse_host(a, &x) == 0 &&
+        addr_parse_host(b, &y) == 0)
+        return addr_is_same_host(&x, &y);
+    return str_ieq(without_root_dot(a), without_root_dot(b));
+}
