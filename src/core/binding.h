@@ -1,0 +1,117 @@
+/* What is known of an address of record: its bindings on the access side and its registrations
+ * upstream, as plain values. A record is decoded into an arena, or built there; its slices point
+ * into the arena. How long a binding is still good is not here but in its lease. Pure; any
+ * thread. */
+#ifndef BW_CORE_BINDING_H
+#define BW_CORE_BINDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/str.h"
+
+enum { RECORD_BINDINGS_MAX = 64, RECORD_UPREGS_MAX = 64 };
+
+/* Where a device's packets come from; compared for the licence, used to reach it. */
+struct way {
+    struct addr peer;
+    struct addr local; /* see struct flow_ref */
+    uint64_t family;   /* TLS session family, or the connection's id; 0: none (UDP) */
+    uint8_t transport; /* enum flow_transport */
+    uint8_t listener;  /* index of the listen section; its name is what the store keeps */
+    uint16_t zero;
+};
+
+enum proof_kind {
+    PROOF_NONE,     /* withdrawn: the next REGISTER goes upstream */
+    PROOF_UPSTREAM, /* upstream's 2xx to a REGISTER that carried an Authorization */
+    PROOF_OPEN,     /* upstream's 2xx without one: licenses this device only */
+    PROOF_TRUSTED   /* the access list, and upstream's 2xx */
+};
+
+struct proof {
+    enum proof_kind kind;
+    uint64_t at_s; /* service clock */
+};
+
+/* Names a slot of the lease table; generation 0: none. */
+struct lease_ref {
+    uint32_t slot, generation;
+};
+
+struct binding {
+    uint64_t id;         /* random, never given twice; in tokens of contact-throttle */
+    struct str contact;  /* the URI's bytes as the phone gave them */
+    struct str params;   /* the Contact's own parameters but expires and q, from the first ';' */
+    struct str instance; /* with <>, or none */
+    uint32_t reg_id;     /* 0: none */
+    int q;               /* thousandths; -1: none */
+    struct str call_id;
+    uint32_t cseq;   /* at the last commit; the lease may know a later one */
+    struct str path; /* the Path values, comma-separated, or none */
+    struct str user_agent;
+    struct way way;
+    struct proof proof;
+    uint32_t granted_s;    /* what the device was told last at a commit */
+    uint64_t expires_at_s; /* at the last commit; the lease may know a later one */
+    uint64_t created_at_s;
+    struct lease_ref lease;
+    uint64_t upreg_id; /* of the upstream registration that stands for it; 0: none (mirror: it
+                          has one like contact-throttle) */
+    bool is_changed;   /* not stored: this commit touches what a licence rests on */
+};
+
+enum upreg_state {
+    UPREG_LIVE,
+    UPREG_LEAVING, /* a removal is on its way or due */
+    UPREG_ORPHAN   /* a removal was challenged; runs out at dead_at (D58) */
+};
+
+/* One registration upstream: of an AoR in aor-throttle, of a device otherwise. */
+struct upreg {
+    uint64_t id; /* random; in the token of aor-throttle and contact-throttle alike */
+    enum upreg_state state;
+    struct str contact; /* our Contact URI as it was sent; none while nothing was accepted */
+    struct str call_id; /* mirror: the phone's; else ours */
+    uint32_t cseq;      /* the last one sent that was accepted or committed */
+    uint32_t granted_s;
+    uint64_t dead_at_s;       /* service clock */
+    struct str service_route; /* header values, comma-separated, in order; or none */
+    struct str associated;    /* P-Associated-URI, likewise */
+};
+
+struct aor_record {
+    struct str aor;           /* canonical, "user@host" */
+    struct binding *bindings; /* oldest first */
+    size_t n_bindings;
+    struct upreg *upregs;
+    size_t n_upregs;
+    uint64_t revision; /* counts commits */
+};
+
+/* An empty record for an AoR; room for RECORD_…_MAX. NULL: arena exhausted. */
+struct aor_record *binding_record_new(struct arena *a, struct str aor);
+
+/* A deep copy with room to grow, slices included. NULL: arena exhausted. */
+struct aor_record *binding_record_copy(struct arena *a, const struct aor_record *r);
+
+/* By instance and reg-id where both have an instance (RFC 5626), else by URI comparison (D80).
+ * NULL: none. */
+struct binding *binding_find(const struct aor_record *r, struct str contact, struct str instance,
+                             uint32_t reg_id);
+struct binding *binding_find_id(const struct aor_record *r, uint64_t id);
+struct upreg *binding_upreg(const struct aor_record *r, uint64_t upreg_id);
+
+/* NULL: the record is full. */
+struct binding *binding_add(struct aor_record *r);
+void binding_del(struct aor_record *r, struct binding *b);
+struct upreg *binding_upreg_add(struct aor_record *r);
+void binding_upreg_del(struct aor_record *r, struct upreg *u);
+
+/* The same path: address, port, transport, listener and family. */
+bool binding_is_same_way(const struct way *a, const struct way *b);
+
+#endif
