@@ -202,9 +202,8 @@ enum hdr_id hdr_find(struct str name)
         return find_compact(name.p[0]);
     if (name.n == 0 || name.n > LEN_MAX)
         return HDR_OTHER;
-    const char first = ascii_lower(name.p[0]);
     for (const uint8_t *id = by_len[name.n]; *id; id++) {
-        if (ascii_lower(names[*id].p[0]) != first)
+        if ((name.p[0] ^ names[*id].p[0]) & ~0x20)
             continue;
         /* Nearly everybody writes a name as the RFC does, and that comparison is cheaper. */
         if (str_eq(name, names[*id]) || str_ieq(name, names[*id]))

@@ -32,49 +32,56 @@ static bool is_blank(char c)
 static const char *find_end(struct str rest, struct line *out)
 {
     const char *at = rest.p, *end = str_end(rest);
+    out->n_ends = 0;
+    out->has_bare_lf = rest.p[0] == '\n';
     do {
         const char *lf = memchr(at, '\n', (size_t)(end - at));
         if (!lf)
             return NULL;
         out->n_ends++;
-        out->has_bare_lf |= lf == rest.p || lf[-1] != '\r';
+        out->has_bare_lf = out->has_bare_lf || lf[-1] != '\r';
         at = lf + 1;
     } while (at < end && is_blank(*at));
     return at;
 }
 
-/* RFC 3261 25.1: HCOLON allows blanks before the colon. */
+/* The loops need no bound: the line end stops them, at the latest. RFC 3261 25.1: HCOLON allows
+ * blanks before the colon. */
 static void split(struct line *l)
 {
     const char *p = l->raw.p, *end = str_end(l->raw);
+    l->name = l->value = STR_NONE;
     while (lex_is(*p, LEX_TOKEN))
         p++;
-    struct str name = str_span(l->raw.p, p);
+    const char *name_end = p;
     while (is_blank(*p))
         p++;
-    if (name.n == 0 || *p != ':')
+    if (name_end == l->raw.p || *p++ != ':')
         return;
-    l->name = name;
-    l->value = str_trim(str_span(p + 1, end));
+    while (lex_is(end[-1], LEX_SPACE))
+        end--;
+    while (p < end && lex_is(*p, LEX_SPACE))
+        p++;
+    l->name = str_span(l->raw.p, name_end);
+    l->value = p < end ? str_span(p, end) : (struct str){p, 0};
 }
 
 bool line_next(struct str *rest, struct line *out)
 {
-    *out = (struct line){0};
     if (rest->n == 0 || line_blank_len(*rest))
         return false;
     const char *end = find_end(*rest, out);
     if (!end)
         return false;
     out->raw = str_span(rest->p, end);
-    split(out);
     *rest = str_span(end, str_end(*rest));
+    split(out);
     return true;
 }
 
 size_t line_count(struct str s, char c)
 {
-    enum { BLOCK = 64 }; /* a constant, so that the compiler compares many bytes at once */
+    enum { BLOCK = 32 }; /* a constant, so that the compiler compares many bytes at once */
     size_t n = 0;
     const char *p = s.p, *end = str_end(s);
     for (; end - p >= BLOCK; p += BLOCK) {
