@@ -37,6 +37,7 @@ void buf_addv(struct buf *b, const char *fmt, va_list ap)
     int n = vsnprintf(text, sizeof text, fmt, ap);
     if (n < 0 || (size_t)n >= sizeof text) {
         b->has_overflown = true;
+        b->cap = b->len;
         return;
     }
     buf_add(b, (struct str){text, (size_t)n});
