@@ -71,6 +71,7 @@ int hmap_add(struct hmap *m, struct hmap_node *node)
     node->next = *slot;
     *slot = node;
     m->n++;
+    m->n_emptied = 0;
     return 0;
 }
 
@@ -106,18 +107,13 @@ struct hmap_node *hmap_next(struct hmap_node *node)
     return node;
 }
 
-static struct hmap_node *any_in(const struct hmap_table *t)
-{
-    for (size_t i = 0; t->buckets && i <= t->mask; i++)
-        if (t->buckets[i])
-            return t->buckets[i];
-    return NULL;
-}
-
-struct hmap_node *hmap_any(const struct hmap *m)
+struct hmap_node *hmap_any(struct hmap *m)
 {
     if (m->n == 0)
         return NULL;
-    struct hmap_node *node = any_in(&m->now);
-    return node ? node : any_in(&m->old);
+    while (m->old.buckets)
+        move_some(m);
+    while (!m->now.buckets[m->n_emptied])
+        m->n_emptied++;
+    return m->now.buckets[m->n_emptied];
 }

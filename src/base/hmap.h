@@ -25,6 +25,7 @@ struct hmap {
     struct hmap_table now, old; /* old: being emptied after a growth */
     size_t n_moved;             /* buckets of old already emptied */
     size_t n;                   /* nodes */
+    size_t n_emptied;           /* buckets of now that hmap_any has seen empty, from the first on */
 };
 
 void hmap_init(struct hmap *m);
@@ -48,7 +49,7 @@ void hmap_del(struct hmap *m, struct hmap_node *node);
 struct hmap_node *hmap_first(const struct hmap *m, uint64_t hash);
 struct hmap_node *hmap_next(struct hmap_node *node);
 
-/* Any node, NULL when empty: for tearing down. */
-struct hmap_node *hmap_any(const struct hmap *m);
+/* Any node, NULL when empty: for tearing down, which takes linear time if nothing is added. */
+struct hmap_node *hmap_any(struct hmap *m);
 
 #endif
