@@ -99,6 +99,8 @@ static int open_target(const char *target)
 {
     if (strcmp(target, "journal") == 0) {
 #ifdef HAVE_LIBSYSTEMD
+        if (access("/run/systemd/journal/socket", W_OK))
+            return ERR_IO;
         close_target();
         sink.kind = TO_JOURNAL;
         return 0;
@@ -226,9 +228,10 @@ static void write_line(enum log_level level, const char *text)
     } else {
         add_escaped(&out, text, false);
 #ifdef HAVE_LIBSYSTEMD
-        if (sink.kind == TO_JOURNAL)
-            (void)sd_journal_send("MESSAGE=%.*s", STR_FMT(buf_str(&out)), "PRIORITY=%d",
-                                  levels[level].priority, "THREAD=%s", thread_name, NULL);
+        if (sink.kind == TO_JOURNAL &&
+            sd_journal_send("MESSAGE=%.*s", STR_FMT(buf_str(&out)), "PRIORITY=%d",
+                            levels[level].priority, "THREAD=%s", thread_name, NULL) < 0)
+            stats_inc(STAT_LOG_DROPPED);
 #endif
         if (sink.kind == TO_SYSLOG)
             syslog(levels[level].priority, "%s: %.*s", thread_name, STR_FMT(buf_str(&out)));
