@@ -93,20 +93,21 @@ struct store_change {
  * is_changed. The return value comes back in store_result.code. */
 typedef int store_reduce_fn(const struct store_change *c, void *input, bool *is_changed);
 
-/* Copies input (n bytes; slices in it must point into `bytes`, which is copied behind it and
- * rebased by `rebase`, or NULL where it has none). ERR_FULL: the queue; ERR_NOMEM. */
 struct store_request {
     struct str aor;
     store_reduce_fn *reduce;
     const void *input;
-    size_t input_len;
-    struct str bytes;
-    void (*rebase)(void *input, ptrdiff_t delta, const char *from, size_t n);
+    /* A deep copy of input in the entry's arena, made before store_update returns; NULL: the
+     * arena is exhausted. */
+    void *(*copy)(struct arena *a, const void *input);
     struct inbox *reply_to; /* NULL: nobody wants to know */
     inbox_fn *on_result;
     uint64_t cookie;
     bool is_background; /* sweeps and removals: may not take the last half of the queue */
 };
+
+/* Any thread. The entry that is allocated here is also the result's node, so delivering it cannot
+ * fail. ERR_FULL: the queue; ERR_NOMEM. */
 int store_update(struct store *s, const struct store_request *r);
 
 /* ---- reading, in a worker */
