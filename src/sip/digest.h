@@ -1,5 +1,7 @@
 /* Digest challenges and credentials (RFC 7616), parsed by libosip2 on slices that were counted and
- * bounded first. Values are un-quoted copies in the arena. Pure; any thread. */
+ * bounded first. Values are un-quoted copies in the arena; a parameter that is there with an empty
+ * value is empty, not none. glue_init comes first; not between glue_enter and glue_leave. Any
+ * thread. */
 #ifndef BW_SIP_DIGEST_H
 #define BW_SIP_DIGEST_H
 
@@ -23,12 +25,13 @@ struct digest_credentials {
     bool has_userhash;
 };
 
-/* A WWW-Authenticate or Proxy-Authenticate value. 0; ERR_ABSENT: another scheme than Digest;
- * ERR_PARSE: no realm or nonce, or malformed; ERR_TOOBIG; ERR_NOMEM. */
+/* A WWW-Authenticate or Proxy-Authenticate value: one challenge. 0; ERR_ABSENT: another scheme than
+ * Digest; ERR_PARSE: no realm or nonce, or malformed: NUL, a string without its quotes (but qop), a
+ * parameter that we read twice; ERR_TOOBIG; ERR_NOMEM. */
 int digest_parse_challenge(struct arena *a, struct str value, struct digest_challenge *out);
 
 /* An Authorization or Proxy-Authorization value; the same, and username, uri and response must be
- * there, response in hex of the length of an algorithm we know. */
+ * there, response in hex of the length of an algorithm we know, nc in hex. */
 int digest_parse_credentials(struct arena *a, struct str value, struct digest_credentials *out);
 
 #endif
