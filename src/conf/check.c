@@ -1,0 +1,235 @@
+#include "conf/check.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+enum { WORKERS_MAX = 256 };
+
+struct checker {
+    struct findings *findings;
+    struct arena *arena;
+    const struct settings *from;
+    struct conf *conf;
+    struct hosts *hosts;
+};
+
+/* The line of an option in a section, or of the section. */
+static unsigned line_of(const struct settings_section *s, enum schema_section_id id,
+                        const char *option)
+{
+    const struct setting *setting = settings_find(s, schema_find(id, option));
+    return setting ? setting->line : s->line;
+}
+
+/* ---------------------------------------------------------------- workers */
+
+static unsigned count_cpus(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return (unsigned)CPU_COUNT(&set);
+    long n = sysconf(_SC_NPROCESSORS_ONLN); /* more CPUs than the set has room for */
+    return n > 0 ? (unsigned)n : 1;
+}
+
+static void check_workers(struct checker *c)
+{
+    unsigned n_cpus = count_cpus();
+    if (c->conf->workers > n_cpus)
+        finding_warn(c->findings, line_of(c->from->sections[SECTION_TOP], SECTION_TOP, "workers"),
+                     "workers: %u threads share %u CPUs, which is slower than one for each",
+                     c->conf->workers, n_cpus);
+    if (c->conf->workers == 0)
+        c->conf->workers = n_cpus < WORKERS_MAX ? n_cpus : WORKERS_MAX;
+}
+
+/* ---------------------------------------------------------------- listen */
+
+static const struct conf_listen *same_address_before(const struct conf *conf,
+                                                     const struct conf_listen *listen)
+{
+    for (const struct conf_listen *l = conf->listens; l < listen; l++)
+        if (l->transport == listen->transport && addr_is_equal(&l->addr, &listen->addr))
+            return l;
+    return NULL;
+}
+
+static void check_listen(struct checker *c, const struct conf_listen *listen,
+                         const struct settings_section *s)
+{
+    unsigned line = line_of(s, SECTION_LISTEN, "address");
+    const struct conf_listen *other = same_address_before(c->conf, listen);
+    if (listen->addr.family == 0)
+        return;
+    if (other)
+        finding_error(c->findings, line,
+                      "listen \"%s\" address: listen \"%s\" has the same, expected another one",
+                      listen->name, other->name);
+    if (addr_is_any(&listen->addr) && str_is_none(listen->advertise_host))
+        finding_warn(c->findings, line,
+                     "listen \"%s\" advertise: missing for a wildcard address; others are told "
+                     "the address of the interface that a message leaves through",
+                     listen->name);
+}
+
+static void check_listens(struct checker *c)
+{
+    const struct settings_section *s = c->from->sections[SECTION_LISTEN];
+    for (size_t i = 0; i < c->conf->n_listens; i++, s = s->next)
+        check_listen(c, &c->conf->listens[i], s);
+}
+
+/* ---------------------------------------------------------------- upstream */
+
+static const struct setting *first_server(const struct settings_section *s)
+{
+    return settings_find(s, schema_find(SECTION_UPSTREAM, "servers"));
+}
+
+static bool has_server_before(const struct conf_upstream *u, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (addr_is_equal(&u->servers[k].addr, &u->servers[i].addr))
+            return true;
+    return false;
+}
+
+/* An upstream before u that has the host among its servers. */
+static const struct conf_upstream *
+owner_before(const struct conf *conf, const struct conf_upstream *u, const struct addr *host)
+{
+    for (const struct conf_upstream *other = conf->upstreams; other < u; other++)
+        for (size_t i = 0; i < other->n_servers; i++)
+            if (addr_is_same_host(&other->servers[i].addr, host))
+                return other;
+    return NULL;
+}
+
+static void check_upstream(struct checker *c, const struct conf_upstream *u,
+                           const struct settings_section *s)
+{
+    const struct setting *setting = first_server(s);
+    for (size_t i = 0; i < u->n_servers; i++, setting = settings_next(setting)) {
+        const struct conf_upstream *other = owner_before(c->conf, u, &u->servers[i].addr);
+        if (u->servers[i].addr.family == 0)
+            continue;
+        if (has_server_before(u, i))
+            finding_error(c->findings, setting->line,
+                          "upstream \"%s\" servers: \"%.200s\" is listed twice, expected once",
+                          u->name, setting->text);
+        if (other)
+            finding_warn(c->findings, setting->line,
+                         "upstream \"%s\" servers: \"%.200s\" is a host of upstream \"%s\", too; "
+                         "requests from it count as coming from \"%s\"",
+                         u->name, setting->text, other->name, other->name);
+    }
+}
+
+static void check_upstreams(struct checker *c)
+{
+    const struct settings_section *s = c->from->sections[SECTION_UPSTREAM];
+    for (size_t i = 0; i < c->conf->n_upstreams; i++, s = s->next)
+        check_upstream(c, &c->conf->upstreams[i], s);
+}
+
+/* ---------------------------------------------------------------- domain */
+
+static const struct conf_upstream *upstream_named(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->n_upstreams; i++)
+        if (conf->upstreams[i].name && strcmp(conf->upstreams[i].name, name) == 0)
+            return &conf->upstreams[i];
+    return NULL;
+}
+
+static void link_domain(struct checker *c, struct conf_domain *d, const struct settings_section *s)
+{
+    unsigned line = line_of(s, SECTION_DOMAIN, "upstream");
+    if (settings_find(s, schema_find(SECTION_DOMAIN, "upstream"))) {
+        d->upstream = d->upstream_name ? upstream_named(c->conf, d->upstream_name) : NULL;
+        if (d->upstream_name && !d->upstream)
+            finding_error(c->findings, line,
+                          "domain \"%.80s\" upstream: there is no upstream \"%s\", expected the "
+                          "name of an upstream section",
+                          s->title, d->upstream_name);
+    } else if (c->conf->n_upstreams == 1) {
+        d->upstream = &c->conf->upstreams[0];
+    } else if (c->conf->n_upstreams > 1) {
+        finding_error(c->findings, line,
+                      "domain \"%.80s\" upstream: missing, expected the name of one of the %zu "
+                      "upstream sections",
+                      s->title, c->conf->n_upstreams);
+    }
+}
+
+static int add_host(struct checker *c, struct str host, const struct conf_domain *d, unsigned line)
+{
+    const struct conf_domain *other;
+    if (host.n == 0) /* it was refused */
+        return 0;
+    int err = hosts_add(c->hosts, c->arena, host, d, &other);
+    if (!err && other)
+        finding_error(c->findings, line,
+                      "domain \"%.*s\": \"%.*s\" is in domain \"%.*s\" already, expected each host "
+                      "once",
+                      STR_FMT(d->name), STR_FMT(host), STR_FMT(other->name));
+    return err;
+}
+
+static int check_domain(struct checker *c, struct conf_domain *d, const struct settings_section *s)
+{
+    const struct setting *alias = settings_find(s, schema_find(SECTION_DOMAIN, "aliases"));
+    int err = add_host(c, d->name, d, s->line);
+    for (size_t i = 0; !err && i < d->n_aliases; i++, alias = settings_next(alias))
+        err = add_host(c, d->aliases[i], d, alias->line);
+    link_domain(c, d, s);
+    return err;
+}
+
+static int check_domains(struct checker *c)
+{
+    const struct settings_section *s = c->from->sections[SECTION_DOMAIN];
+    int err = 0;
+    for (size_t i = 0; !err && i < c->conf->n_domains; i++, s = s->next)
+        err = check_domain(c, &c->conf->domains[i], s);
+    return err;
+}
+
+/* ---------------------------------------------------------------- admin */
+
+static bool is_loopback(const struct addr *a)
+{
+    static const uint8_t one[16] = {[15] = 1};
+    return a->family == 4 ? a->ip[0] == 127 : memcmp(a->ip, one, sizeof one) == 0;
+}
+
+static int check_admin(struct checker *c)
+{
+    struct conf_admin *admin = &c->conf->admin;
+    const struct settings_section *s = c->from->sections[SECTION_ADMIN];
+    const struct setting *token = settings_find(s, schema_find(SECTION_ADMIN, "token-file"));
+    bool has_token = token && token->text[0]; /* one that cannot be read was said already */
+    if (admin->http.family && !is_loopback(&admin->http) && !has_token)
+        finding_error(c->findings, line_of(s, SECTION_ADMIN, "http"),
+                      "admin http: not a loopback address, expected a token-file as well");
+    if (admin->socket || !c->conf->runtime_dir)
+        return 0;
+    struct buf path = buf_in(c->arena, strlen(c->conf->runtime_dir) + sizeof "/admin.sock");
+    buf_add(&path, str_of(c->conf->runtime_dir));
+    buf_add(&path, STR("/admin.sock\0"));
+    admin->socket = path.p;
+    return path.has_overflown ? ERR_NOMEM : 0;
+}
+
+int check_conf(struct findings *f, struct arena *a, const struct settings *from, struct conf *conf,
+               struct hosts *hosts)
+{
+    struct checker c = {.findings = f, .arena = a, .from = from, .conf = conf, .hosts = hosts};
+    check_workers(&c);
+    check_listens(&c);
+    check_upstreams(&c);
+    int err = check_domains(&c);
+    return err ? err : check_admin(&c);
+}

@@ -1,0 +1,188 @@
+#include "conf/conf.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "conf/check.h"
+#include "conf/fill.h"
+#include "conf/hosts.h"
+#include "conf/settings.h"
+#include "conf/value.h"
+
+enum { ARENA_LIMIT = 1 << 30 };
+
+struct snapshot {
+    struct conf conf; /* first: one pointer is the other */
+    struct arena arena;
+    struct hosts hosts;
+    _Atomic unsigned n_refs;
+};
+
+static struct snapshot *snapshot_of(struct conf *c)
+{
+    return container_of(c, struct snapshot, conf);
+}
+
+static const struct snapshot *snapshot_of_const(const struct conf *c)
+{
+    return (const struct snapshot *)(const void *)c;
+}
+
+/* ---------------------------------------------------------------- loading */
+
+static int build(struct snapshot *s, struct findings *f, struct arena *scratch)
+{
+    struct settings settings;
+    int err = settings_read(f, scratch, &settings);
+    if (err == ERR_NOMEM || !settings.sections[SECTION_TOP])
+        return err;
+    err = fill_conf(f, &s->arena, &settings, &s->conf);
+    if (!err && !settings.is_partial)
+        err = check_conf(f, &s->arena, &settings, &s->conf, &s->hosts);
+    if (err)
+        return err;
+    return f->n_errors ? ERR_BADCONF : 0;
+}
+
+int conf_load(const char *path, conf_say_fn *say, void *arg, struct conf **out)
+{
+    struct findings f = {.path = path, .say = say, .arg = arg};
+    struct arena scratch;
+    struct snapshot *s = calloc(1, sizeof *s);
+    if (!s)
+        return ERR_NOMEM;
+    arena_init(&s->arena, ARENA_LIMIT);
+    arena_init(&scratch, ARENA_LIMIT);
+    hosts_init(&s->hosts);
+    atomic_init(&s->n_refs, 1);
+    s->conf.path = str_dup_z(&s->arena, str_of(path));
+    int err = s->conf.path ? build(s, &f, &scratch) : ERR_NOMEM;
+    arena_fini(&scratch);
+    if (err)
+        conf_unref(&s->conf);
+    else
+        *out = &s->conf;
+    return err;
+}
+
+struct conf *conf_ref(struct conf *c)
+{
+    atomic_fetch_add_explicit(&snapshot_of(c)->n_refs, 1, memory_order_relaxed);
+    return c;
+}
+
+static void wipe(struct str secret)
+{
+    if (secret.n)
+        explicit_bzero((char *)(uintptr_t)secret.p, secret.n);
+}
+
+void conf_unref(struct conf *c)
+{
+    if (!c || atomic_fetch_sub(&snapshot_of(c)->n_refs, 1) > 1)
+        return;
+    struct snapshot *s = snapshot_of(c);
+    wipe(s->conf.admin.token);
+    hosts_fini(&s->hosts);
+    arena_fini(&s->arena);
+    free(s);
+}
+
+/* ---------------------------------------------------------------- looking up */
+
+const struct conf_domain *conf_domain_find(const struct conf *c, struct str host)
+{
+    char text[VALUE_HOST_MAX];
+    struct str canonical;
+    if (!value_host(host, text, &canonical))
+        return NULL;
+    return hosts_find(&snapshot_of_const(c)->hosts, canonical);
+}
+
+static bool is_server_of(const struct conf_upstream *u, const struct addr *source)
+{
+    for (size_t i = 0; i < u->n_servers; i++)
+        if (addr_is_same_host(&u->servers[i].addr, source))
+            return true;
+    return false;
+}
+
+static bool is_in_net(const struct conf_net *net, const struct addr *a)
+{
+    unsigned whole = net->bits / 8, rest = net->bits % 8;
+    if (a->family != net->addr.family || memcmp(a->ip, net->addr.ip, whole) != 0)
+        return false;
+    return rest == 0 || (a->ip[whole] ^ net->addr.ip[whole]) >> (8 - rest) == 0;
+}
+
+static bool is_trusted_by(const struct conf_upstream *u, const struct addr *source)
+{
+    for (size_t i = 0; i < u->n_trusted; i++)
+        if (is_in_net(&u->trusted[i], source))
+            return true;
+    return false;
+}
+
+const struct conf_upstream *conf_upstream_of(const struct conf *c, const struct addr *source)
+{
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        if (is_server_of(&c->upstreams[i], source))
+            return &c->upstreams[i];
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        if (is_trusted_by(&c->upstreams[i], source))
+            return &c->upstreams[i];
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- reload */
+
+/* Two versions of one section, or of the whole. */
+struct pair {
+    const char *running, *next; /* their bytes */
+    const char *title;
+};
+
+static void compare_options(struct findings *f, enum schema_section_id id, struct pair p)
+{
+    char label[SCHEMA_LABEL];
+    for (const struct schema_option *o = schema_next(id, NULL); o; o = schema_next(id, o))
+        if (o->needs_restart && !value_is_same(o, p.running + o->offset, p.next + o->offset))
+            finding_warn(f, 0, "%s: the change takes effect at a restart",
+                         schema_label(o, p.title, label));
+}
+
+static const struct conf_listen *listen_named(const struct conf *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_listens; i++)
+        if (strcmp(c->listens[i].name, name) == 0)
+            return &c->listens[i];
+    return NULL;
+}
+
+static void compare_listens(struct findings *f, const struct conf *running, const struct conf *next)
+{
+    for (size_t i = 0; i < next->n_listens; i++) {
+        const struct conf_listen *l = &next->listens[i];
+        const struct conf_listen *was = listen_named(running, l->name);
+        struct pair p = {(const char *)was, (const char *)l, l->name};
+        if (was)
+            compare_options(f, SECTION_LISTEN, p);
+        else
+            finding_warn(f, 0, "listen \"%s\": opened at a restart", l->name);
+    }
+    for (size_t i = 0; i < running->n_listens; i++)
+        if (!listen_named(next, running->listens[i].name))
+            finding_warn(f, 0, "listen \"%s\": closed at a restart", running->listens[i].name);
+}
+
+void conf_compare(const struct conf *running, const struct conf *next, conf_say_fn *say, void *arg)
+{
+    struct findings f = {.path = next->path, .say = say, .arg = arg};
+    struct pair whole = {(const char *)running, (const char *)next, NULL};
+    for (int id = 0; id < SECTION_MAX; id++)
+        if (!schema_sections[id].is_titled)
+            compare_options(&f, (enum schema_section_id)id, whole);
+    compare_listens(&f, running, next);
+}

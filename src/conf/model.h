@@ -1,0 +1,82 @@
+/* The configuration's values, as everybody reads them from a snapshot: conf.h. */
+#ifndef BW_CONF_MODEL_H
+#define BW_CONF_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/flow.h"
+
+enum conf_side { CONF_SIDE_ANY, CONF_SIDE_ACCESS, CONF_SIDE_CORE };
+
+struct conf_listen {
+    const char *name;
+    enum flow_transport transport;
+    enum conf_side side;
+    struct addr addr;
+    struct str advertise_host; /* what a Via says; none: the address itself */
+    uint16_t advertise_port;   /* 0: the bound port */
+};
+
+struct conf_net {
+    struct addr addr; /* port 0 */
+    unsigned bits;
+};
+
+struct conf_server {
+    struct str uri; /* as configured */
+    enum flow_transport transport;
+    struct addr addr;
+};
+
+struct conf_upstream {
+    const char *name;
+    struct conf_server *servers; /* at least one, in order of preference */
+    size_t n_servers;
+    struct conf_net *trusted; /* further sources that count as this upstream */
+    size_t n_trusted;
+};
+
+struct conf_domain {
+    struct str name;     /* canonical: lower case, no trailing dot, IPv6 in brackets */
+    struct str *aliases; /* canonical */
+    size_t n_aliases;
+    const char *upstream_name; /* as configured; NULL: left out */
+    const struct conf_upstream *upstream;
+};
+
+struct conf_limits {
+    uint32_t max_message;      /* bytes */
+    uint32_t max_transactions; /* at one time, each worker */
+};
+
+struct conf_admin {
+    struct addr http;   /* family 0: off */
+    const char *socket; /* "": off */
+    struct str token;   /* the first line of token-file; none: no token */
+};
+
+struct conf {
+    const char *path; /* of the file */
+    unsigned workers; /* at least 1 */
+    uint32_t drain_timeout_s;
+    const char *runtime_dir;
+    struct log_conf log;
+    struct conf_listen *listens;
+    size_t n_listens;
+    struct conf_upstream *upstreams;
+    size_t n_upstreams;
+    struct conf_domain *domains;
+    size_t n_domains;
+    struct conf_limits limits;
+    struct conf_admin admin;
+};
+
+/* One finding, a full line: "FILE:LINE: option: what is wrong, what was expected". */
+typedef void conf_say_fn(bool is_error, const char *text, void *arg);
+
+#endif

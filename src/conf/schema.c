@@ -1,0 +1,304 @@
+#include "conf/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "conf/model.h"
+
+static const char *const level_words[] = {"error", "warning", "info", "debug", NULL};
+static const char *const format_words[] = {"text", "json", NULL};
+static const char *const side_words[] = {"any", "access", "core", NULL};
+
+#define IN_CONF(field)   .offset = offsetof(struct conf, field)
+#define IN_LISTEN(field) .offset = offsetof(struct conf_listen, field)
+#define LIST_IN(type, list)                                                                        \
+    .is_list = true, .offset = offsetof(struct type, list),                                        \
+    .n_offset = offsetof(struct type, n_##list)
+#define SECTION_IN_CONF(list)                                                                      \
+    .offset = offsetof(struct conf, list), .n_offset = offsetof(struct conf, n_##list)
+
+const struct schema_section schema_sections[SECTION_MAX] = {
+    [SECTION_TOP] = {.name = "", .help = "Options outside of all sections."},
+    [SECTION_LOG] = {.name = "log", .help = "Where the log goes, and how much of it."},
+    [SECTION_LISTEN] = {.name = "listen",
+                        .is_titled = true,
+                        .title = {.section = SECTION_LISTEN, .type = SCHEMA_NAME, IN_LISTEN(name)},
+                        .size = sizeof(struct conf_listen),
+                        SECTION_IN_CONF(listens),
+                        .max = 255,
+                        .title_help = "NAME",
+                        .help = "An address to receive on. At least one is needed."},
+    [SECTION_UPSTREAM] = {.name = "upstream",
+                          .is_titled = true,
+                          .title = {.section = SECTION_UPSTREAM,
+                                    .type = SCHEMA_NAME,
+                                    .offset = offsetof(struct conf_upstream, name)},
+                          .size = sizeof(struct conf_upstream),
+                          SECTION_IN_CONF(upstreams),
+                          .max = 1000,
+                          .title_help = "NAME",
+                          .help = "A registrar behind this server. At least one is needed."},
+    [SECTION_DOMAIN] =
+        {.name = "domain",
+         .is_titled = true,
+         .title = {.section = SECTION_DOMAIN,
+                   .type = SCHEMA_HOST,
+                   .offset = offsetof(struct conf_domain, name)},
+         .size = sizeof(struct conf_domain),
+         SECTION_IN_CONF(domains),
+         .max = 1000000,
+         .title_help = "HOST",
+         .help = "A domain that is served: the host part of the addresses that devices register, "
+                 "a name or an IP address, without a port. At least one is needed."},
+    [SECTION_LIMITS] = {.name = "limits", .help = "Bounds that hold back abuse and mistakes."},
+    [SECTION_ADMIN] = {.name = "admin",
+                       .help = "Health, metrics and the JSON API. Over the socket every request is "
+                               "served; who may open it is decided by its file mode (0660). Over "
+                               "HTTP without a token only GET is served, and only for a Host "
+                               "header that names this machine's loopback interface."},
+};
+
+static const struct schema_option options[] = {
+    {.section = SECTION_TOP,
+     .name = "workers",
+     .type = SCHEMA_NUMBER,
+     .max = 256,
+     .fallback = "0",
+     .needs_restart = true,
+     IN_CONF(workers),
+     .help = "Threads that handle SIP messages. 0: one for each CPU that this process may use."},
+    {.section = SECTION_TOP,
+     .name = "drain-timeout",
+     .type = SCHEMA_DURATION,
+     .max = 3600,
+     .fallback = "10s",
+     IN_CONF(drain_timeout_s),
+     .help = "How long a stop waits for the transactions under way. Calls that still ring then "
+             "are answered with 503."},
+    {.section = SECTION_TOP,
+     .name = "runtime-dir",
+     .type = SCHEMA_PATH,
+     .fallback = "/run/breakwater",
+     .needs_restart = true,
+     IN_CONF(runtime_dir),
+     .help = "The directory for what lives as long as the process: the admin socket."},
+
+    {.section = SECTION_LOG,
+     .name = "level",
+     .type = SCHEMA_WORD,
+     .words = level_words,
+     .fallback = "info",
+     IN_CONF(log.level),
+     .help = "The least severe lines that are written."},
+    {.section = SECTION_LOG,
+     .name = "target",
+     .type = SCHEMA_TARGET,
+     .fallback = "stderr",
+     IN_CONF(log.target),
+     .help = "Standard error, the journal, syslog, or a file, which SIGUSR1 opens anew after a "
+             "rotation."},
+    {.section = SECTION_LOG,
+     .name = "format",
+     .type = SCHEMA_WORD,
+     .words = format_words,
+     .fallback = "text",
+     IN_CONF(log.format),
+     .help = "Plain lines, or one JSON object a line. For standard error and files."},
+
+    {.section = SECTION_LISTEN,
+     .name = "address",
+     .type = SCHEMA_LISTEN,
+     .needs_restart = true,
+     .help = "The transport, the IP address and the port, 5060 if none is given. An IPv6 address "
+             "stands in brackets."},
+    {.section = SECTION_LISTEN,
+     .name = "advertise",
+     .type = SCHEMA_ADVERTISE,
+     .absent = "the address that is listened on",
+     .needs_restart = true,
+     .help = "The host and port that others are told to send to, in Via headers, where they "
+             "differ from the address: behind a port forwarding, or for a wildcard address."},
+    {.section = SECTION_LISTEN,
+     .name = "side",
+     .type = SCHEMA_WORD,
+     .words = side_words,
+     .fallback = "any",
+     .needs_restart = true,
+     IN_LISTEN(side),
+     .help = "Who is expected there: devices (access), upstreams (core), or both (any)."},
+
+    {.section = SECTION_UPSTREAM,
+     .name = "servers",
+     .type = SCHEMA_SERVER,
+     LIST_IN(conf_upstream, servers),
+     .help = "The registrar's addresses, in order of preference. The port is 5060 if none is "
+             "given."},
+    {.section = SECTION_UPSTREAM,
+     .name = "trusted",
+     .type = SCHEMA_NETWORK,
+     .fallback = "",
+     LIST_IN(conf_upstream, trusted),
+     .help = "Further sources whose requests count as coming from this upstream: its proxies, its "
+             "senders of calls."},
+
+    {.section = SECTION_DOMAIN,
+     .name = "aliases",
+     .type = SCHEMA_HOST,
+     .fallback = "",
+     LIST_IN(conf_domain, aliases),
+     .help = "Other hosts that mean this domain."},
+    {.section = SECTION_DOMAIN,
+     .name = "upstream",
+     .type = SCHEMA_NAME,
+     .absent = "the upstream, if there is only one",
+     .offset = offsetof(struct conf_domain, upstream_name),
+     .help = "The upstream whose registrar serves the domain."},
+
+    {.section = SECTION_LIMITS,
+     .name = "max-message",
+     .type = SCHEMA_SIZE,
+     .min = 1024,
+     .max = 65535,
+     .fallback = "65535",
+     .needs_restart = true,
+     IN_CONF(limits.max_message),
+     .help = "The longest SIP message that is accepted. Longer ones are dropped and counted."},
+    {.section = SECTION_LIMITS,
+     .name = "max-transactions",
+     .type = SCHEMA_NUMBER,
+     .min = 100,
+     .max = 10000000,
+     .fallback = "100000",
+     IN_CONF(limits.max_transactions),
+     .help = "SIP transactions at one time, for each worker. Further requests are answered with "
+             "503."},
+
+    {.section = SECTION_ADMIN,
+     .name = "socket",
+     .type = SCHEMA_PATH,
+     .absent = "\"admin.sock\" in runtime-dir",
+     .needs_restart = true,
+     .can_be_empty = true,
+     IN_CONF(admin.socket),
+     .help = "The Unix socket. \"\": none."},
+    {.section = SECTION_ADMIN,
+     .name = "http",
+     .type = SCHEMA_HTTP,
+     .fallback = "127.0.0.1:8060",
+     .needs_restart = true,
+     .can_be_empty = true,
+     IN_CONF(admin.http),
+     .help = "The IP address and port for HTTP. An address that is not a loopback address needs a "
+             "token-file. \"\": none."},
+    {.section = SECTION_ADMIN,
+     .name = "token-file",
+     .type = SCHEMA_TOKEN,
+     .fallback = "",
+     .needs_restart = true,
+     .can_be_empty = true,
+     IN_CONF(admin.token),
+     .help = "A file whose first line is the secret that HTTP requests must carry, as Bearer "
+             "token or as password of HTTP Basic authentication, for metrics, too. Nobody but its "
+             "owner may be able to read it (mode 0600). \"\": no token."},
+};
+
+enum { N_OPTIONS = sizeof options / sizeof options[0] };
+
+const struct schema_option *schema_next(enum schema_section_id section,
+                                        const struct schema_option *after)
+{
+    for (const struct schema_option *o = after ? after + 1 : options; o < options + N_OPTIONS; o++)
+        if (o->section == section)
+            return o;
+    return NULL;
+}
+
+size_t schema_count(enum schema_section_id section)
+{
+    size_t n = 0;
+    for (const struct schema_option *o = schema_next(section, NULL); o; o = schema_next(section, o))
+        n++;
+    return n;
+}
+
+const struct schema_option *schema_find(enum schema_section_id section, const char *name)
+{
+    const struct schema_option *o = schema_next(section, NULL);
+    while (o && strcmp(o->name, name) != 0)
+        o = schema_next(section, o);
+    return o;
+}
+
+enum schema_section_id schema_section_find(const char *name)
+{
+    int id = SECTION_TOP + 1;
+    while (id < SECTION_MAX && strcmp(schema_sections[id].name, name) != 0)
+        id++;
+    return (enum schema_section_id)id;
+}
+
+const char *schema_label(const struct schema_option *o, const char *title, char text[SCHEMA_LABEL])
+{
+    char quoted[96] = "";
+    const char *section = schema_sections[o->section].name;
+    if (title)
+        (void)snprintf(quoted, sizeof quoted, " \"%.80s\"", title);
+    (void)snprintf(text, SCHEMA_LABEL, "%s%s%s%s", section, quoted,
+                   section[0] && o->name ? " " : "", o->name ? o->name : "");
+    return text;
+}
+
+static void add_duration(struct buf *out, uint32_t s)
+{
+    static const struct {
+        uint32_t s;
+        char letter;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    size_t i = 0;
+    while (s % units[i].s)
+        i++;
+    buf_addf(out, "%u%c", s / units[i].s, s ? units[i].letter : 's');
+}
+
+static void add_words(struct buf *out, const char *const *words)
+{
+    buf_add(out, STR("one of"));
+    for (size_t i = 0; words[i]; i++)
+        buf_addf(out, "%s %s", i ? "," : "", words[i]);
+}
+
+const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT])
+{
+    static const char *const plain[SCHEMA_TYPE_MAX] = {
+        [SCHEMA_PATH] = "an absolute path",
+        [SCHEMA_TARGET] = "stderr, journal, syslog or an absolute path",
+        [SCHEMA_NAME] = "a name of letters, digits, '.', '_' and '-'",
+        [SCHEMA_HOST] = "a host name or an IP address, without a port",
+        [SCHEMA_LISTEN] = "udp:IP-ADDRESS:PORT",
+        [SCHEMA_ADVERTISE] = "HOST or HOST:PORT, HOST being a host name or an IP address",
+        [SCHEMA_SERVER] = "sip:IP-ADDRESS or sip:IP-ADDRESS:PORT, with ;transport=udp or without",
+        [SCHEMA_NETWORK] = "an IP address or a network IP-ADDRESS/BITS",
+        [SCHEMA_HTTP] = "IP-ADDRESS:PORT",
+        [SCHEMA_TOKEN] = "the absolute path of a file with a token",
+    };
+    struct buf out = buf_over(text, SCHEMA_TEXT - 1);
+    if (o->type == SCHEMA_NUMBER) {
+        buf_addf(&out, "a number from %u to %u", o->min, o->max);
+    } else if (o->type == SCHEMA_SIZE) {
+        buf_addf(&out, "a size from %u to %u bytes", o->min, o->max);
+    } else if (o->type == SCHEMA_DURATION) {
+        buf_add(&out, STR("a duration from "));
+        add_duration(&out, o->min);
+        buf_add(&out, STR(" to "));
+        add_duration(&out, o->max);
+    } else if (o->type == SCHEMA_WORD) {
+        add_words(&out, o->words);
+    } else {
+        buf_add(&out, str_of(plain[o->type]));
+    }
+    if (o->can_be_empty)
+        buf_add(&out, STR(" or \"\""));
+    text[out.len] = '\0';
+    return text;
+}

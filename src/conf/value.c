@@ -1,0 +1,442 @@
+#include "conf/value.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "conf/model.h"
+#include "sip/uri.h"
+
+enum { LABEL_MAX = 63, NAME_MAX_LEN = 64, TOKEN_MAX = 1024, SIP_PORT = 5060 };
+
+/* One value on its way into its field. */
+struct value {
+    const struct schema_option *option;
+    struct str text;
+    struct arena *arena;
+    void *field;
+    char *why;
+};
+
+static int fault(struct value *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int fault(struct value *v, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(v->why, VALUE_WHY, fmt, ap);
+    va_end(ap);
+    return ERR_PARSE;
+}
+
+/* ---------------------------------------------------------------- numbers */
+
+/* The factor of a number's last letter; 1 and no letter taken when it is a digit. */
+static uint64_t take_unit(struct str *text, const char *letters, const uint64_t *factors)
+{
+    const char *at = text->n ? strchr(letters, text->p[text->n - 1]) : NULL;
+    if (!at)
+        return 1;
+    text->n--;
+    return factors[at - letters];
+}
+
+static int parse_scaled(struct value *v, const char *letters, const uint64_t *factors)
+{
+    uint64_t factor = take_unit(&v->text, letters, factors);
+    uint64_t number;
+    int err = str_to_u64(v->text, UINT32_MAX, &number);
+    if (err == ERR_PARSE)
+        return err;
+    if (number * factor < v->option->min || number * factor > v->option->max)
+        return fault(v, "out of range");
+    uint32_t out = (uint32_t)(number * factor);
+    memcpy(v->field, &out, sizeof out);
+    return 0;
+}
+
+static int parse_number(struct value *v)
+{
+    return parse_scaled(v, "", NULL);
+}
+
+static int parse_duration(struct value *v)
+{
+    static const uint64_t factors[] = {1, 60, 3600, 86400};
+    return parse_scaled(v, "smhd", factors);
+}
+
+static int parse_size(struct value *v)
+{
+    static const uint64_t factors[] = {1 << 10, 1 << 20, 1 << 30};
+    return parse_scaled(v, "KMG", factors);
+}
+
+static int parse_word(struct value *v)
+{
+    for (int i = 0; v->option->words[i]; i++) {
+        if (str_eq(v->text, str_of(v->option->words[i]))) {
+            memcpy(v->field, &i, sizeof i);
+            return 0;
+        }
+    }
+    return ERR_PARSE;
+}
+
+/* ---------------------------------------------------------------- text */
+
+static int keep_text(struct value *v)
+{
+    char *z = str_dup_z(v->arena, v->text);
+    memcpy(v->field, &z, sizeof(char *));
+    return z ? 0 : ERR_NOMEM;
+}
+
+static int keep_str(struct value *v, struct str text, struct str *out)
+{
+    *out = str_dup(v->arena, text);
+    return str_is_none(*out) ? ERR_NOMEM : 0;
+}
+
+static int parse_path(struct value *v)
+{
+    bool is_off = v->option->can_be_empty && v->text.n == 0;
+    return is_off || str_has_prefix(v->text, STR("/")) ? keep_text(v) : ERR_PARSE;
+}
+
+static int parse_target(struct value *v)
+{
+    bool is_word = str_eq(v->text, STR("stderr")) || str_eq(v->text, STR("journal")) ||
+                   str_eq(v->text, STR("syslog"));
+    return is_word ? keep_text(v) : parse_path(v);
+}
+
+static int parse_name(struct value *v)
+{
+    if (v->text.n == 0 || v->text.n > NAME_MAX_LEN)
+        return fault(v, "must have 1 to %d characters", NAME_MAX_LEN);
+    for (size_t i = 0; i < v->text.n; i++) {
+        char c = v->text.p[i];
+        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '.' && c != '_' && c != '-')
+            return ERR_PARSE;
+    }
+    return keep_text(v);
+}
+
+/* ---------------------------------------------------------------- hosts and addresses */
+
+static bool is_label(struct str s)
+{
+    if (s.n == 0 || s.n > LABEL_MAX || s.p[0] == '-' || s.p[s.n - 1] == '-')
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-')
+            return false;
+    return true;
+}
+
+/* Labels between dots, of which the last begins with a letter. */
+static bool is_host_name(struct str s)
+{
+    for (;;) {
+        const char *dot = str_find(s, '.');
+        struct str label = dot ? str_span(s.p, dot) : s;
+        if (!is_label(label))
+            return false;
+        if (!dot)
+            return ascii_is_alpha(label.p[0]);
+        s = str_span(dot + 1, str_end(s));
+    }
+}
+
+bool value_host(struct str text, char out[VALUE_HOST_MAX], struct str *host)
+{
+    struct buf b = buf_over(out, VALUE_HOST_MAX);
+    struct addr a;
+    if (addr_parse_host(text, &a) == 0) {
+        addr_print_host(&a, &b);
+        *host = buf_str(&b);
+        return true;
+    }
+    if (text.n && text.p[text.n - 1] == '.')
+        text.n--;
+    if (text.n > 253 || !is_host_name(text))
+        return false;
+    for (size_t i = 0; i < text.n; i++)
+        buf_add_char(&b, ascii_lower(text.p[i]));
+    *host = buf_str(&b);
+    return true;
+}
+
+static bool is_addr_with_port(struct str s)
+{
+    struct addr a = {0};
+    return addr_parse(s, 0, &a) == 0 && a.port;
+}
+
+static int parse_host(struct value *v)
+{
+    char text[VALUE_HOST_MAX];
+    struct str host;
+    if (value_host(v->text, text, &host))
+        return keep_str(v, host, v->field);
+    const char *colon = str_find(v->text, ':');
+    if (is_addr_with_port(v->text) || (colon && is_host_name(str_span(v->text.p, colon))))
+        return fault(v, "has a port");
+    return ERR_PARSE;
+}
+
+static int parse_listen(struct value *v)
+{
+    struct conf_listen *listen = v->field;
+    const char *colon = str_find(v->text, ':');
+    if (!colon || !ascii_is_alpha(v->text.p[0]))
+        return ERR_PARSE;
+    struct str transport = str_span(v->text.p, colon);
+    if (!str_eq(transport, STR("udp")))
+        return fault(v, "transport \"%.*s\" is not known; known: udp", STR_FMT(transport));
+    struct str where = str_span(colon + 1, str_end(v->text));
+    if (addr_parse(where, SIP_PORT, &listen->addr))
+        return ERR_PARSE;
+    if (listen->addr.port == 0)
+        return fault(v, "the port cannot be 0");
+    listen->transport = FLOW_UDP;
+    return 0;
+}
+
+/* "host", "host:port", "[v6]", "[v6]:port", or a bare IPv6 address. false: a bad port. */
+static bool split_port(struct str text, struct str *host, uint32_t *port)
+{
+    const char *bracket = str_find(text, ']');
+    struct str tail = bracket ? str_span(bracket, str_end(text)) : text;
+    const char *colon = str_find(tail, ':');
+    *host = text;
+    *port = 0;
+    if (!colon || str_find(str_span(colon + 1, str_end(text)), ':'))
+        return true;
+    *host = str_span(text.p, colon);
+    return str_to_u32(str_span(colon + 1, str_end(text)), UINT16_MAX, port) == 0 && *port > 0;
+}
+
+static int parse_advertise(struct value *v)
+{
+    struct conf_listen *listen = v->field;
+    char text[VALUE_HOST_MAX];
+    struct str host;
+    uint32_t port;
+    struct addr a;
+    if (!split_port(v->text, &host, &port) || !value_host(host, text, &host))
+        return ERR_PARSE;
+    if (addr_parse_host(host, &a) == 0 && addr_is_any(&a))
+        return fault(v, "nobody can send to a wildcard address");
+    listen->advertise_port = (uint16_t)port;
+    return keep_str(v, host, &listen->advertise_host);
+}
+
+/* What a server's URI may not say; NULL: nothing of that. */
+static const char *uri_excess(const struct uri *u)
+{
+    if (u->scheme != URI_SIP)
+        return "is not a sip: URI";
+    if (!str_is_none(u->user) || !str_is_none(u->password))
+        return "has a user part";
+    if (!str_is_none(u->headers))
+        return "has headers";
+    struct str transport;
+    if (str_is_none(u->params) || u->params.n == 0)
+        return NULL;
+    if (!uri_param(u, STR("transport"), &transport) || !str_ieq(u->params, STR(";transport=udp")))
+        return "has a parameter other than ;transport=udp";
+    return NULL;
+}
+
+static int parse_server(struct value *v)
+{
+    struct conf_server *server = v->field;
+    struct uri u;
+    if (uri_parse(v->text, &u))
+        return ERR_PARSE;
+    const char *excess = uri_excess(&u);
+    if (excess)
+        return fault(v, "%s", excess);
+    server->addr = (struct addr){.port = u.port ? u.port : SIP_PORT};
+    if (addr_parse_host(u.host, &server->addr))
+        return fault(v, "an IP address is expected: names are not looked up");
+    if (addr_is_any(&server->addr))
+        return fault(v, "nobody can send to a wildcard address");
+    server->transport = FLOW_UDP;
+    return keep_str(v, v->text, &server->uri);
+}
+
+static bool has_bits_behind(const struct addr *a, uint32_t bits)
+{
+    for (uint32_t i = bits; i < 128; i++)
+        if (a->ip[i / 8] & (0x80 >> i % 8))
+            return true;
+    return false;
+}
+
+static int parse_network(struct value *v)
+{
+    struct conf_net *net = v->field;
+    const char *slash = str_find(v->text, '/');
+    struct str host = slash ? str_span(v->text.p, slash) : v->text;
+    net->addr = (struct addr){0};
+    if (addr_parse_host(host, &net->addr))
+        return ERR_PARSE;
+    uint32_t all = net->addr.family == 4 ? 32 : 128;
+    uint32_t bits = all;
+    if (slash && str_to_u32(str_span(slash + 1, str_end(v->text)), all, &bits))
+        return fault(v, "BITS must be from 1 to %u", all);
+    if (bits == 0)
+        return fault(v, "would trust the whole world");
+    if (has_bits_behind(&net->addr, bits))
+        return fault(v, "the address has bits set behind the first %u", bits);
+    net->bits = bits;
+    return 0;
+}
+
+static int parse_http(struct value *v)
+{
+    struct addr *a = v->field;
+    if (v->text.n == 0)
+        return 0;
+    if (addr_parse(v->text, 0, a))
+        return ERR_PARSE;
+    return a->port ? 0 : fault(v, "a port from 1 to 65535 is missing");
+}
+
+/* ---------------------------------------------------------------- the token */
+
+static int check_token_file(struct value *v, const struct stat *st)
+{
+    if (!S_ISREG(st->st_mode))
+        return fault(v, "is not a regular file");
+    if (st->st_mode & 077)
+        return fault(v, "has mode %04o: others than its owner may use it; expected 0600",
+                     (unsigned)st->st_mode & 07777);
+    return 0;
+}
+
+/* The first line; never put into a message. */
+static int keep_token(struct value *v, struct str content)
+{
+    const char *end = str_find(content, '\n');
+    struct str token = str_trim(end ? str_span(content.p, end) : content);
+    if (token.n == 0 || token.n > TOKEN_MAX)
+        return fault(v, "its first line must have from 1 to %d characters", TOKEN_MAX);
+    for (size_t i = 0; i < token.n; i++)
+        if (token.p[i] <= ' ' || token.p[i] > '~')
+            return fault(v, "its first line has a blank or a character that is not ASCII");
+    return keep_str(v, token, v->field);
+}
+
+static int read_token(struct value *v, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fault(v, "cannot be read: %s", strerror(errno));
+    int err = check_token_file(v, &st);
+    if (err)
+        return err;
+    char content[TOKEN_MAX + 2];
+    ssize_t n = read(fd, content, sizeof content);
+    if (n < 0)
+        return fault(v, "cannot be read: %s", strerror(errno));
+    err = keep_token(v, (struct str){content, (size_t)n});
+    explicit_bzero(content, sizeof content);
+    return err;
+}
+
+static int parse_token(struct value *v)
+{
+    if (v->text.n == 0)
+        return 0;
+    char path[4096];
+    if (v->text.p[0] != '/' || v->text.n >= sizeof path)
+        return ERR_PARSE;
+    memcpy(path, v->text.p, v->text.n);
+    path[v->text.n] = '\0';
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fault(v, "cannot be read: %s", strerror(errno));
+    int err = read_token(v, fd);
+    (void)close(fd);
+    return err;
+}
+
+/* ---------------------------------------------------------------- all types */
+
+static const struct {
+    size_t size;
+    int (*parse)(struct value *v);
+} types[SCHEMA_TYPE_MAX] = {
+    [SCHEMA_NUMBER] = {sizeof(uint32_t), parse_number},
+    [SCHEMA_DURATION] = {sizeof(uint32_t), parse_duration},
+    [SCHEMA_SIZE] = {sizeof(uint32_t), parse_size},
+    [SCHEMA_WORD] = {sizeof(int), parse_word},
+    [SCHEMA_PATH] = {sizeof(char *), parse_path},
+    [SCHEMA_TARGET] = {sizeof(char *), parse_target},
+    [SCHEMA_NAME] = {sizeof(char *), parse_name},
+    [SCHEMA_HOST] = {sizeof(struct str), parse_host},
+    [SCHEMA_LISTEN] = {sizeof(struct conf_listen), parse_listen},
+    [SCHEMA_ADVERTISE] = {sizeof(struct conf_listen), parse_advertise},
+    [SCHEMA_SERVER] = {sizeof(struct conf_server), parse_server},
+    [SCHEMA_NETWORK] = {sizeof(struct conf_net), parse_network},
+    [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
+    [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},
+};
+
+size_t value_size(enum schema_type type)
+{
+    return types[type].size;
+}
+
+int value_parse(const struct schema_option *o, struct str text, struct arena *a, void *field,
+                char why[VALUE_WHY])
+{
+    struct value v = {o, text, a, field, why};
+    why[0] = '\0';
+    return types[o->type].parse(&v);
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_same_listen(const struct conf_listen *a, const struct conf_listen *b)
+{
+    return a->transport == b->transport && addr_is_equal(&a->addr, &b->addr);
+}
+
+static bool is_same_advertise(const struct conf_listen *a, const struct conf_listen *b)
+{
+    return a->advertise_port == b->advertise_port && str_eq(a->advertise_host, b->advertise_host);
+}
+
+bool value_is_same(const struct schema_option *o, const void *a, const void *b)
+{
+    switch (o->type) {
+    case SCHEMA_PATH:
+    case SCHEMA_TARGET:
+    case SCHEMA_NAME:
+        return is_same_text(*(const char *const *)a, *(const char *const *)b);
+    case SCHEMA_HOST:
+    case SCHEMA_TOKEN:
+        return str_eq(*(const struct str *)a, *(const struct str *)b);
+    case SCHEMA_LISTEN:
+        return is_same_listen(a, b);
+    case SCHEMA_ADVERTISE:
+        return is_same_advertise(a, b);
+    case SCHEMA_HTTP:
+        return addr_is_equal(a, b);
+    default: /* the numbers and words: plain bytes */
+        BUG_ON(o->is_list);
+        return memcmp(a, b, types[o->type].size) == 0;
+    }
+}
