@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "conf/conf.h"
 #include "net/flow.h"
+#include "service/mark.h"
 #include "sip/msg.h"
 
 struct egress;
@@ -29,6 +30,7 @@ struct context {
     struct txn_table *txns;
     struct egress *egress;
     struct arena scratch;     /* emptied after each message */
+    struct mark_maker marks;  /* our branches and tags */
     struct hash_key loop_key; /* marks in branches (RFC 3261 16.6 step 8); equal on all workers */
     struct msg_limits limits;
     struct list passes; /* of proxy.c */

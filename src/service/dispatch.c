@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "service/forward.h"
+#include "service/mark.h"
 #include "service/proxy.h"
 #include "service/reply.h"
 #include "service/txn.h"
@@ -14,7 +15,7 @@ bool dispatch_owner(const struct peek *peek, const struct hash_key *key, unsigne
 {
     uint64_t mark;
     if (!peek->is_request)
-        return txn_branch_parse(peek->branch, owner, &mark) && *owner < n;
+        return mark_branch_parse(peek->branch, owner, &mark) && *owner < n;
     *owner = (unsigned)(hash_str(key, peek->call_id) % n);
     return true;
 }

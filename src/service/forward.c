@@ -46,7 +46,7 @@ static bool is_loop(const struct msg *m, uint64_t mark)
         unsigned worker;
         uint64_t old;
         while (via_next(&rest, &via) == 1)
-            if (txn_branch_parse(via.branch, &worker, &old) && old == mark)
+            if (mark_branch_parse(via.branch, &worker, &old) && old == mark)
                 return true;
     }
     return false;
@@ -133,7 +133,7 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
         why = find_way(c, p, &u, &out->flow);
     if (why != FORWARD_OK)
         return why;
-    out->branch = txn_branch_new(c->txns, mark, out->branch_text);
+    out->branch = mark_branch(&c->marks, mark, out->branch_text);
     struct build b;
     build_init(&b, &c->scratch, m);
     edit_vias(c, &b, p, out);

@@ -5,14 +5,13 @@
 
 #include "net/flow.h"
 #include "service/context.h"
-#include "service/txn.h"
 #include "sip/build.h"
 
 struct forward {
     struct flow_ref flow;
     struct str bytes; /* in the scratch arena */
     struct str branch;
-    char branch_text[TXN_BRANCH_MAX];
+    char branch_text[MARK_BRANCH_LEN];
 };
 
 /* Why a request is not sent on; a row each in the table behind forward_reply. */

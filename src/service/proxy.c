@@ -169,7 +169,7 @@ static int pass_new(struct context *c, const struct packet *p, const struct msg 
     s->is_invite = m->method == METHOD_INVITE;
     wheel_timer_init(&s->timer_c, on_timer_c, s);
     struct flow_ref reply_to = reply_flow(&m->via, &p->flow);
-    int err = txn_server_new(c->txns, m, &reply_to, on_server, s, &s->server);
+    int err = txn_server_new(c->txns, m, &reply_to, &(struct txn_user){on_server, s}, &s->server);
     if (err) {
         free(s);
         return err;
@@ -199,7 +199,8 @@ static void start_client(struct pass *s, const struct msg *m, const struct forwa
                                         .method = m->method_name};
     if (s->is_invite)
         answer(s, 100);
-    int err = txn_client_new(s->context->txns, &request, on_client, s, &s->client);
+    int err =
+        txn_client_new(s->context->txns, &request, &(struct txn_user){on_client, s}, &s->client);
     if (err) {
         log_debug("forward failed: %s", err_text(err));
         answer(s, err == ERR_FULL ? 503 : 500);
@@ -228,8 +229,8 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
 /* The ACK to an answer that we gave without state carries the tag that we made up for it. */
 static bool is_ack_to_us(const struct context *c, const struct msg *m)
 {
-    char tag[TXN_TAG_LEN];
-    return str_eq(m->to_tag, txn_tag(c->txns, m, tag));
+    char tag[MARK_TAG_LEN];
+    return str_eq(m->to_tag, mark_tag(&c->marks, m, tag));
 }
 
 void proxy_ack(struct context *c, const struct packet *p, const struct msg *m)

@@ -1,6 +1,6 @@
 #include "service/reply.h"
 
-#include "service/txn.h"
+#include "service/mark.h"
 
 enum { SIP_PORT = 5060 };
 
@@ -18,9 +18,9 @@ struct flow_ref reply_flow(const struct via *via, const struct flow_ref *source)
 void reply_send(struct context *c, const struct packet *p, const struct msg *request,
                 const struct build_reply *reply)
 {
-    char tag[TXN_TAG_LEN];
+    char tag[MARK_TAG_LEN];
     struct build_reply r = *reply;
-    r.to_tag = txn_tag(c->txns, request, tag);
+    r.to_tag = mark_tag(&c->marks, request, tag);
     struct str bytes;
     if (build_response(&c->scratch, request, &p->flow.peer, &r, &bytes))
         return; /* counted as an exhausted arena by the dispatcher */

@@ -7,9 +7,9 @@
 #include "base/hmap.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "base/sys.h"
 #include "core/txnfsm.h"
 #include "net/loop.h"
+#include "service/mark.h"
 #include "sip/hop.h"
 
 /* A transaction's own memory: its request, the index of it, an ACK or a CANCEL. */
@@ -34,8 +34,7 @@ struct txn {
     struct str last_tag;       /* INVITE server: To tag of the last response made here */
     char *reply;               /* server: the last response; heap, grown as needed */
     size_t reply_len, reply_cap;
-    txn_fn *fn;
-    void *arg;
+    struct txn_user user;
 };
 
 struct txn_table {
@@ -44,8 +43,6 @@ struct txn_table {
     struct hmap servers, clients;
     struct list alive, dead, pool;
     size_t n_alive, n_pool, n_open;
-    struct hash_key tag_key;
-    uint64_t unique_base, n_branches;
 };
 
 static bool is_server(const struct txn *t)
@@ -65,8 +62,8 @@ static bool is_open(const struct txn *t)
 
 static void note(struct txn *t, enum txn_note what, const struct msg *m)
 {
-    if (t->fn)
-        t->fn(t, what, m, t->arg);
+    if (t->user.fn)
+        t->user.fn(t, what, m, t->user.arg);
 }
 
 /* ---------------------------------------------------------------- life and death */
@@ -180,7 +177,7 @@ static void terminate(struct txn *t)
     t->table->n_alive--;
     stats_dec(is_server(t) ? STAT_TXN_SERVER : STAT_TXN_CLIENT);
     note(t, TXN_NOTE_END, NULL);
-    t->fn = NULL;
+    t->user.fn = NULL;
 }
 
 /* The only place where a state changes. */
@@ -218,6 +215,8 @@ static struct str last_sent(const struct txn *t)
 static void keep_reply(struct txn *t, struct str bytes)
 {
     t->reply_len = 0;
+    if (bytes.n == 0)
+        return;
     if (bytes.n > t->reply_cap) {
         char *p = realloc(t->reply, bytes.n);
         if (!p)
@@ -298,9 +297,7 @@ static void tell(struct txn *t, unsigned actions, const struct msg *m)
         note(t, TXN_NOTE_LATE, NULL);
 }
 
-/* One event: state, message out, timers, word to the user, end. A datagram that finds the send
- * queue full was lost like any other; only a dead flow is the transport's failure. */
-static void step(struct txn *t, enum txnfsm_event event, const struct msg *m, struct str bytes)
+static int step_once(struct txn *t, enum txnfsm_event event, const struct msg *m, struct str bytes)
 {
     struct txnfsm_step s = txnfsm_step(t->kind, t->state, event);
     enter(t, (enum txnfsm_state)s.next);
@@ -309,8 +306,15 @@ static void step(struct txn *t, enum txnfsm_event event, const struct msg *m, st
     tell(t, s.actions, m);
     if (t->state == TXN_TERMINATED)
         terminate(t);
-    else if (err == ERR_GONE)
-        step(t, TXN_EV_ERROR, NULL, STR_NONE);
+    return t->is_dead ? 0 : err;
+}
+
+/* One event: state, message out, timers, word to the user, end. A datagram that finds the send
+ * queue full was lost like any other; only a dead flow is the transport's failure. */
+static void step(struct txn *t, enum txnfsm_event event, const struct msg *m, struct str bytes)
+{
+    if (step_once(t, event, m, bytes) == ERR_GONE)
+        (void)step_once(t, TXN_EV_ERROR, NULL, STR_NONE);
 }
 
 static enum txnfsm_event event_of(unsigned status)
@@ -318,58 +322,6 @@ static enum txnfsm_event event_of(unsigned status)
     if (status < 200)
         return TXN_EV_1XX;
     return status < 300 ? TXN_EV_2XX : TXN_EV_FINAL;
-}
-
-/* ---------------------------------------------------------------- branches and tags */
-
-struct str txn_branch_new(struct txn_table *t, uint64_t loop_mark, char out[TXN_BRANCH_MAX])
-{
-    struct buf b = buf_over(out, TXN_BRANCH_MAX);
-    uint64_t unique = hash_bytes(&t->tag_key, &t->n_branches, sizeof t->n_branches);
-    uint64_t serial = t->unique_base + t->n_branches++;
-    buf_addf(&b, "z9hG4bKbw%02x.%08x%08x.%016llx", t->conf.worker, (uint32_t)serial,
-             (uint32_t)unique, (unsigned long long)loop_mark);
-    return buf_str(&b);
-}
-
-static bool parse_hex(struct str s, uint64_t *out)
-{
-    *out = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        int digit = ascii_hex(s.p[i]);
-        if (digit < 0)
-            return false;
-        *out = *out << 4 | (unsigned)digit;
-    }
-    return true;
-}
-
-bool txn_branch_parse(struct str branch, unsigned *worker, uint64_t *loop_mark)
-{
-    /* z9hG4bKbw WW . 16 digits . 16 digits */
-    uint64_t w;
-    if (branch.n != 45 || !str_has_iprefix(branch, STR("z9hG4bKbw")) || branch.p[11] != '.' ||
-        branch.p[28] != '.' || !parse_hex((struct str){branch.p + 9, 2}, &w) ||
-        !parse_hex(str_skip(branch, 29), loop_mark))
-        return false;
-    *worker = (unsigned)w;
-    return true;
-}
-
-/* Keyed, and the same for a request and its repeats. */
-static uint64_t request_hash(const struct hash_key *key, const struct msg *m)
-{
-    uint64_t parts[4] = {hash_str(key, m->call_id), hash_str(key, m->from_tag),
-                         hash_str(key, m->via.branch), m->cseq};
-    return hash_bytes(key, parts, sizeof parts);
-}
-
-struct str txn_tag(const struct txn_table *t, const struct msg *request, char out[TXN_TAG_LEN])
-{
-    uint64_t tag = request_hash(&t->tag_key, request);
-    struct buf b = buf_over(out, TXN_TAG_LEN);
-    buf_add_hex(&b, &tag, sizeof tag);
-    return buf_str(&b);
 }
 
 /* ---------------------------------------------------------------- server side */
@@ -426,15 +378,14 @@ static struct txn *server_find(struct txn_table *table, const struct msg *m,
 }
 
 int txn_server_new(struct txn_table *table, const struct msg *request,
-                   const struct flow_ref *reply_to, txn_fn *fn, void *arg, struct txn **out)
+                   const struct flow_ref *reply_to, const struct txn_user *user, struct txn **out)
 {
     struct txn *t;
     bool is_invite = request->method == METHOD_INVITE;
     int err = new_txn(table, is_invite ? TXN_INVITE_SERVER : TXN_SERVER, reply_to, &t);
     if (err)
         return err;
-    t->fn = fn;
-    t->arg = arg;
+    t->user = *user;
     t->request = msg_copy(&t->arena, request);
     if (!t->request || enlist(t, server_hash(&table->servers, request))) {
         put(t);
@@ -484,10 +435,10 @@ void txn_server_send(struct txn *t, unsigned status, struct str bytes)
 
 void txn_server_reply(struct txn *t, const struct build_reply *reply)
 {
-    char tag[TXN_TAG_LEN];
+    char tag[MARK_TAG_LEN];
     struct build_reply r = *reply;
     if (r.status > 100 && !r.to_tag.n)
-        r.to_tag = txn_tag(t->table, t->request, tag);
+        r.to_tag = mark_tag(t->table->conf.marks, t->request, tag);
     struct str bytes;
     if (build_response(&t->arena, t->request, &t->flow.peer, &r, &bytes))
         return; /* no memory: the request comes again */
@@ -513,8 +464,8 @@ const struct msg *txn_server_request(const struct txn *t)
 
 /* ---------------------------------------------------------------- client side */
 
-int txn_client_new(struct txn_table *table, const struct txn_request *request, txn_fn *fn,
-                   void *arg, struct txn **out)
+int txn_client_new(struct txn_table *table, const struct txn_request *request,
+                   const struct txn_user *user, struct txn **out)
 {
     struct txn *t;
     int err =
@@ -535,10 +486,8 @@ int txn_client_new(struct txn_table *table, const struct txn_request *request, t
     }
     struct txnfsm_step first = txnfsm_step(t->kind, t->state, TXN_EV_START);
     arm_timers(t, first.actions);
-    t->fn = fn;
-    t->arg = arg;
-    if (out)
-        *out = t;
+    t->user = *user;
+    *out = t;
     return 0;
 }
 
@@ -564,12 +513,13 @@ int txn_client_cancel(struct txn *t, struct str reason)
         return ERR_NOMEM;
     const struct txn_request cancel = {
         .flow = t->flow, .bytes = bytes, .branch = t->key, .method = STR("CANCEL")};
-    return txn_client_new(t->table, &cancel, NULL, NULL, NULL);
+    struct txn *own; /* runs by itself */
+    return txn_client_new(t->table, &cancel, &(struct txn_user){0}, &own);
 }
 
 void txn_forget(struct txn *t)
 {
-    t->fn = NULL;
+    t->user.fn = NULL;
 }
 
 /* ---------------------------------------------------------------- table */
@@ -589,8 +539,6 @@ int txn_table_new(const struct txn_conf *conf, struct txn_table **out)
     list_init(&t->alive);
     list_init(&t->dead);
     list_init(&t->pool);
-    t->tag_key = hash_key_new();
-    sys_random(&t->unique_base, sizeof t->unique_base);
     *out = t;
     return 0;
 }

@@ -31,11 +31,19 @@ enum txn_note {
  * NULL. */
 typedef void txn_fn(struct txn *t, enum txn_note note, const struct msg *m, void *arg);
 
+/* Who is told; fn NULL: nobody. */
+struct txn_user {
+    txn_fn *fn;
+    void *arg;
+};
+
+struct mark_maker;
+
 struct txn_conf {
     struct loop *loop;
     struct flow_table *flows;
-    unsigned worker; /* its number goes into branches */
-    uint32_t max;    /* transactions at one time */
+    const struct mark_maker *marks; /* for To tags; outlives the table */
+    uint32_t max;                   /* transactions at one time */
     struct msg_limits limits;
 };
 
@@ -52,21 +60,11 @@ size_t txn_table_open(const struct txn_table *t);
 /* All transactions that are alive. */
 size_t txn_table_size(const struct txn_table *t);
 
-/* What is 16 bytes long and in each branch that we make: "z9hG4bK", worker, separator. */
-enum { TXN_BRANCH_MAX = 64 };
-
-/* Writes a branch of our own: cookie, worker, something unique, and a mark by which a loop is
- * known again (RFC 3261 16.6 step 8). */
-struct str txn_branch_new(struct txn_table *t, uint64_t loop_mark, char out[TXN_BRANCH_MAX]);
-
-/* The worker and the mark in a branch of ours; false for a stranger's. */
-bool txn_branch_parse(struct str branch, unsigned *worker, uint64_t *loop_mark);
-
 /* ---- server side */
 
 /* Copies the request. The flow is where responses go. ERR_FULL: max reached; ERR_NOMEM. */
 int txn_server_new(struct txn_table *t, const struct msg *request, const struct flow_ref *reply_to,
-                   txn_fn *fn, void *arg, struct txn **out);
+                   const struct txn_user *user, struct txn **out);
 
 /* Takes a request that repeats one, or an ACK, to its transaction: true when there was one (RFC
  * 3261 17.2.3, by the rules of RFC 2543 where there is no cookie, D34). */
@@ -104,8 +102,8 @@ struct txn_request {
 
 /* Sends the request. ERR_FULL, ERR_NOMEM; ERR_IO or ERR_GONE: it could not be sent, and no
  * transaction is left. */
-int txn_client_new(struct txn_table *t, const struct txn_request *request, txn_fn *fn, void *arg,
-                   struct txn **out);
+int txn_client_new(struct txn_table *t, const struct txn_request *request,
+                   const struct txn_user *user, struct txn **out);
 
 /* Takes a response to its transaction; false: it has none. */
 bool txn_client_receive(struct txn_table *t, const struct msg *response);
@@ -116,10 +114,5 @@ int txn_client_cancel(struct txn *t, struct str reason);
 
 /* The user wants to hear no more; the machine goes on (late answers are absorbed). */
 void txn_forget(struct txn *t);
-
-/* A tag that stays the same for a request's repeats: keyed hash of Call-ID, From tag, CSeq and
- * branch (D45). */
-enum { TXN_TAG_LEN = 16 };
-struct str txn_tag(const struct txn_table *t, const struct msg *request, char out[TXN_TAG_LEN]);
 
 #endif

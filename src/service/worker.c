@@ -186,7 +186,7 @@ static int build(struct worker *w, const struct conf_listen **failed)
         err = flow_table_new(c->worker, &c->flows);
     const struct txn_conf tc = {.loop = c->loop,
                                 .flows = c->flows,
-                                .worker = c->worker,
+                                .marks = &c->marks,
                                 .max = w->conf->limits.max_transactions,
                                 .limits = msg_limits_default};
     if (!err)
@@ -207,6 +207,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     *failed = NULL;
     w->group = group;
     w->context.worker = index;
+    mark_init(&w->context.marks, index);
     w->context.loop_key = group->loop_key;
     list_init(&w->context.passes);
     arena_init(&w->context.scratch, SCRATCH_LIMIT);
