@@ -158,16 +158,21 @@ bool lex_take_port(struct str *s, uint16_t *out)
     return true;
 }
 
-bool lex_is_escaped(struct str s, unsigned classes)
+bool lex_take_escaped(struct str *s, unsigned classes, struct str *out)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '%') {
-            if (s.n - i < 3 || ascii_hex(s.p[i + 1]) < 0 || ascii_hex(s.p[i + 2]) < 0)
+    size_t i = 0;
+    while (i < s->n) {
+        if (lex_is(s->p[i], classes)) {
+            i++;
+        } else if (s->p[i] == '%') {
+            if (s->n - i < 3 || ascii_hex(s->p[i + 1]) < 0 || ascii_hex(s->p[i + 2]) < 0)
                 return false;
-            i += 2;
-        } else if (!lex_is(s.p[i], classes)) {
-            return false;
+            i += 3;
+        } else {
+            break;
         }
     }
+    *out = (struct str){s->p, i};
+    *s = str_skip(*s, i);
     return true;
 }

@@ -81,7 +81,8 @@ bool lex_take_host(struct str *s, struct str *out);
 /* A port, 1…65535. */
 bool lex_take_port(struct str *s, uint16_t *out);
 
-/* Every character is of these classes or part of a %HH escape. */
-bool lex_is_escaped(struct str s, unsigned classes);
+/* The longest run of characters of these classes (not '%') and %HH escapes; it may be empty. False:
+ * an escape is malformed. */
+bool lex_take_escaped(struct str *s, unsigned classes, struct str *out);
 
 #endif

@@ -8,24 +8,13 @@ enum { PORT_SIP = 5060, PORT_SIPS = 5061 };
 
 /* ---------------------------------------------------------------- parsing */
 
-/* Characters of these classes and %HH escapes. False: an escape is malformed. */
-static bool take_escaped(struct str *rest, unsigned classes, struct str *out)
-{
-    size_t n = 0;
-    while (n < rest->n && (rest->p[n] == '%' || lex_is(rest->p[n], classes)))
-        n++;
-    *out = (struct str){rest->p, n};
-    *rest = str_skip(*rest, n);
-    return lex_is_escaped(*out, classes);
-}
-
 /* name ["=" value]; an empty value is tolerated. */
 static bool take_part(struct str *rest, unsigned classes, struct param *out)
 {
     *out = (struct param){0};
-    if (!take_escaped(rest, classes, &out->name) || out->name.n == 0)
+    if (!lex_take_escaped(rest, classes, &out->name) || out->name.n == 0)
         return false;
-    return !lex_take_char(rest, '=') || take_escaped(rest, classes, &out->value);
+    return !lex_take_char(rest, '=') || lex_take_escaped(rest, classes, &out->value);
 }
 
 static bool take_params(struct str *rest, struct str *out)
@@ -65,9 +54,9 @@ static bool take_userinfo(struct str *rest, struct uri *out)
         return true;
     struct str userinfo = str_span(rest->p, at);
     *rest = str_span(at + 1, str_end(*rest));
-    if (!take_escaped(&userinfo, LEX_USER, &out->user) || out->user.n == 0)
+    if (!lex_take_escaped(&userinfo, LEX_USER, &out->user) || out->user.n == 0)
         return false;
-    if (lex_take_char(&userinfo, ':') && !take_escaped(&userinfo, LEX_PASSWORD, &out->password))
+    if (lex_take_char(&userinfo, ':') && !lex_take_escaped(&userinfo, LEX_PASSWORD, &out->password))
         return false;
     return userinfo.n == 0;
 }
@@ -124,8 +113,7 @@ static bool parse_behind_scheme(struct str rest, struct uri *out)
     case URI_OTHER:
         break;
     }
-    out->rest = rest;
-    return rest.n > 0 && lex_is_escaped(rest, LEX_URIC);
+    return lex_take_escaped(&rest, LEX_URIC, &out->rest) && out->rest.n > 0 && rest.n == 0;
 }
 
 int uri_parse(struct str text, struct uri *out)
@@ -239,14 +227,17 @@ enum uri_fault uri_to_aor(const struct uri *u, bool is_case_kept, struct buf *ou
  * reserved (RFC 3261 19.1.4). */
 static int take_char(struct str *s)
 {
-    unsigned char c = (unsigned char)*s->p;
-    if (c != '%') {
-        *s = str_skip(*s, 1);
-        return c;
+    char c = *s->p;
+    int mark = 0;
+    if (c == '%') {
+        c = unescape(s->p);
+        mark = lex_is(c, LEX_RESERVED) ? 0x100 : 0;
+        s->p += 2;
+        s->n -= 2;
     }
-    char plain = unescape(s->p);
-    *s = str_skip(*s, 3);
-    return (unsigned char)plain | (lex_is(plain, LEX_RESERVED) ? 0x100 : 0);
+    s->p++;
+    s->n--;
+    return (unsigned char)c | mark;
 }
 
 static int fold(int c)
@@ -375,6 +366,8 @@ static bool may_be_address(struct str host)
 bool uri_is_same_host(struct str a, struct str b)
 {
     struct addr x = {0}, y = {0};
+    if (str_ieq(a, b))
+        return true;
     if (may_be_address(a) && may_be_address(b) && addr_parse_host(a, &x) == 0 &&
         addr_parse_host(b, &y) == 0)
         return addr_is_same_host(&x, &y);
