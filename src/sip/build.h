@@ -17,15 +17,20 @@ struct build {
     struct arena *arena;
     const struct msg *msg;
     struct build_edit *edits; /* in order of place, then of arrival */
+    struct build_edit *last;  /* of edits */
     bool has_failed;          /* sticky: arena exhausted */
 };
 
 void build_init(struct build *b, struct arena *a, const struct msg *m);
 
-/* `old` is a slice of the message's bytes; it becomes `with`, which must live until
- * build_finish. Edits may touch but not overlap (that is a bug of ours). An empty `old` inserts in
- * front of it; several insertions at one place come out in the order they were made. */
+/* `old` is a slice of the message's bytes or of a line's value; it becomes `with`, which must live
+ * until build_finish. A value that was folded comes out unfolded then. Edits may touch but not
+ * overlap (that is a bug of ours). An empty `old` inserts in front of it; several insertions at
+ * one place come out in the order they were made. */
 void build_replace(struct build *b, struct str old, struct str with);
+
+/* The top Via element becomes `with`. */
+void build_replace_via(struct build *b, struct str with);
 
 /* A whole header field ("Name: value\r\n" is made here): before the first line of that header, or
  * where the message has none, at the end of the headers. */
@@ -37,8 +42,8 @@ void build_add_last(struct build *b, struct str name, struct str value);
 /* Every line of a header goes. */
 void build_remove_all(struct build *b, enum hdr_id id);
 
-/* Takes the first element off a comma-separated header's first line (top Via, top Route); the
- * whole line where it was the only one. The element's slice must come from that line. */
+/* Takes the first element off a comma-separated header's first line (top Via, top Route), with the
+ * comma behind it; the whole line where it was the only one. Nothing where there is no line. */
 void build_remove_top(struct build *b, enum hdr_id id);
 
 /* The new message. 0 or ERR_NOMEM. */
@@ -59,9 +64,10 @@ struct build_reply {
 int build_response(struct arena *a, const struct msg *request, const struct addr *source,
                    const struct build_reply *reply, struct str *out);
 
-/* The same to bytes that could not be indexed, from what the peek found: the fields that were
- * found are copied as they are, others left out. ERR_ABSENT: without a Via, or for a response or an
- * ACK, no answer can be made. */
+/* The same to bytes that could not be indexed, from what the peek found: its fields and every Via
+ * line, each as it is but for control characters and folds, which become spaces; fields that were
+ * not found are left out. A top Via or a To that cannot be read is passed on without received or
+ * tag. ERR_ABSENT: without a Via, or for a response or an ACK, no answer can be made. */
 int build_refusal(struct arena *a, const struct peek *request, const struct addr *source,
                   const struct build_reply *reply, struct str *out);
 

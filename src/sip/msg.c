@@ -119,10 +119,13 @@ static bool has_too_many(const struct scan *s, struct str raw)
     return raw.n > max && (line_count(raw, ',') > max || line_count(raw, ';') > max);
 }
 
-/* A copy in which each fold with the white space around it is one space; the value is trimmed. */
+/* Each fold with the white space around it becomes one space, in a copy; a value that only began
+ * or ended with one is trimmed of it already. */
 static struct str unfold(struct arena *a, struct str value)
 {
-    char *out = arena_alloc(a, value.n);
+    if (!str_find(value, '\n'))
+        return value;
+    char *out = arena_alloc(a, value.n + 1); /* one more: no two copies touch */
     if (!out)
         return STR_NONE;
     size_t n = 0;

@@ -18,7 +18,7 @@ struct addr;
 /* Counted before anything else looks at a message. */
 struct msg_limits {
     uint32_t max_len;        /* bytes */
-    uint16_t max_lines;      /* header lines */
+    uint16_t max_lines;      /* header lines, each part of a folded one counted */
     uint16_t max_separators; /* commas and semicolons, each, in one header line */
 };
 
@@ -27,7 +27,7 @@ extern const struct msg_limits msg_limits_default;
 struct msg_line {
     enum hdr_id id;
     struct str name;  /* as written */
-    struct str value; /* trimmed; unfolded (a copy in the arena) where it was folded */
+    struct str value; /* trimmed; where it is folded, a copy in the arena without folds */
     struct str raw;   /* the whole field in the message's bytes, with its line end(s) */
 };
 
@@ -58,10 +58,12 @@ struct msg_fault {
     const char *text; /* its reason phrase, static */
 };
 
-/* Indexes one message. bytes beyond Content-Length are left out of it (RFC 3261 18.3: datagrams).
- * Checks: start line, version, Via, From, To, Call-ID, CSeq with its method, each once where once
- * is the rule; Max-Forwards; Content-Length; line and separator counts; no NUL or bare CR or LF in
- * the headers. 0, ERR_PARSE with *fault, ERR_TOOBIG with *fault, ERR_NOMEM (arena). */
+/* Indexes one message. Line ends before it are skipped, bytes beyond Content-Length are left out of
+ * it, and without one the body takes all that is there (RFC 3261 18.3: datagrams). Checks: start
+ * line, version, top Via, From, To, Call-ID, CSeq with its method, each once where once is the
+ * rule; Max-Forwards; Content-Length; line and separator counts; no bare CR or LF in the headers,
+ * no NUL but an escaped one in a quoted string. Other values are judged by who reads them. 0,
+ * ERR_PARSE with *fault, ERR_TOOBIG with *fault, ERR_NOMEM (arena). */
 int msg_index(struct arena *a, struct str bytes, const struct msg_limits *limits, struct msg **out,
               struct msg_fault *fault);
 
