@@ -163,6 +163,13 @@ static int block_signals(struct daemon *d)
 
 /* ---------------------------------------------------------------- start */
 
+static void say_not_opened(const struct conf_listen *l)
+{
+    char text[ADDR_TEXT];
+    log_error("listen \"%s\": cannot open udp:%s: %s", l->name, addr_text(&l->addr, text),
+              strerror(errno));
+}
+
 static int make_workers(struct daemon *d)
 {
     d->group.n = d->conf->workers;
@@ -175,10 +182,8 @@ static int make_workers(struct daemon *d)
     for (unsigned i = 0; i < d->group.n; i++) {
         const struct conf_listen *failed;
         int err = worker_new(&d->group, i, d->conf, &failed, &d->group.workers[i]);
-        char text[ADDR_TEXT];
         if (err && failed)
-            log_error("listen \"%s\": cannot open udp:%s: %s", failed->name,
-                      addr_text(&failed->addr, text), strerror(errno));
+            say_not_opened(failed);
         if (err)
             return err;
     }

@@ -106,7 +106,7 @@ static void edit_max_forwards(struct context *c, struct build *b, const struct m
 static void edit_vias(struct context *c, struct build *b, const struct packet *p,
                       const struct forward *f)
 {
-    struct buf theirs = buf_in(&c->scratch, b->msg->via.text.n + 2 * ADDR_TEXT);
+    struct buf theirs = buf_in(&c->scratch, b->msg->via.text.n + 2 * (size_t)ADDR_TEXT);
     via_print_received(&b->msg->via, &p->flow.peer, &theirs);
     build_replace_via(b, buf_str(&theirs));
     struct buf ours = buf_in(&c->scratch, SENT_BY_MAX);

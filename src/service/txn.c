@@ -436,9 +436,10 @@ void txn_server_send(struct txn *t, unsigned status, struct str bytes)
 void txn_server_reply(struct txn *t, const struct build_reply *reply)
 {
     char tag[MARK_TAG_LEN];
+    struct str own_tag = mark_tag(t->table->conf.marks, t->request, tag);
     struct build_reply r = *reply;
     if (r.status > 100 && !r.to_tag.n)
-        r.to_tag = mark_tag(t->table->conf.marks, t->request, tag);
+        r.to_tag = own_tag;
     struct str bytes;
     if (build_response(&t->arena, t->request, &t->flow.peer, &r, &bytes))
         return; /* no memory: the request comes again */
