@@ -270,8 +270,9 @@ int build_response(struct arena *a, const struct msg *request, const struct addr
 
 /* ---------------------------------------------------------------- refusals */
 
-/* More hops than these no request has that is answered in earnest. */
-enum { REFUSED_VIAS_MAX = 256 };
+/* More hops, and a longer top Via field, no request has that is answered in earnest. What is over
+ * costs us nothing: further lines are left out, a longer field goes back unread. */
+enum { REFUSED_VIAS_MAX = 256, REFUSED_VIA_LEN_MAX = 4096 };
 
 /* A copy fit for a header line whatever was in it. */
 static struct str flatten(struct arena *a, struct str s)
@@ -300,7 +301,7 @@ static void add_flat_top_via(struct arena *a, struct buf *out, const struct peek
     struct via v;
     out->has_overflown = out->has_overflown || str_is_none(flat);
     buf_add(out, STR("Via: "));
-    if (flat.n && via_next(&rest, &v) == 1)
+    if (flat.n && flat.n <= REFUSED_VIA_LEN_MAX && via_next(&rest, &v) == 1)
         add_around_via(out, flat, &v, source);
     else
         buf_add(out, flat);
