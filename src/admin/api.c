@@ -1,0 +1,270 @@
+#include "admin/api.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/metrics.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "config.h"
+
+enum { FINDINGS_MAX = 1000 };
+
+typedef void serve_fn(const struct api *a, const struct api_request *q, struct api_response *out);
+
+/* ---------------------------------------------------------------- responses */
+
+static void set_text(struct api_response *out, unsigned status, const char *text)
+{
+    out->status = status;
+    out->type = "text/plain; charset=utf-8";
+    out->body = strdup(text);
+    out->len = out->body ? strlen(text) : 0;
+}
+
+/* Takes the reference. */
+static void set_json(struct api_response *out, unsigned status, json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    json_decref(json);
+    out->status = text ? status : 500;
+    out->type = "application/json";
+    out->body = text;
+    out->len = text ? strlen(text) : 0;
+}
+
+static json_t *error_json(const char *code, const char *message)
+{
+    return json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message);
+}
+
+void api_fail(struct api_response *out, unsigned status, const char *code, const char *message)
+{
+    set_json(out, status, error_json(code, message));
+}
+
+/* ---------------------------------------------------------------- health and metrics */
+
+static void get_healthz(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    (void)a;
+    (void)q;
+    set_text(out, 200, "ok\n");
+}
+
+static bool is_ready(const struct api *a, const char **why)
+{
+    *why = "";
+    return a->hooks.is_ready(why, a->hooks.arg);
+}
+
+static void get_readyz(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    (void)q;
+    const char *why;
+    if (is_ready(a, &why))
+        set_text(out, 200, "ok\n");
+    else
+        api_fail(out, 503, "not-ready", why);
+}
+
+static uint64_t uptime_ms(const struct api *a)
+{
+    return sys_now_ms() - a->started_ms;
+}
+
+static void get_metrics(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    (void)q;
+    const char *why;
+    struct metrics_process p = {.version = PACKAGE_VERSION,
+                                .started_s = a->started_wall_ms / 1000,
+                                .uptime_ms = uptime_ms(a),
+                                .workers = a->hooks.workers(a->hooks.arg),
+                                .is_ready = is_ready(a, &why)};
+    out->body = metrics_text(&p, &out->len);
+    out->status = out->body ? 200 : 500;
+    out->type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+/* ---------------------------------------------------------------- status */
+
+/* Of labels like transport="udp",side="core" the values: "udp,core". */
+static void label_values(const char *labels, char *out, size_t cap)
+{
+    size_t n = 0;
+    bool is_inside = false;
+    for (; *labels && n + 1 < cap; labels++) {
+        if (*labels == '"')
+            is_inside = !is_inside;
+        else if (is_inside || *labels == ',')
+            out[n++] = *labels;
+    }
+    out[n] = '\0';
+}
+
+/* Rows without labels are numbers; rows of one name with labels share an object. */
+static void add_total(json_t *totals, enum stats_id id)
+{
+    const struct stats_row *row = &stats_rows[id];
+    json_t *value = json_integer(stats_sum(id));
+    if (row->labels[0] == '\0') {
+        (void)json_object_set_new(totals, row->name, value);
+        return;
+    }
+    if (!json_object_get(totals, row->name))
+        (void)json_object_set_new(totals, row->name, json_object());
+    char key[128];
+    label_values(row->labels, key, sizeof key);
+    (void)json_object_set_new(json_object_get(totals, row->name), key, value);
+}
+
+static json_t *totals_json(void)
+{
+    json_t *totals = json_object();
+    for (int i = 0; totals && i < STAT_MAX; i++)
+        add_total(totals, (enum stats_id)i);
+    return totals;
+}
+
+static void get_status(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    (void)q;
+    const char *why;
+    bool ready = is_ready(a, &why);
+    json_t *status = json_pack("{s:s,s:I,s:I,s:b,s:i,s:o*}", "version", PACKAGE_VERSION, "started",
+                               (json_int_t)(a->started_wall_ms / 1000), "uptime_seconds",
+                               (json_int_t)(uptime_ms(a) / 1000), "ready", ready, "workers",
+                               (int)a->hooks.workers(a->hooks.arg), "totals", totals_json());
+    if (status && !ready)
+        (void)json_object_set_new(status, "not_ready_reason", json_string(why));
+    set_json(out, 200, status);
+}
+
+/* ---------------------------------------------------------------- log level */
+
+static void get_log_level(const struct api *a, const struct api_request *q,
+                          struct api_response *out)
+{
+    (void)a;
+    (void)q;
+    set_json(out, 200, json_pack("{s:s}", "level", log_level_word(log_level())));
+}
+
+static void put_log_level(const struct api *a, const struct api_request *q,
+                          struct api_response *out)
+{
+    json_t *body = json_loadb(q->body.n ? q->body.p : "", q->body.n, 0, NULL);
+    const char *word = json_string_value(json_object_get(body, "level"));
+    enum log_level level;
+    if (word && log_level_parse(word, &level)) {
+        log_set_level(level);
+        log_info("admin: the log level is %s now", word);
+        get_log_level(a, q, out);
+    } else {
+        api_fail(out, 400, "bad-request",
+                 "expected {\"level\": \"error\" | \"warning\" | \"info\" | \"debug\"}");
+    }
+    json_decref(body);
+}
+
+/* ---------------------------------------------------------------- reload */
+
+/* A file may hold any bytes; JSON takes UTF-8 only. */
+static json_t *text_json(const char *text)
+{
+    json_t *json = json_string(text);
+    char *copy = json ? NULL : strdup(text);
+    if (!copy)
+        return json;
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    json = json_string(copy);
+    free(copy);
+    return json;
+}
+
+static void add_finding(bool is_error, const char *text, void *arg)
+{
+    json_t *findings = arg;
+    if (json_array_size(findings) >= FINDINGS_MAX)
+        return;
+    (void)json_array_append_new(findings,
+                                json_pack("{s:s,s:o}", "severity", is_error ? "error" : "warning",
+                                          "text", text_json(text)));
+}
+
+static void post_reload(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    (void)q;
+    json_t *findings = json_array();
+    int err = a->hooks.reload(add_finding, findings, a->hooks.arg);
+    json_t *answer = err ? error_json(err == ERR_BADCONF ? "bad-configuration" : "reload-failed",
+                                      "the running configuration stays")
+                         : json_pack("{s:b}", "reloaded", 1);
+    if (answer)
+        (void)json_object_set(answer, "findings", findings);
+    json_decref(findings);
+    set_json(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
+}
+
+/* ---------------------------------------------------------------- routes */
+
+static const struct route {
+    const char *path;
+    const char *allow;
+    const struct {
+        const char *method;
+        serve_fn *serve;
+    } methods[2];
+} routes[] = {
+    {"/healthz", "GET, HEAD", {{"GET", get_healthz}}},
+    {"/readyz", "GET, HEAD", {{"GET", get_readyz}}},
+    {"/metrics", "GET, HEAD", {{"GET", get_metrics}}},
+    {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
+    {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
+    {"/api/v1/reload", "POST", {{"POST", post_reload}}},
+};
+
+static const struct route *route_find(struct str path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (str_eq(path, str_of(routes[i].path)))
+            return &routes[i];
+    return NULL;
+}
+
+static serve_fn *method_find(const struct route *r, struct str method)
+{
+    if (str_eq(method, STR("HEAD"))) /* whoever sends the response leaves out the body */
+        method = STR("GET");
+    for (size_t i = 0; i < 2 && r->methods[i].method; i++)
+        if (str_eq(method, str_of(r->methods[i].method)))
+            return r->methods[i].serve;
+    return NULL;
+}
+
+void api_init(struct api *a, const struct api_hooks *hooks)
+{
+    *a =
+        (struct api){.hooks = *hooks, .started_ms = sys_now_ms(), .started_wall_ms = sys_wall_ms()};
+}
+
+void api_serve(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    *out = (struct api_response){0};
+    const struct route *r = route_find(q->path);
+    serve_fn *serve = r ? method_find(r, q->method) : NULL;
+    if (serve) {
+        serve(a, q, out);
+    } else if (r) {
+        api_fail(out, 405, "method-not-allowed", "this path has other methods: see Allow");
+        out->allow = r->allow;
+    } else {
+        api_fail(out, 404, "not-found", "no such path");
+    }
+}

@@ -1,0 +1,52 @@
+/* The admin API's answers, without the network: a request in, a response out. Knows nothing of
+ * who may ask (access.h). Any thread. */
+#ifndef BW_ADMIN_API_H
+#define BW_ADMIN_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "conf/model.h"
+
+/* How the API reaches the daemon. Called on admin threads, maybe several at a time. */
+struct api_hooks {
+    /* false: *why is a short reason; a constant. */
+    bool (*is_ready)(const char **why, void *arg);
+    unsigned (*workers)(void *arg);
+    /* Reads the configuration again: 0, ERR_BADCONF or ERR_NOMEM; findings go to say. */
+    int (*reload)(conf_say_fn *say, void *say_arg, void *arg);
+    void *arg;
+};
+
+struct api {
+    struct api_hooks hooks;
+    uint64_t started_ms;      /* sys_now_ms */
+    uint64_t started_wall_ms; /* sys_wall_ms */
+};
+
+struct api_request {
+    struct str method, path, body;
+};
+
+struct api_response {
+    unsigned status;
+    const char *type;  /* of the content */
+    const char *allow; /* of a 405; else NULL */
+    char *body;        /* malloc; the caller frees. NULL: no memory, and then there is no content */
+    size_t len;
+};
+
+/* The longest body that any request may have. */
+enum { API_BODY_MAX = 4096 };
+
+/* The start time is now. */
+void api_init(struct api *a, const struct api_hooks *hooks);
+
+void api_serve(const struct api *a, const struct api_request *q, struct api_response *out);
+
+/* {"error":{"code":…,"message":…}} */
+void api_fail(struct api_response *out, unsigned status, const char *code, const char *message);
+
+#endif

@@ -1,0 +1,278 @@
+#include "admin/http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/access.h"
+#include "admin/listen.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum { MEMORY_OF_A_CONNECTION = 32768, CONNECTIONS = 64, CONNECTIONS_OF_ONE = 32, TIMEOUT_S = 15 };
+
+/* One listening socket. */
+struct door {
+    struct http *http;
+    struct MHD_Daemon *daemon; /* NULL: not open */
+    bool is_trusted;           /* the Unix socket: whoever can open it may do all */
+};
+
+struct http {
+    struct api api;
+    struct door tcp, local;
+    char *path;  /* of the Unix socket */
+    char *token; /* NULL: none */
+};
+
+/* What one request has brought so far. */
+struct inquiry {
+    char body[API_BODY_MAX];
+    size_t len;
+    bool is_too_long;
+};
+
+/* ---------------------------------------------------------------- answering */
+
+static void add_headers(struct MHD_Response *r, const struct api_response *a)
+{
+    if (a->type)
+        (void)MHD_add_response_header(r, "Content-Type", a->type);
+    if (a->allow)
+        (void)MHD_add_response_header(r, "Allow", a->allow);
+    if (a->status == 401) {
+        (void)MHD_add_response_header(r, "WWW-Authenticate", "Basic realm=\"breakwater\"");
+        (void)MHD_add_response_header(r, "WWW-Authenticate", "Bearer realm=\"breakwater\"");
+    }
+    (void)MHD_add_response_header(r, "Cache-Control", "no-store");
+    (void)MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+}
+
+/* Takes the body. */
+static enum MHD_Result send_response(struct MHD_Connection *c, const struct api_response *a)
+{
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(a->len, a->body, MHD_RESPMEM_MUST_FREE);
+    if (!r) {
+        free(a->body);
+        return MHD_NO;
+    }
+    add_headers(r, a);
+    enum MHD_Result result = MHD_queue_response(c, a->body ? a->status : 500, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+static enum MHD_Result send_failure(struct MHD_Connection *c, unsigned status, const char *code,
+                                    const char *message)
+{
+    struct api_response a = {0};
+    api_fail(&a, status, code, message);
+    return send_response(c, &a);
+}
+
+/* ---------------------------------------------------------------- access */
+
+static struct str header(struct MHD_Connection *c, const char *name)
+{
+    return str_of(MHD_lookup_connection_value(c, MHD_HEADER_KIND, name));
+}
+
+static enum access_verdict decide(const struct door *d, struct MHD_Connection *c,
+                                  const char *method)
+{
+    struct access_request q = {.method = str_of(method),
+                               .host = header(c, "Host"),
+                               .origin = header(c, "Origin"),
+                               .authorization = header(c, "Authorization")};
+    return d->is_trusted ? ACCESS_GRANTED : access_decide(str_of(d->http->token), &q);
+}
+
+static enum MHD_Result send_refusal(struct MHD_Connection *c, enum access_verdict verdict)
+{
+    static const struct {
+        unsigned status;
+        const char *code, *message;
+    } refusals[] = {
+        [ACCESS_NO_TOKEN] = {401, "unauthorized",
+                             "the token is needed, as Bearer token or as Basic password"},
+        [ACCESS_READ_ONLY] = {403, "read-only", "without a token-file only GET is served here"},
+        [ACCESS_FOREIGN_HOST] = {403, "foreign-host",
+                                 "without a token-file Host must name a loopback address"},
+        [ACCESS_CROSS_SITE] = {403, "cross-site", "Origin is not this server"},
+    };
+    return send_failure(c, refusals[verdict].status, refusals[verdict].code,
+                        refusals[verdict].message);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static void collect(struct inquiry *i, const char *data, size_t len)
+{
+    if (len > sizeof i->body - i->len) {
+        i->is_too_long = true;
+        return;
+    }
+    memcpy(i->body + i->len, data, len);
+    i->len += len;
+}
+
+static enum MHD_Result begin(const struct door *d, struct MHD_Connection *c, const char *method,
+                             void **context)
+{
+    log_thread_name("admin"); /* the thread is the library's */
+    enum access_verdict verdict = decide(d, c, method);
+    if (verdict != ACCESS_GRANTED)
+        return send_refusal(c, verdict);
+    *context = calloc(1, sizeof(struct inquiry));
+    return *context ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result finish(const struct door *d, struct MHD_Connection *c,
+                              const struct api_request *q)
+{
+    struct api_response a;
+    api_serve(&d->http->api, q, &a);
+    return send_response(c, &a);
+}
+
+/* Called once with the headers, then with pieces of the body, then with none. */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *path,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *len, void **context)
+{
+    (void)version;
+    const struct door *d = arg;
+    struct inquiry *i = *context;
+    if (!i)
+        return begin(d, c, method, context);
+    if (*len) {
+        collect(i, data, *len);
+        *len = 0;
+        return MHD_YES;
+    }
+    if (i->is_too_long)
+        return send_failure(c, 413, "too-long", "the body is too long");
+    struct api_request q = {str_of(method), str_of(path), {i->body, i->len}};
+    return finish(d, c, &q);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *c, void **context,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)arg;
+    (void)c;
+    (void)why;
+    free(*context);
+    *context = NULL;
+}
+
+static void on_log(void *arg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+static void on_log(void *arg, const char *fmt, va_list ap)
+{
+    (void)arg;
+    char text[256];
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    log_debug("admin: %s", text);
+}
+
+/* ---------------------------------------------------------------- start and stop */
+
+/* Takes the descriptor. */
+static int door_open(struct door *d, int fd)
+{
+    d->daemon = MHD_start_daemon(
+        MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, d,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_A_CONNECTION,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS_OF_ONE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+    if (d->daemon)
+        return 0;
+    (void)close(fd);
+    log_error("admin: the server does not start");
+    return ERR_IO;
+}
+
+static int open_tcp(struct http *h, const struct addr *a)
+{
+    if (a->family == 0)
+        return 0;
+    int fd = listen_tcp(a);
+    if (fd < 0) {
+        char text[ADDR_TEXT];
+        const char *where = addr_text(a, text);
+        log_error("admin http: cannot listen on %s: %s", where, strerror(errno));
+        return fd;
+    }
+    return door_open(&h->tcp, fd);
+}
+
+static int open_local(struct http *h, const char *path)
+{
+    if (path[0] == '\0')
+        return 0;
+    int fd = listen_unix(path);
+    if (fd < 0) {
+        log_error("admin socket: cannot listen on %s: %s", path, strerror(errno));
+        return fd;
+    }
+    h->path = strdup(path);
+    if (!h->path) {
+        (void)close(fd);
+        (void)unlink(path);
+        return ERR_NOMEM;
+    }
+    return door_open(&h->local, fd);
+}
+
+static int keep_token(struct http *h, struct str token)
+{
+    if (str_is_none(token))
+        return 0;
+    h->token = malloc(token.n + 1);
+    if (!h->token)
+        return ERR_NOMEM;
+    memcpy(h->token, token.p, token.n);
+    h->token[token.n] = '\0';
+    return 0;
+}
+
+int http_start(const struct http_conf *conf, struct http **out)
+{
+    struct http *h = calloc(1, sizeof *h);
+    if (!h)
+        return ERR_NOMEM;
+    api_init(&h->api, &conf->hooks);
+    h->tcp = (struct door){.http = h};
+    h->local = (struct door){.http = h, .is_trusted = true};
+    int err = keep_token(h, conf->admin->token);
+    err = err ? err : open_local(h, conf->admin->socket);
+    err = err ? err : open_tcp(h, &conf->admin->http);
+    if (err)
+        http_stop(h);
+    else
+        *out = h;
+    return err;
+}
+
+void http_stop(struct http *h)
+{
+    if (!h)
+        return;
+    if (h->tcp.daemon)
+        MHD_stop_daemon(h->tcp.daemon);
+    if (h->local.daemon)
+        MHD_stop_daemon(h->local.daemon);
+    if (h->path)
+        (void)unlink(h->path);
+    free(h->path);
+    if (h->token)
+        explicit_bzero(h->token, strlen(h->token));
+    free(h->token);
+    free(h);
+}

@@ -1,0 +1,20 @@
+/* All counters and gauges in the Prometheus text format. Any thread. */
+#ifndef BW_ADMIN_METRICS_H
+#define BW_ADMIN_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct metrics_process {
+    const char *version;
+    uint64_t started_s; /* wall time, since 1970 */
+    uint64_t uptime_ms;
+    unsigned workers;
+    bool is_ready;
+};
+
+/* The caller frees; NULL: no memory. */
+char *metrics_text(const struct metrics_process *p, size_t *len);
+
+#endif

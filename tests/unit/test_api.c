@@ -1,0 +1,230 @@
+#include "unit.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "admin/api.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
+
+static bool ready;
+static int reload_result;
+
+static bool is_ready(const char **why, void *arg)
+{
+    (void)arg;
+    *why = "draining";
+    return ready;
+}
+
+static unsigned workers(void *arg)
+{
+    (void)arg;
+    return 3;
+}
+
+static int reload(conf_say_fn *say, void *say_arg, void *arg)
+{
+    (void)arg;
+    say(false, "t.conf:1: workers: a restart", say_arg);
+    say(true, "t.conf:2: \xff is not right", say_arg);
+    return reload_result;
+}
+
+static struct api api;
+
+static int set_up(void **state)
+{
+    (void)state;
+    api_init(&api, &(struct api_hooks){is_ready, workers, reload, NULL});
+    ready = true;
+    reload_result = 0;
+    return 0;
+}
+
+static struct api_response ask(const char *method, const char *path, const char *body)
+{
+    struct api_request q = {str_of(method), str_of(path), str_of(body)};
+    struct api_response r;
+    api_serve(&api, &q, &r);
+    assert_non_null(r.body);
+    return r;
+}
+
+static void assert_text(const char *method, const char *path, unsigned status, const char *body)
+{
+    struct api_response r = ask(method, path, NULL);
+    assert_int_equal(r.status, status);
+    struct str text = {r.body, r.len};
+    if (!str_eq(text, str_of(body)))
+        fail_msg("%s: %.*s", path, STR_FMT(text));
+    free(r.body);
+}
+
+static json_t *ask_json(const char *method, const char *path, const char *body, unsigned status)
+{
+    struct api_response r = ask(method, path, body);
+    assert_int_equal(r.status, status);
+    assert_string_equal(r.type, "application/json");
+    json_t *json = json_loadb(r.body, r.len, 0, NULL);
+    assert_non_null(json);
+    free(r.body);
+    return json;
+}
+
+static const char *error_code(json_t *json)
+{
+    json_t *error = json_object_get(json, "error");
+    assert_true(json_is_string(json_object_get(error, "message")));
+    return json_string_value(json_object_get(error, "code"));
+}
+
+static void assert_error(const char *method, const char *path, unsigned status, const char *code)
+{
+    json_t *json = ask_json(method, path, NULL, status);
+    assert_string_equal(error_code(json), code);
+    json_decref(json);
+}
+
+static void health_and_readiness_differ(void **state)
+{
+    (void)state;
+    assert_text("GET", "/healthz", 200, "ok\n");
+    assert_text("HEAD", "/healthz", 200, "ok\n");
+    assert_text("GET", "/readyz", 200, "ok\n");
+    ready = false;
+    assert_text("GET", "/healthz", 200, "ok\n");
+    assert_text("GET", "/readyz", 503,
+                "{\"error\":{\"code\":\"not-ready\",\"message\":\"draining\"}}");
+}
+
+static void unknown_paths_and_methods_are_told_apart(void **state)
+{
+    (void)state;
+    assert_error("GET", "/", 404, "not-found");
+    assert_error("POST", "/healthz/", 404, "not-found");
+    assert_error("POST", "/metrics", 405, "method-not-allowed");
+    struct api_response r = ask("DELETE", "/api/v1/log-level", NULL);
+    assert_int_equal(r.status, 405);
+    assert_string_equal(r.allow, "GET, HEAD, PUT");
+    free(r.body);
+    r = ask("GET", "/api/v1/reload", NULL);
+    assert_int_equal(r.status, 405);
+    assert_string_equal(r.allow, "POST");
+    free(r.body);
+}
+
+static void metrics_have_their_content_type(void **state)
+{
+    (void)state;
+    struct api_response r = ask("GET", "/metrics", NULL);
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.type, "text/plain; version=0.0.4; charset=utf-8");
+    assert_non_null(memmem(r.body, r.len, "\nbreakwater_workers 3\n", 22));
+    free(r.body);
+}
+
+static void the_status_has_totals(void **state)
+{
+    (void)state;
+    stats_add(STAT_UDP_IN, 7);
+    stats_add(STAT_SEND_FAILED, 2);
+    ready = false;
+    json_t *json = ask_json("GET", "/api/v1/status", NULL, 200);
+    json_t *totals = json_object_get(json, "totals");
+    assert_true(json_is_string(json_object_get(json, "version")));
+    assert_true(json_is_integer(json_object_get(json, "uptime_seconds")));
+    assert_true(json_integer_value(json_object_get(json, "started")) > 1700000000);
+    assert_int_equal(json_integer_value(json_object_get(json, "workers")), 3);
+    assert_true(json_is_false(json_object_get(json, "ready")));
+    assert_string_equal(json_string_value(json_object_get(json, "not_ready_reason")), "draining");
+    json_t *received = json_object_get(totals, "packets_received_total");
+    assert_int_equal(json_integer_value(json_object_get(received, "udp")), 7);
+    assert_int_equal(json_integer_value(json_object_get(totals, "send_failures_total")), 2);
+    json_decref(json);
+}
+
+static void the_log_level_can_be_changed(void **state)
+{
+    (void)state;
+    log_set_level(LEVEL_ERROR);
+    json_t *json = ask_json("GET", "/api/v1/log-level", NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(json, "level")), "error");
+    json_decref(json);
+    json = ask_json("PUT", "/api/v1/log-level", "{\"level\": \"warning\"}", 200);
+    assert_string_equal(json_string_value(json_object_get(json, "level")), "warning");
+    json_decref(json);
+    assert_int_equal(log_level(), LEVEL_WARN);
+    static const char *const bad[] = {"",
+                                      "warning",
+                                      "{}",
+                                      "{\"level\":\"loud\"}",
+                                      "{\"level\":1}",
+                                      "[\"warning\"]",
+                                      "{\"level\":\"info\"} x",
+                                      "\xff"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        json = ask_json("PUT", "/api/v1/log-level", bad[i], 400);
+        assert_string_equal(error_code(json), "bad-request");
+        json_decref(json);
+    }
+    assert_int_equal(log_level(), LEVEL_WARN);
+}
+
+static void a_reload_answers_with_its_findings(void **state)
+{
+    (void)state;
+    json_t *json = ask_json("POST", "/api/v1/reload", NULL, 200);
+    assert_true(json_is_true(json_object_get(json, "reloaded")));
+    json_t *findings = json_object_get(json, "findings");
+    assert_int_equal(json_array_size(findings), 2);
+    json_t *first = json_array_get(findings, 0), *second = json_array_get(findings, 1);
+    assert_string_equal(json_string_value(json_object_get(first, "severity")), "warning");
+    assert_string_equal(json_string_value(json_object_get(second, "severity")), "error");
+    assert_string_equal(json_string_value(json_object_get(second, "text")),
+                        "t.conf:2: ? is not right");
+    json_decref(json);
+    reload_result = ERR_BADCONF;
+    json = ask_json("POST", "/api/v1/reload", NULL, 422);
+    assert_string_equal(error_code(json), "bad-configuration");
+    assert_int_equal(json_array_size(json_object_get(json, "findings")), 2);
+    json_decref(json);
+    reload_result = ERR_NOMEM;
+    json = ask_json("POST", "/api/v1/reload", NULL, 500);
+    assert_string_equal(error_code(json), "reload-failed");
+    json_decref(json);
+}
+
+static void serve_all(void *arg)
+{
+    (void)arg;
+    static const char *const paths[] = {"/healthz", "/readyz", "/metrics", "/api/v1/status"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct api_request q = {STR("GET"), str_of(paths[i]), STR_NONE};
+        struct api_response r;
+        api_serve(&api, &q, &r);
+        free(r.body);
+    }
+}
+
+/* The JSON library is shared and has allocators of its own, which do not fail here. */
+static void every_failed_allocation_is_survived(void **state)
+{
+    (void)state;
+    assert_true(oom_sweep(serve_all, NULL) > 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(health_and_readiness_differ, set_up),
+        cmocka_unit_test_setup(unknown_paths_and_methods_are_told_apart, set_up),
+        cmocka_unit_test_setup(metrics_have_their_content_type, set_up),
+        cmocka_unit_test_setup(the_status_has_totals, set_up),
+        cmocka_unit_test_setup(the_log_level_can_be_changed, set_up),
+        cmocka_unit_test_setup(a_reload_answers_with_its_findings, set_up),
+        cmocka_unit_test_setup(every_failed_allocation_is_survived, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "admin/metrics.h"
+#include "base/stats.h"
+
+static const struct metrics_process process = {
+    .version = "1.2.3", .started_s = 1700000000, .uptime_ms = 1500, .workers = 4, .is_ready = true};
+
+/* A NUL-terminated copy, which the caller frees. */
+static char *text_now(void)
+{
+    size_t len;
+    char *text = metrics_text(&process, &len);
+    assert_non_null(text);
+    char *z = strndup(text, len);
+    assert_non_null(z);
+    free(text);
+    return z;
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what))
+        n++;
+    return n;
+}
+
+static void the_process_tells_about_itself(void **state)
+{
+    (void)state;
+    char *text = text_now();
+    assert_non_null(strstr(text, "# TYPE breakwater_build_info gauge\n"
+                                 "breakwater_build_info{version=\"1.2.3\"} 1\n"));
+    assert_non_null(strstr(text, "\nbreakwater_start_time_seconds 1700000000\n"));
+    assert_non_null(strstr(text, "\nbreakwater_uptime_seconds 1.5\n"));
+    assert_non_null(strstr(text, "\nbreakwater_workers 4\n"));
+    assert_non_null(strstr(text, "\nbreakwater_ready 1\n"));
+    free(text);
+}
+
+static void each_row_has_its_value(void **state)
+{
+    (void)state;
+    stats_add(STAT_UDP_IN, 41);
+    stats_inc(STAT_UDP_IN);
+    stats_add(STAT_TXN_CLIENT, 3);
+    stats_dec(STAT_TXN_CLIENT);
+    char *text = text_now();
+    assert_non_null(strstr(text, "\nbreakwater_packets_received_total{transport=\"udp\"} 42\n"));
+    assert_non_null(strstr(text, "\nbreakwater_transactions{side=\"client\"} 2\n"));
+    assert_non_null(strstr(text, "\nbreakwater_send_failures_total 0\n"));
+    free(text);
+}
+
+/* The value line's beginning, as it must stand at the start of a line. */
+static void assert_row(const char *text, const struct stats_row *row)
+{
+    char line[512];
+    (void)snprintf(line, sizeof line, "\nbreakwater_%s%s%s%s ", row->name,
+                   row->labels[0] ? "{" : "", row->labels, row->labels[0] ? "}" : "");
+    if (count(text, line) != 1)
+        fail_msg("not once: %s", line);
+    (void)snprintf(line, sizeof line, "\n# HELP breakwater_%s ", row->name);
+    if (count(text, line) != 1)
+        fail_msg("not once: %s", line);
+    (void)snprintf(line, sizeof line, "\n# TYPE breakwater_%s %s\n", row->name,
+                   row->is_gauge ? "gauge" : "counter");
+    if (count(text, line) != 1)
+        fail_msg("not once: %s", line);
+    bool is_total = strlen(row->name) > 6 && !strcmp(row->name + strlen(row->name) - 6, "_total");
+    assert_int_equal(is_total, !row->is_gauge);
+    assert_null(strpbrk(row->help, "\\\n"));
+}
+
+static void every_name_has_one_help_and_one_type(void **state)
+{
+    (void)state;
+    char *text = text_now();
+    for (int i = 0; i < STAT_MAX; i++)
+        assert_row(text, &stats_rows[i]);
+    assert_int_equal(text[strlen(text) - 1], '\n');
+    free(text);
+}
+
+static void the_longest_numbers_have_room(void **state)
+{
+    (void)state;
+    for (int i = 0; i < STAT_MAX; i++)
+        stats_add((enum stats_id)i, INT64_MAX - stats_sum((enum stats_id)i));
+    char *text = text_now();
+    const struct stats_row *last = &stats_rows[STAT_MAX - 1];
+    assert_non_null(strstr(text, last->name));
+    assert_int_equal(count(text, " 9223372036854775807\n"), STAT_MAX);
+    for (int i = 0; i < STAT_MAX; i++)
+        stats_add((enum stats_id)i, -INT64_MAX);
+    free(text);
+}
+
+static void make_text(void *arg)
+{
+    (void)arg;
+    size_t len;
+    free(metrics_text(&process, &len));
+}
+
+static void a_failed_allocation_is_survived(void **state)
+{
+    (void)state;
+    assert_true(oom_sweep(make_text, NULL) > 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_process_tells_about_itself),
+        cmocka_unit_test(each_row_has_its_value),
+        cmocka_unit_test(every_name_has_one_help_and_one_type),
+        cmocka_unit_test(the_longest_numbers_have_room),
+        cmocka_unit_test(a_failed_allocation_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
