@@ -96,13 +96,13 @@ static bool has_server_before(const struct conf_upstream *u, size_t i)
     return false;
 }
 
-/* An upstream before u that has the host among its servers. */
+/* An upstream before u that has the address among its servers. */
 static const struct conf_upstream *
-owner_before(const struct conf *conf, const struct conf_upstream *u, const struct addr *host)
+owner_before(const struct conf *conf, const struct conf_upstream *u, const struct addr *server)
 {
     for (const struct conf_upstream *other = conf->upstreams; other < u; other++)
         for (size_t i = 0; i < other->n_servers; i++)
-            if (addr_is_same_host(&other->servers[i].addr, host))
+            if (addr_is_equal(&other->servers[i].addr, server))
                 return other;
     return NULL;
 }
@@ -121,7 +121,7 @@ static void check_upstream(struct checker *c, const struct conf_upstream *u,
                           u->name, setting->text);
         if (other)
             finding_warn(c->findings, setting->line,
-                         "upstream \"%s\" servers: \"%.200s\" is a host of upstream \"%s\", too; "
+                         "upstream \"%s\" servers: \"%.200s\" is a server of upstream \"%s\", too; "
                          "requests from it count as coming from \"%s\"",
                          u->name, setting->text, other->name, other->name);
     }

@@ -104,7 +104,7 @@ const struct conf_domain *conf_domain_find(const struct conf *c, struct str host
 static bool is_server_of(const struct conf_upstream *u, const struct addr *source)
 {
     for (size_t i = 0; i < u->n_servers; i++)
-        if (addr_is_same_host(&u->servers[i].addr, source))
+        if (addr_is_equal(&u->servers[i].addr, source))
             return true;
     return false;
 }

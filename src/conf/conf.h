@@ -22,8 +22,9 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_say_
  * value; RFC 3261 19.1.4), or NULL. Costs the same however many there are. */
 const struct conf_domain *conf_domain_find(const struct conf *c, struct str host);
 
-/* The upstream that a source belongs to: one of its servers' addresses or a trusted network; NULL
- * for everybody else. A server's address goes before a network. The port does not matter. */
+/* The upstream that a source belongs to: one of its servers, address and port, or an address of a
+ * trusted network, whatever the port; NULL for everybody else. Phones may share a host with the
+ * upstream, so a server's address alone is not enough. */
 const struct conf_upstream *conf_upstream_of(const struct conf *c, const struct addr *source);
 
 #endif

@@ -338,10 +338,10 @@ static void what_looks_like_a_mistake_is_a_warning(void **state)
     assert_non_null(strstr(said, "W t.conf:4: listen \"b\" advertise: missing for a wildcard"));
     conf_unref(load_good("listen a { address = \"udp:127.0.0.1\" }\n"
                          "upstream u { servers = \"sip:192.0.2.1\" }\n"
-                         "upstream v { servers = \"sip:192.0.2.1:5070\" }\n"
+                         "upstream v { servers = \"sip:192.0.2.1\" }\n"
                          "domain a { upstream = u } domain b { upstream = v }"));
-    assert_non_null(strstr(said, "W t.conf:3: upstream \"v\" servers: \"sip:192.0.2.1:5070\" is a "
-                                 "host of upstream \"u\", too"));
+    assert_non_null(strstr(said, "W t.conf:3: upstream \"v\" servers: \"sip:192.0.2.1\" is a "
+                                 "server of upstream \"u\", too"));
 }
 
 static void the_example_is_good(void **state)
@@ -415,12 +415,13 @@ static void sources_belong_to_the_upstream_that_lists_them(void **state)
         "upstream u { servers = \"sip:192.0.2.1\" trusted = {10.128.0.0/9, \"2001:db8::/33\"} }\n"
         "upstream v { servers = \"sip:10.200.0.1:5070\" trusted = 198.51.100.7 }\n"
         "domain a { upstream = u }");
-    assert_string_equal(upstream_of(c, "192.0.2.1:9"), "u");
+    assert_string_equal(upstream_of(c, "192.0.2.1:5060"), "u");
+    assert_string_equal(upstream_of(c, "192.0.2.1:9"), ""); /* a phone on the same host */
     assert_string_equal(upstream_of(c, "192.0.2.2"), "");
     assert_string_equal(upstream_of(c, "10.128.0.0"), "u");
     assert_string_equal(upstream_of(c, "10.255.255.255"), "u");
     assert_string_equal(upstream_of(c, "10.127.255.255"), "");
-    assert_string_equal(upstream_of(c, "10.200.0.1"), "v");
+    assert_string_equal(upstream_of(c, "10.200.0.1:5070"), "v");
     assert_string_equal(upstream_of(c, "198.51.100.7"), "v");
     assert_string_equal(upstream_of(c, "198.51.100.6"), "");
     assert_string_equal(upstream_of(c, "[2001:db8:7fff::1]"), "u");
