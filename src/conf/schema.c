@@ -132,15 +132,17 @@ static const struct schema_option options[] = {
      .name = "servers",
      .type = SCHEMA_SERVER,
      LIST_IN(conf_upstream, servers),
-     .help = "The registrar's addresses, in order of preference. The port is 5060 if none is "
-             "given."},
+     .help =
+         "The registrar's addresses, in order of preference. The port is 5060 if none is given. "
+         "Requests that come from such an address and port count as coming from this "
+         "upstream."},
     {.section = SECTION_UPSTREAM,
      .name = "trusted",
      .type = SCHEMA_NETWORK,
      .fallback = "",
      LIST_IN(conf_upstream, trusted),
-     .help = "Further sources whose requests count as coming from this upstream: its proxies, its "
-             "senders of calls."},
+     .help = "Further sources whose requests count as coming from this upstream, whatever their "
+             "port: its proxies, its senders of calls."},
 
     {.section = SECTION_DOMAIN,
      .name = "aliases",
