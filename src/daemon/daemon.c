@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -16,6 +17,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#include "admin/http.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stats.h"
@@ -26,6 +28,9 @@
 struct daemon {
     pthread_mutex_t lock; /* guards conf: a reload may come by signal and by the admin API */
     struct conf *conf;
+    struct conf
+        *first_conf; /* what the process started with: for changes that wait for a restart */
+    struct http *http;
     struct worker_group group;
     pthread_t *threads;
     unsigned n_threads;
@@ -72,7 +77,7 @@ static int reload(struct daemon *d, conf_say_fn *say, void *arg)
     if (err) {
         log_error("reload: the running configuration stays (%s)", err_text(err));
     } else {
-        conf_compare(d->conf, next, say, arg);
+        conf_compare(d->first_conf, next, say, arg);
         if (log_open(&next->log))
             log_error("log.target: cannot open %s; the old target stays", next->log.target);
         spread(d, next);
@@ -209,6 +214,48 @@ static int start_threads(struct daemon *d)
     return 0;
 }
 
+/* ---------------------------------------------------------------- admin */
+
+static bool is_ready(const char **why, void *arg)
+{
+    const struct daemon *d = arg;
+    *why = "draining";
+    return !atomic_load(&d->is_draining);
+}
+
+static unsigned n_workers(void *arg)
+{
+    return ((const struct daemon *)arg)->group.n;
+}
+
+/* Where one call's findings go: to its caller and to the log. */
+struct two_ears {
+    conf_say_fn *say;
+    void *arg;
+};
+
+static void say_twice(bool is_error, const char *text, void *arg)
+{
+    const struct two_ears *ears = arg;
+    say_to_log(is_error, text, NULL);
+    ears->say(is_error, text, ears->arg);
+}
+
+static int on_reload(conf_say_fn *say, void *say_arg, void *arg)
+{
+    struct two_ears ears = {say, say_arg};
+    return reload(arg, say_twice, &ears);
+}
+
+static int start_admin(struct daemon *d)
+{
+    const struct http_conf conf = {.admin = &d->conf->admin,
+                                   .hooks = {is_ready, n_workers, on_reload, d}};
+    if (mkdir(d->conf->runtime_dir, 0750) && errno != EEXIST)
+        log_warn("runtime-dir: cannot make %s: %s", d->conf->runtime_dir, strerror(errno));
+    return http_start(&conf, &d->http);
+}
+
 static int start(struct daemon *d)
 {
     int err = log_open(&d->conf->log);
@@ -221,6 +268,8 @@ static int start(struct daemon *d)
     if (!err)
         err = make_workers(d);
     if (!err)
+        err = start_admin(d);
+    if (!err)
         err = start_threads(d);
     if (err)
         log_error("start failed: %s", err_text(err));
@@ -229,6 +278,7 @@ static int start(struct daemon *d)
 
 static void stop(struct daemon *d)
 {
+    http_stop(d->http);
     for (unsigned i = 0; i < d->n_threads; i++)
         worker_stop(d->group.workers[i]);
     for (unsigned i = 0; i < d->n_threads; i++)
@@ -242,12 +292,16 @@ static void stop(struct daemon *d)
     if (d->idle_fd >= 0)
         (void)close(d->idle_fd);
     conf_unref(d->conf);
+    conf_unref(d->first_conf);
 }
 
 int daemon_run(struct conf *conf)
 {
-    struct daemon d = {
-        .lock = PTHREAD_MUTEX_INITIALIZER, .conf = conf, .signal_fd = -1, .idle_fd = -1};
+    struct daemon d = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                       .conf = conf,
+                       .first_conf = conf_ref(conf),
+                       .signal_fd = -1,
+                       .idle_fd = -1};
     int err = start(&d);
     if (!err) {
         log_info("breakwater " PACKAGE_VERSION " is ready: %u workers", d.group.n);
