@@ -78,7 +78,7 @@ static void on_timer_c(void *arg)
     struct txn *client = s->client;
     s->client = NULL;
     if (client)
-        txn_forget(client);
+        txn_client_drop(client);
     answer(s, s->is_cancelled ? 487 : 408);
     free_if_done(s);
 }

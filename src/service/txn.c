@@ -518,9 +518,10 @@ int txn_client_cancel(struct txn *t, struct str reason)
     return txn_client_new(t->table, &cancel, &(struct txn_user){0}, &own);
 }
 
-void txn_forget(struct txn *t)
+void txn_client_drop(struct txn *t)
 {
     t->user.fn = NULL;
+    drop(t);
 }
 
 /* ---------------------------------------------------------------- table */

@@ -1,6 +1,6 @@
 /* Transactions of one worker: the machines of core/txnfsm with their messages, timers and tables
  * (RFC 3261 17, RFC 6026, RFC 4320). A transaction belongs to the table; its user holds the
- * pointer until the TXN_NOTE_END, which comes exactly once, or until txn_forget. The dead are
+ * pointer until the TXN_NOTE_END, which comes exactly once, or until txn_client_drop. The dead are
  * reaped at the end of the loop's turn, never inside a callback. All on the worker's thread. */
 #ifndef BW_SERVICE_TXN_H
 #define BW_SERVICE_TXN_H
@@ -112,7 +112,8 @@ bool txn_client_receive(struct txn_table *t, const struct msg *response);
  * header's value, or none. 0 or as txn_client_new. */
 int txn_client_cancel(struct txn *t, struct str reason);
 
-/* The user wants to hear no more; the machine goes on (late answers are absorbed). */
-void txn_forget(struct txn *t);
+/* Ends a transaction that its user has given up (9.1: an INVITE that outlives its CANCEL); the user
+ * hears no more. */
+void txn_client_drop(struct txn *t);
 
 #endif
