@@ -53,13 +53,22 @@ bool mark_branch_parse(struct str branch, unsigned *worker, uint64_t *loop_mark)
     return true;
 }
 
+static struct str print_tag(uint64_t tag, char out[MARK_TAG_LEN])
+{
+    struct buf b = buf_over(out, MARK_TAG_LEN);
+    buf_add_hex(&b, &tag, sizeof tag);
+    return buf_str(&b);
+}
+
 struct str mark_tag(const struct mark_maker *m, const struct msg *request, char out[MARK_TAG_LEN])
 {
     const struct hash_key *key = &m->key;
     uint64_t parts[4] = {hash_str(key, request->call_id), hash_str(key, request->from_tag),
                          hash_str(key, request->via.branch), request->cseq};
-    uint64_t tag = hash_bytes(key, parts, sizeof parts);
-    struct buf b = buf_over(out, MARK_TAG_LEN);
-    buf_add_hex(&b, &tag, sizeof tag);
-    return buf_str(&b);
+    return print_tag(hash_bytes(key, parts, sizeof parts), out);
+}
+
+struct str mark_tag_of_bytes(const struct mark_maker *m, struct str request, char out[MARK_TAG_LEN])
+{
+    return print_tag(hash_str(&m->key, request), out);
 }

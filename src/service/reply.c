@@ -31,8 +31,11 @@ void reply_send(struct context *c, const struct packet *p, const struct msg *req
 void reply_refuse(struct context *c, const struct packet *p, const struct peek *request,
                   const struct build_reply *reply)
 {
+    char tag[MARK_TAG_LEN];
+    struct build_reply r = *reply;
+    r.to_tag = mark_tag_of_bytes(&c->marks, request->bytes, tag);
     struct str bytes;
-    if (build_refusal(&c->scratch, request, &p->flow.peer, reply, &bytes))
+    if (build_refusal(&c->scratch, request, &p->flow.peer, &r, &bytes))
         return; /* nothing to answer to */
     struct str rest = request->via;
     struct via via;
