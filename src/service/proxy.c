@@ -244,8 +244,17 @@ void proxy_ack(struct context *c, const struct packet *p, const struct msg *m)
         stats_inc(STAT_FORWARDED);
 }
 
+static void give_up(struct pass *s)
+{
+    if (!s->server || !txn_server_is_open(s->server))
+        return;
+    answer(s, 503);
+    if (s->is_invite)
+        cancel_client(s); /* it would ring on for nobody */
+}
+
 void proxy_give_up(struct context *c)
 {
     list_each_safe (it, &c->passes)
-        answer(container_of(it, struct pass, link), 503);
+        give_up(container_of(it, struct pass, link));
 }

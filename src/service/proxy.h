@@ -12,7 +12,7 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
 /* An ACK that belongs to no transaction, so to a 2xx: sent on without state (13.2.2.4). */
 void proxy_ack(struct context *c, const struct packet *p, const struct msg *m);
 
-/* Answers what still waits with 503: the drain is over. */
+/* Answers what still waits with 503, and cancels what rings: the drain is over. */
 void proxy_give_up(struct context *c);
 
 #endif
