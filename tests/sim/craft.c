@@ -1,0 +1,416 @@
+#include "craft.h"
+
+#include "base/buf.h"
+#include "text.h"
+
+enum { OWN_LINES_MAX = 4096, EDITS = 16 };
+
+/* header="X: y" adds a line, replace= puts one in the place of the line with its name, without=
+ * leaves one out. */
+struct edit {
+    enum { EDIT_ADD, EDIT_REPLACE, EDIT_WITHOUT } what;
+    struct str text;
+};
+
+struct craft {
+    struct run *run;
+    const struct peer *from;
+    const struct mail *re; /* what the message refers to, or NULL */
+    struct str head, user; /* head: method or status */
+    struct str cseq, call_id, branch, from_value, from_tag, to_value, to_tag, max_forwards, ruri,
+        via, sent_by, rport, contact, reason, body, type, re_name;
+    struct str of_step; /* words that the statement itself reads */
+    struct edit edits[EDITS];
+    size_t n_edits;
+    struct buf out;
+};
+
+static const struct {
+    struct str key;
+    size_t offset;
+} attributes[] = {
+    {{"cseq", 4}, offsetof(struct craft, cseq)},
+    {{"call-id", 7}, offsetof(struct craft, call_id)},
+    {{"branch", 6}, offsetof(struct craft, branch)},
+    {{"from", 4}, offsetof(struct craft, from_value)},
+    {{"from-tag", 8}, offsetof(struct craft, from_tag)},
+    {{"to", 2}, offsetof(struct craft, to_value)},
+    {{"to-tag", 6}, offsetof(struct craft, to_tag)},
+    {{"max-forwards", 12}, offsetof(struct craft, max_forwards)},
+    {{"ruri", 4}, offsetof(struct craft, ruri)},
+    {{"via", 3}, offsetof(struct craft, via)},
+    {{"sent-by", 7}, offsetof(struct craft, sent_by)},
+    {{"rport", 5}, offsetof(struct craft, rport)},
+    {{"contact", 7}, offsetof(struct craft, contact)},
+    {{"reason", 6}, offsetof(struct craft, reason)},
+    {{"body", 4}, offsetof(struct craft, body)},
+    {{"type", 4}, offsetof(struct craft, type)},
+    {{"re", 2}, offsetof(struct craft, re_name)},
+    {{"as", 2}, offsetof(struct craft, of_step)},
+    {{"cancel", 6}, offsetof(struct craft, of_step)},
+    {{"times", 5}, offsetof(struct craft, of_step)},
+    {{"via-worker", 10}, offsetof(struct craft, of_step)},
+};
+
+static const struct {
+    unsigned status;
+    const char *reason;
+} reasons[] = {
+    {100, "Trying"},
+    {180, "Ringing"},
+    {183, "Session Progress"},
+    {200, "OK"},
+    {202, "Accepted"},
+    {302, "Moved Temporarily"},
+    {401, "Unauthorized"},
+    {404, "Not Found"},
+    {407, "Proxy Authentication Required"},
+    {486, "Busy Here"},
+    {487, "Request Terminated"},
+    {481, "Call/Transaction Does Not Exist"},
+    {503, "Service Unavailable"},
+};
+
+static const char *reason_of(unsigned status)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Some Reason";
+}
+
+static bool is_none(struct str s)
+{
+    return str_eq(s, STR("none"));
+}
+
+static struct str pick(struct str own, struct str fallback)
+{
+    return str_is_none(own) ? fallback : own;
+}
+
+static struct str format(struct arena *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static struct str format(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *text = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
+    if (!text)
+        return STR_NONE;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return (struct str){text, (size_t)n};
+}
+
+/* ---------------------------------------------------------------- reading the step */
+
+static bool take_edit(struct craft *c, const struct word *w)
+{
+    static const struct {
+        struct str key;
+        int what;
+    } kinds[] = {
+        {{"header", 6}, EDIT_ADD}, {{"replace", 7}, EDIT_REPLACE}, {{"without", 7}, EDIT_WITHOUT}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (!str_eq(kinds[i].key, w->key) || c->n_edits == EDITS)
+            continue;
+        c->edits[c->n_edits++] = (struct edit){kinds[i].what, w->value};
+        return true;
+    }
+    return false;
+}
+
+static bool take_attribute(struct craft *c, const struct word *w)
+{
+    for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+        if (!str_eq(attributes[i].key, w->key))
+            continue;
+        struct str *field = (struct str *)(void *)((char *)c + attributes[i].offset);
+        *field = w->value;
+        return true;
+    }
+    return take_edit(c, w);
+}
+
+static bool read_step(struct craft *c, size_t nth)
+{
+    const struct step *s = c->run->step;
+    c->head = script_word(s, nth);
+    c->user = script_word(s, nth + 1);
+    for (size_t i = 0; i < s->n_words; i++) {
+        if (str_is_none(s->words[i].key) || take_attribute(c, &s->words[i]))
+            continue;
+        run_fail(c->run, "a message has no %.*s=", STR_FMT(s->words[i].key));
+        return false;
+    }
+    if (!str_is_none(s->block))
+        c->body = s->block;
+    c->re = c->re_name.n ? run_find_label(c->run, c->re_name) : NULL;
+    return c->re || !c->re_name.n;
+}
+
+/* ---------------------------------------------------------------- writing lines */
+
+/* The header that an edit speaks of. */
+static bool is_about(const struct edit *e, struct str name)
+{
+    struct str text = e->text;
+    const char *colon = str_find(text, ':');
+    return str_ieq(colon ? str_span(text.p, colon) : text, name);
+}
+
+static void put_line(struct craft *c, struct str line)
+{
+    buf_add(&c->out, line);
+    buf_add(&c->out, STR("\r\n"));
+}
+
+static void put(struct craft *c, struct str name, struct str value)
+{
+    for (size_t i = 0; i < c->n_edits; i++) {
+        const struct edit *e = &c->edits[i];
+        if (e->what == EDIT_ADD || !is_about(e, name))
+            continue;
+        if (e->what == EDIT_REPLACE)
+            put_line(c, e->text);
+        return;
+    }
+    if (is_none(value))
+        return;
+    buf_add(&c->out, name);
+    buf_add(&c->out, STR(": "));
+    put_line(c, value);
+}
+
+static void put_end(struct craft *c)
+{
+    for (size_t i = 0; i < c->n_edits; i++)
+        if (c->edits[i].what == EDIT_ADD)
+            put_line(c, c->edits[i].text);
+    if (c->body.n)
+        put(c, STR("Content-Type"), pick(c->type, STR("application/sdp")));
+    put(c, STR("Content-Length"), format(&c->run->arena, "%zu", c->body.n));
+    put_line(c, STR(""));
+    buf_add(&c->out, c->body);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static struct str new_id(struct craft *c, const char *prefix)
+{
+    return format(&c->run->arena, "%s%llu", prefix, (unsigned long long)++c->run->serial);
+}
+
+/* A CANCEL, and the ACK to anything but a 2xx, carry the branch of what they refer to. */
+static struct str branch_of(struct craft *c)
+{
+    bool is_hop = str_eq(c->head, STR("CANCEL")) || str_eq(c->head, STR("ACK"));
+    if (c->branch.p)
+        return c->branch;
+    if (c->re && is_hop && text_status(c->re->bytes) / 100 != 2)
+        return pick(text_branch(c->re->bytes), STR("none"));
+    return new_id(c, "z9hG4bKsim");
+}
+
+static void put_via(struct craft *c)
+{
+    struct arena *a = &c->run->arena;
+    char text[ADDR_TEXT];
+    struct str sent_by = pick(c->sent_by, str_dup(a, str_of(addr_text(&c->from->addr, text))));
+    struct str branch = branch_of(c);
+    struct str via =
+        format(a, "SIP/2.0/UDP %.*s%s%.*s%s", STR_FMT(sent_by),
+               is_none(branch) ? "" : ";branch=", STR_FMT(is_none(branch) ? STR("") : branch),
+               str_eq(c->rport, STR("no")) ? "" : ";rport");
+    put(c, STR("Via"), pick(c->via, via));
+}
+
+static struct str tagged(struct craft *c, struct str value, struct str tag)
+{
+    return tag.n ? format(&c->run->arena, "%.*s;tag=%.*s", STR_FMT(value), STR_FMT(tag)) : value;
+}
+
+static struct str header_of_re(const struct craft *c, struct str name)
+{
+    return c->re ? text_header(c->re->bytes, name, 0) : STR_NONE;
+}
+
+static void put_parties(struct craft *c)
+{
+    struct arena *a = &c->run->arena;
+    bool is_register = str_eq(c->head, STR("REGISTER"));
+    struct str user = pick(c->user, STR("bob"));
+    struct str caller = is_register ? user : STR("alice");
+    struct str from = c->from_value, to = c->to_value;
+    if (!from.p)
+        from = header_of_re(c, STR("From"));
+    if (!from.p)
+        from = tagged(c, format(a, "<sip:%.*s@example.com>", STR_FMT(caller)),
+                      c->from_tag.p ? c->from_tag : new_id(c, "f"));
+    if (!to.p)
+        to = header_of_re(c, STR("To"));
+    if (!to.p)
+        to = format(a, "<sip:%.*s@example.com>", STR_FMT(user));
+    if (c->to_tag.n)
+        to = tagged(c, to, c->to_tag);
+    put(c, STR("From"), from);
+    put(c, STR("To"), to);
+}
+
+static struct str uri_of(struct craft *c)
+{
+    if (c->ruri.p)
+        return c->ruri;
+    if (c->re && text_is_request(c->re->bytes))
+        return text_uri(c->re->bytes);
+    if (str_eq(c->head, STR("REGISTER")))
+        return STR("sip:example.com");
+    return format(&c->run->arena, "sip:%.*s@example.com", STR_FMT(pick(c->user, STR("bob"))));
+}
+
+static void put_request(struct craft *c)
+{
+    struct arena *a = &c->run->arena;
+    char text[ADDR_TEXT];
+    struct str number = pick(c->cseq, c->re ? text_cseq(c->re->bytes) : STR("1"));
+    struct str call_id = pick(c->call_id, header_of_re(c, STR("Call-ID")));
+    put_line(c, format(a, "%.*s %.*s SIP/2.0", STR_FMT(c->head), STR_FMT(uri_of(c))));
+    put_via(c);
+    put(c, STR("Max-Forwards"), pick(c->max_forwards, STR("70")));
+    put_parties(c);
+    put(c, STR("Call-ID"), call_id.p ? call_id : new_id(c, "call-"));
+    put(c, STR("CSeq"), format(a, "%.*s %.*s", STR_FMT(number), STR_FMT(c->head)));
+    if (str_eq(c->head, STR("INVITE")) || c->contact.p)
+        put(c, STR("Contact"),
+            pick(c->contact, format(a, "<sip:alice@%s>", addr_text(&c->from->addr, text))));
+    put_end(c);
+}
+
+/* ---------------------------------------------------------------- responses */
+
+/* All Vias of the request; branch= gives the top one another branch. */
+static void put_vias(struct craft *c, struct str request)
+{
+    struct str value = text_header(request, STR("Via"), 0);
+    for (unsigned i = 0; value.p; value = text_header(request, STR("Via"), ++i)) {
+        struct str old = text_branch(request);
+        if (i == 0 && c->branch.p && old.p)
+            value = format(&c->run->arena, "%.*s%.*s%.*s", STR_FMT(str_span(value.p, old.p)),
+                           STR_FMT(c->branch), STR_FMT(str_span(str_end(old), str_end(value))));
+        put(c, STR("Via"), i == 0 && c->via.p ? c->via : value);
+    }
+}
+
+static void put_response(struct craft *c, struct str request, unsigned status)
+{
+    struct arena *a = &c->run->arena;
+    struct str to = text_header(request, STR("To"), 0);
+    struct str reason = pick(c->reason, str_of(reason_of(status)));
+    put_line(c, format(a, "SIP/2.0 %u %.*s", status, STR_FMT(reason)));
+    put_vias(c, request);
+    put(c, STR("From"), text_header(request, STR("From"), 0));
+    if (status > 100 && !text_to_tag(request).p && !is_none(c->to_tag))
+        to = tagged(c, to, pick(c->to_tag, STR("up1")));
+    put(c, STR("To"), pick(c->to_value, to));
+    put(c, STR("Call-ID"), pick(c->call_id, text_header(request, STR("Call-ID"), 0)));
+    put(c, STR("CSeq"), pick(c->cseq, text_header(request, STR("CSeq"), 0)));
+    if (c->contact.p)
+        put(c, STR("Contact"), c->contact);
+    put_end(c);
+}
+
+/* To what the peer answers: re=, else the last request that a step expected there. */
+static bool put_answer(struct craft *c, unsigned status)
+{
+    const struct mail *request = c->re ? c->re : c->from->request;
+    if (!request || !text_is_request(request->bytes)) {
+        run_fail(c->run, "there is no request to answer: expect one, or name one with re=");
+        return false;
+    }
+    put_response(c, request->bytes, status);
+    return true;
+}
+
+/* Nothing is written that the step or what it refers to does not hold, but for our own lines. */
+static size_t room_for(const struct craft *c)
+{
+    size_t n = OWN_LINES_MAX + 2 * c->run->step->text.n + c->body.n;
+    if (c->re)
+        n += c->re->bytes.n;
+    if (c->from->request)
+        n += c->from->request->bytes.n;
+    return n;
+}
+
+struct str craft_message(struct run *r, const struct peer *from, size_t nth)
+{
+    struct craft c = {.run = r, .from = from};
+    uint32_t status = 0;
+    if (!read_step(&c, nth))
+        return STR_NONE;
+    c.out = buf_in(&r->arena, room_for(&c));
+    if (c.head.n == 0)
+        run_fail(r, "a method, a status or a block is missing");
+    else if (!ascii_is_digit(c.head.p[0]))
+        put_request(&c);
+    else if (str_to_u32(c.head, 999, &status) || !put_answer(&c, status))
+        run_fail(r, "%.*s is no status", STR_FMT(c.head));
+    if (c.out.has_overflown)
+        run_fail(r, "the message is too long for the simulator");
+    return r->has_failed ? STR_NONE : buf_str(&c.out);
+}
+
+/* ---------------------------------------------------------------- automatic peers */
+
+struct str craft_response(struct arena *a, struct str request, unsigned status)
+{
+    struct buf out = buf_in(a, request.n + 256);
+    struct str rest = request, line, value;
+    (void)text_next_line(&rest, &line);
+    buf_addf(&out, "SIP/2.0 %u %s\r\n", status, reason_of(status));
+    while (text_next_line(&rest, &line)) {
+        bool is_to = text_is_header(line, STR("To"), &value);
+        if (!is_to && !text_is_header(line, STR("Via"), &value) &&
+            !text_is_header(line, STR("From"), &value) &&
+            !text_is_header(line, STR("Call-ID"), &value) &&
+            !text_is_header(line, STR("CSeq"), &value))
+            continue;
+        buf_add(&out, line);
+        buf_add(&out, is_to && status > 100 && !text_to_tag(request).p ? STR(";tag=auto\r\n")
+                                                                       : STR("\r\n"));
+    }
+    buf_add(&out, STR("Content-Length: 0\r\n\r\n"));
+    return buf_str(&out);
+}
+
+/* The top Via, with another branch in it. */
+static void add_via(struct buf *out, const struct craft_hop *hop)
+{
+    struct str via = text_top_via(hop->invite), old = text_branch(hop->invite);
+    if (!hop->branch.n || !old.p) {
+        buf_add(out, via);
+        return;
+    }
+    buf_add(out, str_span(via.p, old.p));
+    buf_add(out, hop->branch);
+    buf_add(out, str_span(str_end(old), str_end(via)));
+}
+
+struct str craft_hop(struct arena *a, const struct craft_hop *hop)
+{
+    struct buf out = buf_in(a, hop->invite.n + hop->to.n + 512);
+    buf_addf(&out, "%.*s %.*s SIP/2.0\r\nVia: ", STR_FMT(hop->method),
+             STR_FMT(text_uri(hop->invite)));
+    add_via(&out, hop);
+    buf_addf(&out, "\r\nMax-Forwards: 70\r\nFrom: %.*s\r\nTo: %.*s\r\nCall-ID: %.*s\r\n",
+             STR_FMT(text_header(hop->invite, STR("From"), 0)), STR_FMT(hop->to),
+             STR_FMT(text_header(hop->invite, STR("Call-ID"), 0)));
+    buf_addf(&out, "CSeq: %.*s %.*s\r\nContent-Length: 0\r\n\r\n", STR_FMT(text_cseq(hop->invite)),
+             STR_FMT(hop->method));
+    return buf_str(&out);
+}

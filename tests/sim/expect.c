@@ -1,0 +1,253 @@
+#include "expect.h"
+
+#include "base/buf.h"
+#include "text.h"
+
+/* A timer of the daemon may be late by one turn of its wheel, and after some repeats by some. */
+enum { AT_SLACK_MS = 100 };
+
+/* What was found where something else was expected; none: it is as expected. */
+struct finding {
+    struct run *run;
+    const struct mail *mail;
+    struct str value;
+    struct str got;
+    bool is_good;
+};
+
+static void compare(struct finding *f, struct str got)
+{
+    f->got = got;
+    f->is_good = str_eq(got, f->value);
+}
+
+static void compare_number(struct finding *f, uint64_t got)
+{
+    struct buf b = buf_in(&f->run->arena, 24);
+    buf_add_u64(&b, got);
+    compare(f, buf_str(&b));
+}
+
+static const struct mail *label_of(struct finding *f)
+{
+    return run_find_label(f->run, f->value);
+}
+
+/* ---------------------------------------------------------------- one check each */
+
+static void check_header(struct finding *f)
+{
+    const char *colon = str_find(f->value, ':');
+    struct str name = colon ? str_span(f->value.p, colon) : f->value;
+    struct str want = colon ? str_trim(str_span(colon + 1, str_end(f->value))) : STR_NONE;
+    struct str got = text_header(f->mail->bytes, name, 0);
+    for (unsigned i = 0; got.p; got = text_header(f->mail->bytes, name, ++i)) {
+        f->got = got;
+        if (!want.p || str_eq(got, want)) {
+            f->is_good = true;
+            return;
+        }
+    }
+}
+
+static void check_no_header(struct finding *f)
+{
+    f->got = text_header(f->mail->bytes, f->value, 0);
+    f->is_good = !f->got.p;
+}
+
+static void check_contains(struct finding *f)
+{
+    f->got = f->mail->bytes;
+    f->is_good = memmem(f->mail->bytes.p, f->mail->bytes.n, f->value.p, f->value.n) != NULL;
+}
+
+static void check_lacks(struct finding *f)
+{
+    check_contains(f);
+    f->is_good = !f->is_good;
+}
+
+static void check_body(struct finding *f)
+{
+    compare(f, text_body(f->mail->bytes));
+}
+
+static void check_same(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = f->mail->bytes;
+    f->is_good = other && str_eq(f->mail->bytes, other->bytes);
+}
+
+static bool is_hop_header(struct str line)
+{
+    struct str value;
+    return text_is_header(line, STR("Via"), &value) ||
+           text_is_header(line, STR("Max-Forwards"), &value) ||
+           text_is_header(line, STR("Route"), &value);
+}
+
+/* All but what belongs to the hop: start line, header lines in their order, body. */
+static struct str kernel_of(struct run *r, struct str message)
+{
+    struct buf b = buf_in(&r->arena, message.n);
+    struct str rest = message, before = message, line;
+    while (text_next_line(&rest, &line)) {
+        if (!is_hop_header(line))
+            buf_add(&b, str_span(before.p, rest.p));
+        before = rest;
+    }
+    buf_add(&b, str_span(before.p, str_end(rest)));
+    return buf_str(&b);
+}
+
+static void check_keeps(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = f->mail->bytes;
+    f->is_good =
+        other && str_eq(kernel_of(f->run, f->mail->bytes), kernel_of(f->run, other->bytes));
+}
+
+static void check_vias(struct finding *f)
+{
+    compare_number(f, text_count_vias(f->mail->bytes));
+}
+
+static void check_top_via(struct finding *f)
+{
+    compare(f, text_top_via(f->mail->bytes));
+}
+
+static void check_branch(struct finding *f)
+{
+    compare(f, text_branch(f->mail->bytes));
+}
+
+static void check_branch_of(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = text_branch(f->mail->bytes);
+    f->is_good = other && str_eq(f->got, text_branch(other->bytes));
+}
+
+static void check_to_tag(struct finding *f)
+{
+    compare(f, text_to_tag(f->mail->bytes));
+    if (str_eq(f->value, STR("some")))
+        f->is_good = f->got.n > 0;
+    if (str_eq(f->value, STR("none")))
+        f->is_good = !f->got.p;
+}
+
+static void check_to_tag_of(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = text_to_tag(f->mail->bytes);
+    f->is_good = other && f->got.n && str_eq(f->got, text_to_tag(other->bytes));
+}
+
+static void check_reason(struct finding *f)
+{
+    struct str rest;
+    (void)text_word(text_first_line(f->mail->bytes), &rest);
+    (void)text_word(rest, &rest);
+    compare(f, rest);
+}
+
+static void check_cseq(struct finding *f)
+{
+    compare(f, text_cseq(f->mail->bytes));
+}
+
+static void check_max_forwards(struct finding *f)
+{
+    compare(f, text_header(f->mail->bytes, STR("Max-Forwards"), 0));
+}
+
+static void check_ruri(struct finding *f)
+{
+    compare(f, text_uri(f->mail->bytes));
+}
+
+static void check_at(struct finding *f)
+{
+    uint64_t want_ms, got_ms = f->mail->at_ms - f->run->mark_ms;
+    compare_number(f, got_ms);
+    f->is_good =
+        script_parse_ms(f->value, &want_ms) && got_ms >= want_ms && got_ms <= want_ms + AT_SLACK_MS;
+}
+
+/* What the step itself sees to. */
+static void check_nothing(struct finding *f)
+{
+    f->is_good = true;
+}
+
+static const struct {
+    struct str key;
+    void (*check)(struct finding *f);
+} checks[] = {
+    {{"header", 6}, check_header},       {{"no-header", 9}, check_no_header},
+    {{"contains", 8}, check_contains},   {{"lacks", 5}, check_lacks},
+    {{"body", 4}, check_body},           {{"same", 4}, check_same},
+    {{"keeps", 5}, check_keeps},         {{"vias", 4}, check_vias},
+    {{"top-via", 7}, check_top_via},     {{"branch", 6}, check_branch},
+    {{"branch-of", 9}, check_branch_of}, {{"to-tag", 6}, check_to_tag},
+    {{"to-tag-of", 9}, check_to_tag_of}, {{"reason", 6}, check_reason},
+    {{"cseq", 4}, check_cseq},           {{"max-forwards", 12}, check_max_forwards},
+    {{"ruri", 4}, check_ruri},           {{"at", 2}, check_at},
+    {{"as", 2}, check_nothing},          {{"times", 5}, check_nothing},
+    {{"within", 6}, check_nothing},
+};
+
+/* ---------------------------------------------------------------- the step */
+
+static void check_word(struct run *r, const struct mail *m, const struct word *w)
+{
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        if (!str_eq(checks[i].key, w->key))
+            continue;
+        struct finding f = {.run = r, .mail = m, .value = w->value};
+        checks[i].check(&f);
+        if (!f.is_good)
+            run_fail(r, "%.*s=%.*s is expected, but there is \"%.*s\"", STR_FMT(w->key),
+                     STR_FMT(w->value), STR_FMT(f.got));
+        return;
+    }
+    run_fail(r, "nothing can be expected of %.*s=", STR_FMT(w->key));
+}
+
+/* The user part of a URI. */
+static struct str user_of(struct str uri)
+{
+    const char *colon = str_find(uri, ':'), *at = str_find(uri, '@');
+    return colon && at && colon < at ? str_span(colon + 1, at) : STR_NONE;
+}
+
+static bool is_head(const struct mail *m, struct str head)
+{
+    struct str first, rest;
+    if (text_is_request(m->bytes))
+        return str_eq(text_method(m->bytes), head);
+    (void)text_word(text_first_line(m->bytes), &rest);
+    first = text_word(rest, &rest);
+    return str_eq(first, head);
+}
+
+void expect_match(struct run *r, const struct mail *m, size_t nth)
+{
+    struct str head = script_word(r->step, nth), user = script_word(r->step, nth + 1);
+    if (!is_head(m, head)) {
+        run_fail(r, "%.*s is expected, but this came: %.*s", STR_FMT(head),
+                 STR_FMT(text_first_line(m->bytes)));
+        return;
+    }
+    if (user.p && !str_eq(user, user_of(text_uri(m->bytes))))
+        run_fail(r, "a request for %.*s is expected, but it is for %.*s", STR_FMT(user),
+                 STR_FMT(text_uri(m->bytes)));
+    for (size_t i = 0; i < r->step->n_words; i++)
+        if (!str_is_none(r->step->words[i].key))
+            check_word(r, m, &r->step->words[i]);
+}

@@ -1,0 +1,40 @@
+/* The simulated machine: what fake_sys.c, fake_loop.c, fake_inbox.c and fake_udp.c offer beyond the
+ * symbols of base/sys.h and net/{loop,inbox,udp}.h that they stand in for. There is one machine, so
+ * its state is the process's; one thread. */
+#ifndef BW_TESTS_SIM_FAKE_H
+#define BW_TESTS_SIM_FAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/str.h"
+
+/* Where each run begins: milliseconds since boot, and what the wall clock says then. */
+#define FAKE_BOOT_MS 1000000ULL
+#define FAKE_WALL_MS 1780272000000ULL /* 2026-06-01 00:00:00 UTC */
+
+/* The clock goes back to the beginning, randomness follows from the seed. */
+void fake_sys_start(uint64_t seed);
+
+/* The clock only goes forward. */
+void fake_sys_set_ms(uint64_t now_ms);
+
+/* Lets every loop that has something to do now have one turn, in the order in which the loops were
+ * made. False: none had. */
+bool fake_loop_turn_all(void);
+
+/* The time when a loop may have something to do, UINT64_MAX for never; not before now + 1. */
+uint64_t fake_loop_next_ms(void);
+
+/* Where datagrams that were sent go to; at the end of the sender's turn. */
+typedef void fake_udp_fn(const struct addr *from, const struct addr *to, struct str bytes,
+                         void *arg);
+void fake_udp_on_send(fake_udp_fn *fn, void *arg);
+
+/* What the network card hands in: copied to a socket that is bound to the address. Where workers
+ * share it, the one with this number gets it (-1: a hash of the two addresses chooses). False:
+ * nobody listens there. */
+bool fake_udp_deliver(const struct addr *from, const struct addr *to, struct str bytes, int socket);
+
+#endif

@@ -1,0 +1,347 @@
+#include "steps.h"
+
+#include "base/buf.h"
+#include "craft.h"
+#include "expect.h"
+#include "text.h"
+
+enum { RANDOM_RUNS = 100 };
+
+static bool parse_time(struct run *r, struct str text, uint64_t *ms)
+{
+    bool is_good = script_parse_ms(text, ms);
+    if (!is_good)
+        run_fail(r, "\"%.*s\" is no time, like 500ms, 3.5s or 2m", STR_FMT(text));
+    return is_good;
+}
+
+static bool parse_number(struct run *r, struct str text, uint32_t *n)
+{
+    bool is_good = str_to_u32(text, INT32_MAX, n) == 0;
+    if (!is_good)
+        run_fail(r, "\"%.*s\" is no number", STR_FMT(text));
+    return is_good;
+}
+
+/* Optional key=TIME. */
+static bool take_time(struct run *r, struct str key, uint64_t *ms)
+{
+    struct str value = script_value(r->step, key);
+    return str_is_none(value) || parse_time(r, value, ms);
+}
+
+static bool take_number(struct run *r, struct str key, uint32_t *n)
+{
+    struct str value = script_value(r->step, key);
+    return str_is_none(value) || parse_number(r, value, n);
+}
+
+/* ---------------------------------------------------------------- recv */
+
+static const struct mail *keep_sent(struct run *r, const struct peer *from, struct str bytes)
+{
+    struct mail *m = arena_calloc(&r->arena, 1, sizeof *m);
+    if (!m)
+        return NULL;
+    *m = (struct mail){.at_ms = r->world.now_ms, .from = from->addr, .to = r->us, .bytes = bytes};
+    list_init(&m->node);
+    return m;
+}
+
+/* What the step wants to arrive: bytes as they stand, those of before, or made from words. */
+static struct str bytes_of(struct run *r, const struct peer *from, size_t nth)
+{
+    struct str again = script_value(r->step, STR("again"));
+    if (again.p) {
+        const struct mail *m = run_find_label(r, again);
+        return m ? m->bytes : STR_NONE;
+    }
+    if (!script_word(r->step, nth).p && r->step->block.p)
+        return r->step->block;
+    return craft_message(r, from, nth);
+}
+
+static void recv_one(struct run *r, const struct peer *from, size_t nth, int socket)
+{
+    struct str label = script_value(r->step, STR("as"));
+    struct str bytes = bytes_of(r, from, nth);
+    if (r->has_failed)
+        return;
+    const struct mail *m = keep_sent(r, from, bytes);
+    if (m && label.p)
+        run_add_label(r, label, m);
+    run_send(r, from, bytes, socket);
+    world_pass(&r->world, 0);
+}
+
+static void do_recv(struct run *r)
+{
+    size_t nth = 1;
+    uint32_t worker = UINT32_MAX, times = 1;
+    const struct peer *from = run_peer_of(r, &nth);
+    if (!from || !take_number(r, STR("via-worker"), &worker) ||
+        !take_number(r, STR("times"), &times))
+        return;
+    for (uint32_t i = 0; i < times && !r->has_failed; i++)
+        recv_one(r, from, nth, worker == UINT32_MAX ? -1 : (int)worker);
+}
+
+/* ---------------------------------------------------------------- expect */
+
+static struct mail *next_mail(struct peer *p)
+{
+    struct list *node = list_pop(&p->mails);
+    return node ? container_of(node, struct mail, node) : NULL;
+}
+
+/* The clock goes on only as far as it must. */
+static void wait_for_mail(struct run *r, const struct peer *p, uint64_t patience_ms)
+{
+    uint64_t until_ms = r->world.now_ms + patience_ms;
+    world_pass(&r->world, 0);
+    while (list_is_empty(&p->mails) && r->world.now_ms < until_ms)
+        world_pass(&r->world, 1);
+}
+
+static void expect_one(struct run *r, struct peer *p, size_t nth)
+{
+    uint64_t patience_ms = world_round_trip_ms(&r->world);
+    if (!take_time(r, STR("within"), &patience_ms))
+        return;
+    wait_for_mail(r, p, patience_ms);
+    const struct mail *m = next_mail(p);
+    if (!m) {
+        run_fail(r, "nothing came");
+        return;
+    }
+    expect_match(r, m, nth);
+    struct str label = script_value(r->step, STR("as"));
+    if (label.p)
+        run_add_label(r, label, m);
+    if (text_is_request(m->bytes) && !str_eq(text_method(m->bytes), STR("ACK")))
+        p->request = m;
+}
+
+static void expect_nothing_at(struct run *r, struct peer *p)
+{
+    const struct mail *m = next_mail(p);
+    char text[ADDR_TEXT];
+    if (m)
+        run_fail(r, "nothing is expected, but this came to %s: %.*s", addr_text(&p->addr, text),
+                 STR_FMT(text_first_line(m->bytes)));
+}
+
+/* expect nothing [PEER] */
+static void expect_nothing(struct run *r)
+{
+    size_t nth = 2;
+    world_pass(&r->world, world_round_trip_ms(&r->world));
+    if (script_word(r->step, nth).p) {
+        struct peer *p = run_peer_of(r, &nth);
+        if (p)
+            expect_nothing_at(r, p);
+        return;
+    }
+    list_each (it, &r->peers)
+        expect_nothing_at(r, container_of(it, struct peer, node));
+}
+
+static void do_expect(struct run *r)
+{
+    size_t nth = 1;
+    uint32_t times = 1;
+    if (str_eq(script_word(r->step, 1), STR("nothing"))) {
+        expect_nothing(r);
+        return;
+    }
+    struct peer *p = run_peer_of(r, &nth);
+    if (!p || !take_number(r, STR("times"), &times))
+        return;
+    for (uint32_t i = 0; i < times && !r->has_failed; i++)
+        expect_one(r, p, nth);
+}
+
+/* ---------------------------------------------------------------- the others */
+
+static void do_ignore(struct run *r)
+{
+    size_t nth = 1;
+    struct peer *p = run_peer_of(r, &nth);
+    world_pass(&r->world, 0);
+    while (p && next_mail(p))
+        ;
+}
+
+static void do_pass(struct run *r)
+{
+    uint64_t ms;
+    if (parse_time(r, script_word(r->step, 1), &ms))
+        world_pass(&r->world, ms);
+}
+
+static void do_mark(struct run *r)
+{
+    r->mark_ms = r->world.now_ms;
+}
+
+static void do_peer(struct run *r)
+{
+    struct addr addr = {0};
+    if (addr_parse(script_word(r->step, 3), 5060, &addr) ||
+        !str_eq(script_word(r->step, 2), STR("udp")))
+        run_fail(r, "peer NAME udp ADDRESS is expected");
+    else
+        run_add_peer(r, script_word(r->step, 1), &addr);
+}
+
+static bool take_percent(struct run *r, struct str key, uint32_t *n)
+{
+    struct str value = script_value(r->step, key);
+    if (value.n && value.p[value.n - 1] == '%')
+        value.n--;
+    return str_is_none(value) || parse_number(r, value, n);
+}
+
+static void do_link(struct run *r)
+{
+    struct world_link link = {0};
+    uint64_t delay_ms = 0, jitter_ms = 0;
+    if (!take_percent(r, STR("loss"), &link.loss) || !take_percent(r, STR("dup"), &link.dup) ||
+        !take_time(r, STR("delay"), &delay_ms) || !take_time(r, STR("jitter"), &jitter_ms))
+        return;
+    link.delay_ms = (uint32_t)delay_ms;
+    link.jitter_ms = (uint32_t)jitter_ms;
+    r->world.link = link;
+}
+
+/* label="value" as stats.def has it, from label=value here. */
+static bool is_row(const struct run *r, const struct stats_row *row)
+{
+    char labels[128] = "";
+    struct buf b = buf_over(labels, sizeof labels - 1);
+    for (size_t i = 0; i < r->step->n_words; i++) {
+        const struct word *w = &r->step->words[i];
+        if (!str_is_none(w->key))
+            buf_addf(&b, "%s%.*s=\"%.*s\"", b.len ? "," : "", STR_FMT(w->key), STR_FMT(w->value));
+    }
+    return str_eq(str_of(row->name), script_word(r->step, 1)) &&
+           str_eq(str_of(row->labels), buf_str(&b));
+}
+
+static void do_stat(struct run *r)
+{
+    uint32_t want;
+    if (!parse_number(r, script_word(r->step, 2), &want))
+        return;
+    for (int i = 0; i < STAT_MAX; i++) {
+        if (!is_row(r, &stats_rows[i]))
+            continue;
+        int64_t got = stats_sum((enum stats_id)i) - r->stats[i];
+        if (got != want)
+            run_fail(r, "it is %lld", (long long)got);
+        return;
+    }
+    run_fail(r, "there is no such counter");
+}
+
+static void do_reload(struct run *r)
+{
+    r->conf = r->step->block;
+    if (!world_reload(&r->world, run_conf_text(r, r->conf)))
+        run_fail(r, "the configuration was refused");
+    world_pass(&r->world, 0);
+}
+
+static void do_drain(struct run *r)
+{
+    uint64_t ms;
+    if (!parse_time(r, script_word(r->step, 1), &ms))
+        return;
+    if (!world_drain(&r->world, ms))
+        run_fail(r, "out of memory");
+    world_pass(&r->world, 0);
+}
+
+/* idle yes|no: the drain of all workers is over. */
+static void do_idle(struct run *r)
+{
+    bool is_idle = r->world.n_idle == r->world.group.n;
+    bool want = str_eq(script_word(r->step, 1), STR("yes"));
+    if (is_idle != want)
+        run_fail(r, "%u of %u workers are idle", r->world.n_idle, r->world.group.n);
+}
+
+static void do_answer(struct run *r)
+{
+    size_t nth = 1;
+    struct peer *p = run_peer_of(r, &nth);
+    if (p)
+        agent_add_rule(r, p, nth);
+}
+
+/* call PEER METHOD USER as=NAME [cancel=TIME] … */
+static void do_call(struct run *r)
+{
+    size_t nth = 1;
+    uint64_t cancel_ms = UINT64_MAX;
+    struct peer *p = run_peer_of(r, &nth);
+    if (!p || !take_time(r, STR("cancel"), &cancel_ms))
+        return;
+    struct str request = craft_message(r, p, nth);
+    if (!r->has_failed)
+        agent_call(r, p, request, script_value(r->step, STR("as")), cancel_ms);
+}
+
+/* outcome NAME STATUS…: one of them. */
+static void do_outcome(struct run *r)
+{
+    int got = agent_outcome(r, script_word(r->step, 1));
+    uint32_t want;
+    if (got < 0) {
+        run_fail(r, "there is no such call");
+        return;
+    }
+    for (size_t i = 2; script_word(r->step, i).p; i++)
+        if (parse_number(r, script_word(r->step, i), &want) && (int)want == got)
+            return;
+    run_fail(r, "its final response is %d", got);
+}
+
+/* Said before the run begins; here only in its place. */
+static void do_nothing(struct run *r)
+{
+    if (r->is_booted)
+        run_fail(r, "conf and random stand before all other statements");
+}
+
+static const struct {
+    struct str word;
+    void (*fn)(struct run *r);
+} statements[] = {
+    {{"recv", 4}, do_recv},      {{"expect", 6}, do_expect},   {{"ignore", 6}, do_ignore},
+    {{"pass", 4}, do_pass},      {{"mark", 4}, do_mark},       {{"peer", 4}, do_peer},
+    {{"link", 4}, do_link},      {{"stat", 4}, do_stat},       {{"reload", 6}, do_reload},
+    {{"drain", 5}, do_drain},    {{"idle", 4}, do_idle},       {{"answer", 6}, do_answer},
+    {{"call", 4}, do_call},      {{"outcome", 7}, do_outcome}, {{"conf", 4}, do_nothing},
+    {{"random", 6}, do_nothing},
+};
+
+void steps_do(struct run *r)
+{
+    struct str word = script_word(r->step, 0);
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        if (str_eq(statements[i].word, word)) {
+            statements[i].fn(r);
+            return;
+        }
+    }
+    run_fail(r, "there is no statement \"%.*s\"", STR_FMT(word));
+}
+
+unsigned steps_random_runs(const struct script *s)
+{
+    for (size_t i = 0; i < s->n_steps; i++)
+        if (str_eq(script_word(&s->steps[i], 0), STR("random")))
+            return RANDOM_RUNS;
+    return 1;
+}

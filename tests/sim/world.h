@@ -1,0 +1,73 @@
+/* The daemon's workers, the network around them and the clock, all in virtual time on one thread.
+ * Time stands still while anything has work to do, then jumps to the next event. */
+#ifndef BW_TESTS_SIM_WORLD_H
+#define BW_TESTS_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/str.h"
+#include "dice.h"
+#include "net/wheel.h"
+#include "service/worker.h"
+
+/* What every link does to packets. */
+struct world_link {
+    uint32_t loss, dup; /* percent */
+    uint32_t delay_ms;  /* of each packet, */
+    uint32_t jitter_ms; /* and up to so much more: so they overtake each other */
+};
+
+struct world_packet {
+    struct addr from, to;
+    struct str bytes;
+    bool is_to_us;
+    int socket; /* to us: the worker whose socket gets it; -1: as the kernel would choose */
+};
+
+enum world_event {
+    WORLD_SENT,    /* enters the network */
+    WORLD_LOST,    /* entered, and is gone */
+    WORLD_ARRIVED, /* leaves it, at a peer or at us */
+    WORLD_REFUSED  /* to us, and nobody listens there */
+};
+
+typedef void world_fn(enum world_event what, const struct world_packet *p, void *arg);
+
+struct world {
+    uint64_t now_ms;
+    struct dice dice;
+    struct world_link link;
+    struct list flights; /* in order of arrival */
+    struct wheel wheel;  /* of the peers */
+    world_fn *fn;
+    void *arg;
+    char *conf_path;
+    struct conf *conf;
+    struct worker_group group;
+    unsigned n_idle; /* workers whose drain is over */
+};
+
+/* An empty world: clock, network, no daemon. Same seed, same run. */
+void world_init(struct world *w, uint64_t seed, world_fn *fn, void *arg);
+void world_fini(struct world *w);
+
+/* Reads the configuration and makes the workers; false: said on standard error. */
+bool world_boot(struct world *w, struct str conf);
+
+/* Reads another one and gives it to the workers. */
+bool world_reload(struct world *w, struct str conf);
+
+bool world_drain(struct world *w, uint64_t timeout_ms);
+
+/* A peer sends: copies the packet into the network. */
+void world_send(struct world *w, const struct world_packet *p);
+
+/* Lets everything happen that is due within ms. */
+void world_pass(struct world *w, uint64_t ms);
+
+/* The longest that a packet there and one back take. */
+uint64_t world_round_trip_ms(const struct world *w);
+
+#endif
