@@ -98,14 +98,16 @@ struct aor_record *binding_record_new(struct arena *a, struct str aor);
 /* A deep copy with room to grow, slices included. NULL: arena exhausted. */
 struct aor_record *binding_record_copy(struct arena *a, const struct aor_record *r);
 
-/* By instance and reg-id where both have an instance (RFC 5626), else by URI comparison (D80).
- * NULL: none. */
+/* By instance and reg-id where both have an instance (RFC 5626; one with another instance is
+ * another device, be its URI the same), else by URI comparison (D80), equal bytes first. NULL:
+ * none. */
 struct binding *binding_find(const struct aor_record *r, struct str contact, struct str instance,
                              uint32_t reg_id);
 struct binding *binding_find_id(const struct aor_record *r, uint64_t id);
 struct upreg *binding_upreg(const struct aor_record *r, uint64_t upreg_id);
 
-/* NULL: the record is full. */
+/* Of records from binding_record_new and binding_record_copy only. A new last one, zeroed but for
+ * q = -1; NULL: the record is full. Deleting moves those behind it up. */
 struct binding *binding_add(struct aor_record *r);
 void binding_del(struct aor_record *r, struct binding *b);
 struct upreg *binding_upreg_add(struct aor_record *r);

@@ -17,7 +17,10 @@ struct token_key {
     uint8_t bytes[TOKEN_KEY_LEN];
 };
 
-/* The token of an upstream registration's id. */
+/* Those below that give a str give none when memory is exhausted. */
+
+/* The token of an upstream registration's id: the key's id, then in base 32 the id and 86 bits of
+ * its HMAC. */
 struct str token_print(const struct token_key *key, uint64_t id, char out[TOKEN_LEN]);
 
 /* Verifies in constant time. False: not one of ours under this key. Any case of letters, for
@@ -32,7 +35,8 @@ struct str token_call_id(const struct token_key *key, struct str aor, struct str
 struct str token_from_tag(const struct token_key *key, struct str call_id, char out[TOKEN_TAG_LEN]);
 
 /* CSeq upstream: more than the last one, and at least the seconds since 2026-01-01, so it rises
- * across a crash and a restored state. Below 2^31. */
+ * across a crash and a restored state. Below 2^31; 0: used up, raise the epoch and begin with last
+ * = 0 (D33). */
 uint32_t token_cseq(uint32_t last, uint64_t service_s);
 
 #endif
