@@ -5,6 +5,14 @@
 
 #include "base/buf.h"
 
+/* Quoted text of the file may hold line ends, which would break the line that is said. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 static void say(struct findings *f, bool is_error, unsigned line, const char *text)
 {
     char full[2048];
@@ -12,6 +20,7 @@ static void say(struct findings *f, bool is_error, unsigned line, const char *te
         (void)snprintf(full, sizeof full, "%s:%u: %s", f->path, line, text);
     else
         (void)snprintf(full, sizeof full, "%s: %s", f->path, text);
+    make_printable(full);
     f->say(is_error, full, f->arg);
 }
 

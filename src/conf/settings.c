@@ -158,6 +158,8 @@ static void add_options(struct buf *out, enum schema_section_id id)
         buf_addf(out, ", %s { }", schema_sections[i].name);
 }
 
+static void on_error(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
     char text[1024];
