@@ -1,0 +1,32 @@
+"""The fixture `site`, and what a failure prints."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from harness.site import Site  # noqa: E402
+
+
+@pytest.fixture
+def site():
+    s = Site()
+    yield s
+    problems = s.close()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows the ladder and the logs, and keeps the directory."""
+    report = (yield).get_result()
+    s = getattr(item, "funcargs", {}).get("site")
+    if not isinstance(s, Site):
+        return
+    if report.failed:
+        item.has_failed = True
+        report.sections.append(("SIP ladder", s.ladder.text()))
+        report.sections += s.logs()
+    elif call.when == "teardown" and not hasattr(item, "has_failed"):
+        s.remove()

@@ -1,0 +1,118 @@
+"""The daemon under test and its configuration."""
+import os
+import signal
+import socket
+
+from . import net
+from .program import Program, run
+
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+ENVIRONMENT = {name: os.environ.get(name, value) for name, value in SANITIZERS.items()}
+
+
+def binary(name="breakwater"):
+    folder = os.environ.get("BREAKWATER_BIN")
+    if not folder:
+        here = os.path.dirname(os.path.abspath(__file__))
+        folder = os.path.join(here, "..", "..", "..", "build", "bin")
+    return os.path.abspath(os.path.join(folder, name))
+
+
+def run_daemon(*args, timeout=30.0, **how):
+    """For what ends by itself: (exit code, standard output, standard error)."""
+    return run([binary(), *args], timeout, env={**os.environ, **ENVIRONMENT}, **how)
+
+
+def value_text(value):
+    if isinstance(value, (list, tuple)):
+        return "{" + ", ".join(value_text(v) for v in value) + "}"
+    return str(value) if isinstance(value, int) else f'"{value}"'
+
+
+class Config:
+    """Sections by their header as in the file, '' for what stands outside."""
+    def __init__(self, sections):
+        self.sections = sections
+
+    def set(self, section, **options):
+        """Names with _ for -; None takes an option away."""
+        known = self.sections.setdefault(section, {})
+        for name, value in options.items():
+            known[name.replace("_", "-")] = value
+            if value is None:
+                del known[name.replace("_", "-")]
+
+    def text(self):
+        lines = []
+        for header, options in self.sections.items():
+            inner = [f"{name} = {value_text(v)}" for name, v in options.items()]
+            lines += inner if not header else \
+                [header + " {"] + ["    " + line for line in inner] + ["}"]
+        return "\n".join(lines) + "\n"
+
+
+class Daemon(Program):
+    def __init__(self, config, directory, name="breakwater"):
+        self.path = os.path.join(directory, name + ".conf")
+        self.write(config)
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind("")  # an abstract name that the system chooses
+        self.notify.settimeout(30)
+        where = "@" + self.notify.getsockname()[1:].decode("ascii")
+        super().__init__(name, [binary(), "-c", self.path], directory,
+                         {**ENVIRONMENT, "NOTIFY_SOCKET": where})
+
+    def write(self, config):
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write(config if isinstance(config, str) else config.text())
+
+    def told(self):
+        """The next thing it told the service manager."""
+        return self.notify.recv(4096).decode("ascii")
+
+    def wait_ready(self):
+        self.wait_output(" is ready")
+        assert self.told() == "READY=1"
+
+    def reload(self, times=1):
+        """SIGHUP; returns when the times-th reload has been taken or refused."""
+        self.signal(signal.SIGHUP)
+        assert self.told().startswith("RELOADING=1")
+        assert self.told() == "READY=1"
+
+    def stop(self, timeout=20.0):
+        """SIGTERM; fails unless it stops well."""
+        self.signal(signal.SIGTERM)
+        self.wait(timeout)
+        assert not self.problems(), self.problems()
+
+    def problems(self):
+        """What is wrong with an ended daemon: a list of texts."""
+        code = self.process.returncode
+        found = self.reports()
+        if code != 0:
+            found.append(f"{self.name} ended with {code}")
+        return found
+
+    def close(self):
+        """Ends it, if a test has not, and says what is wrong."""
+        went = self.end(20.0)
+        self.notify.close()
+        return self.problems() + ([] if went else [f"{self.name} did not stop on SIGTERM"])
+
+
+def usual_config(addresses, directory, workers):
+    """Phones reach it at .access, the upstream is at .upstream."""
+    http = net.free_port(addresses.proxy, socket.SOCK_STREAM)
+    return Config({
+        "": {"workers": workers, "drain-timeout": 0, "runtime-dir": directory},
+        "log": {"level": "debug"},
+        'listen "phones"': {},
+        'upstream "registrar"': {},
+        'domain "example.test"': {},
+        "admin": {"http": net.text(addresses.proxy, http)},
+    })

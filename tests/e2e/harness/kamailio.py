@@ -1,0 +1,72 @@
+"""Kamailio in the upstream's place, with a configuration made for the test."""
+import glob
+import os
+import time
+
+from . import net, sip
+from .program import Program
+from .ua import TIMEOUT, Ua
+
+TEMPLATE = """\
+#!KAMAILIO
+debug=2
+log_stderror=yes
+fork=yes
+children=2
+disable_tcp=yes
+dns=no
+rev_dns=no
+auto_aliases=no
+listen=udp:{listen}
+mpath="{mpath}"
+{modules}
+{params}
+request_route {{
+{route}
+}}
+"""
+
+USUAL_MODULES = ("sl", "pv", "textops", "siputils", "maxfwd", "sanity", "xlog")
+
+
+def module_path():
+    found = sorted(glob.glob("/usr/lib*/**/kamailio/modules", recursive=True))
+    assert found, "where are Kamailio's modules?"
+    return found[0]
+
+
+class Kamailio(Program):
+    """modules: beyond the usual ones; params: (module, name, value)."""
+    def __init__(self, site, route, modules, params):
+        self.site, self.address = site, site.core
+        site.ladder.name(site.core, "kamailio")
+        path = site.path("kamailio.cfg")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(TEMPLATE.format(
+                listen=net.text(*site.core), mpath=module_path(), route=route,
+                modules="\n".join(f'loadmodule "{m}.so"' for m in (*USUAL_MODULES, *modules)),
+                params="\n".join(f'modparam("{m}", "{n}", {self.param(v)})' for m, n, v in params)))
+        folder = site.path("kamailio")
+        os.mkdir(folder)
+        super().__init__("kamailio", [
+            "kamailio", "-f", path, "-DD", "-E", "-m", "32", "-M", "4", "-Y", folder,
+            "-P", os.path.join(folder, "pid"), "-w", folder], site.directory)
+
+    @staticmethod
+    def param(value):
+        return str(value) if isinstance(value, int) else f'"{value}"'
+
+    def wait_ready(self):
+        """Until it answers anything at all."""
+        probe = Ua("probe", self.site.net.phone(), self.site.ladder, self.address)
+        end = time.monotonic() + 2 * TIMEOUT
+        try:
+            while True:
+                assert self.is_running, self.output()
+                assert time.monotonic() < end, "kamailio does not answer:\n" + self.output()
+                probe.send(probe.request("OPTIONS", "sip:" + net.text(*self.address),
+                                         call_id=sip.unique("probe")))
+                if probe.receive(0.2):
+                    return
+        finally:
+            probe.close()

@@ -1,0 +1,41 @@
+"""SIPp with the scenarios in sipp/."""
+import os
+
+from . import net
+from .program import Program
+
+SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sipp")
+
+
+class Sipp(Program):
+    """Ends by itself after its calls; exit code 0: all went as the scenario says."""
+    def __init__(self, site, scenario, calls, address, args):
+        name = f"sipp-{scenario}-{address[1]}"
+        self.address, self.calls = address, calls
+        self.errors_path = site.path(name + ".errors.log")
+        site.ladder.name(address, name)
+        super().__init__(name, [
+            "sipp", "-sf", os.path.abspath(os.path.join(SCENARIOS, scenario + ".xml")),
+            "-i", address[0], "-p", address[1], "-m", calls, "-nostdin", "-trace_err",
+            "-error_file", self.errors_path, "-timeout", "60s", "-timeout_error", *args],
+            site.directory, {"TERM": "dumb"})
+
+    @classmethod
+    def server(cls, site, scenario, calls, args):
+        return cls(site, scenario, calls, site.core, args)
+
+    @classmethod
+    def client(cls, site, scenario, calls, args):
+        host = site.net.phone()
+        return cls(site, scenario, calls, (host, net.free_port(host)),
+                   [*args, net.text(*site.access)])
+
+    def succeed(self, timeout=60.0):
+        code = self.wait(timeout)
+        assert code == 0, f"{self.name} ended with {code}: {self.errors()}"
+
+    def errors(self):
+        if not os.path.exists(self.errors_path):
+            return "no error file"
+        with open(self.errors_path, encoding="latin-1") as f:
+            return f.read()[-3000:]
