@@ -6,7 +6,12 @@
  * A slot's first word is {expiry, generation, pending, busy}. A refresh succeeds only when the
  * generation is the record's and neither bit is set. The writer sets busy, commits the record, then
  * publishes a new generation or frees the slot; so no snapshot that a commit has overtaken can
- * license anything. Workers call the first group, the store thread the second. */
+ * license anything. Workers call the first group, the store thread the second.
+ *
+ * All times here are service clock. On the disk they are seconds of the store's own clock, which
+ * goes on over restarts: in the same boot by CLOCK_BOOTTIME, so a step of the wall clock between
+ * two runs expires nothing (D75); from one boot to the next by wall time. lease_shift_s tells the
+ * difference, for others who keep times on the disk. */
 #ifndef BW_STORE_LEASE_H
 #define BW_STORE_LEASE_H
 
@@ -47,14 +52,17 @@ struct lease_state {
     bool is_pending;
 };
 
-/* False: stale. */
+/* False: stale. A slot that the writer holds busy can be read: what was granted still holds. */
 bool lease_read(const struct lease_table *t, struct lease_ref ref, struct lease_state *out);
 
 /* Marks that a REGISTER of this binding is on its way (or has ended). Harmless when stale. */
 void lease_set_pending(struct lease_table *t, struct lease_ref ref, bool is_pending);
 
-/* Bindings that hold a slot; bytes of the mapping. */
+/* Bindings that hold a slot. */
 size_t lease_count(const struct lease_table *t);
+
+/* Added to a time from the disk it gives service clock. Constant while the table is open. */
+int64_t lease_shift_s(const struct lease_table *t);
 
 /* ---- the store thread */
 
@@ -62,13 +70,13 @@ struct lease_conf {
     const char *runtime_dir; /* of the live table "leases" */
     const char *state_dir;   /* of the checkpoint "leases.checkpoint" */
     uint32_t checkpoint_s;
-    uint32_t slots_max; /* of the address space that is reserved */
+    uint32_t slots_max; /* of the address space that is reserved; 0: 16 million */
 };
 
 enum lease_origin {
     LEASE_NEW,        /* nothing was found: every lease is rebuilt from its record */
     LEASE_SAME_BOOT,  /* the live table, as the last process left it */
-    LEASE_CHECKPOINT, /* from state-dir, *age_s old */
+    LEASE_CHECKPOINT, /* from state-dir, or a live table of an earlier boot; *age_s old */
     LEASE_UNKNOWN     /* another boot and a clock that went back, or more than 7 days */
 };
 
@@ -93,21 +101,36 @@ struct lease_ref lease_next(const struct lease_table *t, struct lease_ref ref);
 void lease_publish(struct lease_table *t, struct lease_ref next, uint64_t expires_at_s,
                    uint32_t cseq);
 
-/* The commit failed: the old generation holds again. */
+/* The commit failed, or left the binding as it was: the old generation holds again. */
 void lease_release(struct lease_table *t, struct lease_ref ref);
 
 void lease_free(struct lease_table *t, struct lease_ref ref);
 
-/* After a start, for each record's binding: true when its slot is as the record says (then *out
- * tells, pending has been cleared); false: it must be built anew (lease_alloc). */
+/* After a start, for each record's binding: true when its slot is as the record says; then *out
+ * tells and the slot is no longer busy or pending. (A slot that is busy under the record's own
+ * generation was in the hands of a commit that has not happened.) False: it must be built anew;
+ * out->expires_at_s is then what the slot last knew of this binding, 0: nothing. */
 bool lease_adopt(struct lease_table *t, struct lease_ref ref, uint64_t binding_id,
                  struct lease_state *out);
 
-/* Frees the slots that no lease_adopt and no lease_alloc has claimed since the start. The
- * number. */
+/* Builds the slot that a record names under the generation that it names: nobody else can hold a
+ * handle of it, as no worker has started yet. Before lease_collect only. False: another binding has
+ * the slot, or it is out of range; the record needs another one (lease_alloc). */
+bool lease_rebuild(struct lease_table *t, struct lease_ref ref, uint64_t binding_id,
+                   const struct lease_state *as);
+
+/* Moves an adopted or rebuilt lease's expiry on, never back. Before the workers start only. */
+void lease_prolong(struct lease_table *t, struct lease_ref ref, uint64_t expires_at_s);
+
+/* Frees the slots that no lease_adopt, lease_rebuild or lease_alloc has claimed since the start.
+ * The number of those that were somebody's. */
 size_t lease_collect(struct lease_table *t);
 
-/* Writes a checkpoint when one is due; from a thread of its own, never stops the writer. */
+/* Once a second: how wall time and the store's clock stand is kept for the next boot. */
+void lease_touch(struct lease_table *t);
+
+/* Writes a checkpoint when one is due; from a thread of its own, never stops the writer. ERR_IO,
+ * ERR_NOMEM: logged and counted, the last one stands. */
 int lease_checkpoint(struct lease_table *t);
 
 #endif
