@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "text.h"
 
-enum { OWN_LINES_MAX = 4096, EDITS = 16 };
+enum { OWN_LINES_MAX = 4096, MESSAGE_MAX = 65535, EDITS = 16 };
 
 /* header="X: y" adds a line, replace= puts one in the place of the line with its name, without=
  * leaves one out. */
@@ -18,7 +18,7 @@ struct craft {
     const struct mail *re; /* what the message refers to, or NULL */
     struct str head, user; /* head: method or status */
     struct str cseq, call_id, branch, from_value, from_tag, to_value, to_tag, max_forwards, ruri,
-        via, sent_by, rport, contact, reason, body, type, re_name;
+        via, sent_by, rport, contact, reason, body, type, re_name, vias_of;
     struct str of_step; /* words that the statement itself reads */
     struct edit edits[EDITS];
     size_t n_edits;
@@ -46,8 +46,10 @@ static const struct {
     {{"body", 4}, offsetof(struct craft, body)},
     {{"type", 4}, offsetof(struct craft, type)},
     {{"re", 2}, offsetof(struct craft, re_name)},
+    {{"vias-of", 7}, offsetof(struct craft, vias_of)},
     {{"as", 2}, offsetof(struct craft, of_step)},
     {{"cancel", 6}, offsetof(struct craft, of_step)},
+    {{"to-us", 5}, offsetof(struct craft, of_step)},
     {{"times", 5}, offsetof(struct craft, of_step)},
     {{"via-worker", 10}, offsetof(struct craft, of_step)},
 };
@@ -230,6 +232,15 @@ static void put_via(struct craft *c)
     put(c, STR("Via"), pick(c->via, via));
 }
 
+/* vias-of=: the way that a request has come already, under the peer's own Via. */
+static void put_older_vias(struct craft *c)
+{
+    const struct mail *m = c->vias_of.n ? run_find_label(c->run, c->vias_of) : NULL;
+    struct str value = m ? text_header(m->bytes, STR("Via"), 0) : STR_NONE;
+    for (unsigned i = 0; value.p; value = text_header(m->bytes, STR("Via"), ++i))
+        put(c, STR("Via"), value);
+}
+
 static struct str tagged(struct craft *c, struct str value, struct str tag)
 {
     return tag.n ? format(&c->run->arena, "%.*s;tag=%.*s", STR_FMT(value), STR_FMT(tag)) : value;
@@ -281,6 +292,7 @@ static void put_request(struct craft *c)
     struct str call_id = pick(c->call_id, header_of_re(c, STR("Call-ID")));
     put_line(c, format(a, "%.*s %.*s SIP/2.0", STR_FMT(c->head), STR_FMT(uri_of(c))));
     put_via(c);
+    put_older_vias(c);
     put(c, STR("Max-Forwards"), pick(c->max_forwards, STR("70")));
     put_parties(c);
     put(c, STR("Call-ID"), call_id.p ? call_id : new_id(c, "call-"));
@@ -344,6 +356,8 @@ static size_t room_for(const struct craft *c)
         n += c->re->bytes.n;
     if (c->from->request)
         n += c->from->request->bytes.n;
+    if (c->vias_of.n)
+        n += MESSAGE_MAX;
     return n;
 }
 

@@ -179,6 +179,12 @@ static void check_at(struct finding *f)
         script_parse_ms(f->value, &want_ms) && got_ms >= want_ms && got_ms <= want_ms + AT_SLACK_MS;
 }
 
+static void check_came_from(struct finding *f)
+{
+    char text[ADDR_TEXT];
+    compare(f, str_dup(&f->run->arena, str_of(addr_text(&f->mail->from, text))));
+}
+
 /* What the step itself sees to. */
 static void check_nothing(struct finding *f)
 {
@@ -198,8 +204,8 @@ static const struct {
     {{"to-tag-of", 9}, check_to_tag_of}, {{"reason", 6}, check_reason},
     {{"cseq", 4}, check_cseq},           {{"max-forwards", 12}, check_max_forwards},
     {{"ruri", 4}, check_ruri},           {{"at", 2}, check_at},
-    {{"as", 2}, check_nothing},          {{"times", 5}, check_nothing},
-    {{"within", 6}, check_nothing},
+    {{"came-from", 9}, check_came_from}, {{"as", 2}, check_nothing},
+    {{"times", 5}, check_nothing},       {{"within", 6}, check_nothing},
 };
 
 /* ---------------------------------------------------------------- the step */

@@ -20,6 +20,8 @@ void run_fail(struct run *r, const char *fmt, ...)
     if (r->has_failed)
         return;
     r->has_failed = true;
+    if (r->is_quiet)
+        return;
     const struct step *s = r->step;
     printf("%s:%u: %.*s\n%s:%u: ", r->script->path, s ? s->line : 0,
            STR_FMT(s ? s->text : STR_NONE), r->script->path, s ? s->line : 0);

@@ -50,6 +50,7 @@ struct run {
     int64_t stats[STAT_MAX]; /* as they were at the start */
     bool is_booted;
     bool has_failed;
+    bool is_quiet; /* a failure is wanted */
 };
 
 /* Runs a scenario once. False: it failed, and everything was said on standard output. The trace is
@@ -75,7 +76,7 @@ void run_add_label(struct run *r, struct str name, const struct mail *m);
 /* NULL: the run has failed. */
 const struct mail *run_find_label(struct run *r, struct str name);
 
-/* A peer's bytes go into the network. */
+/* A peer's bytes go into the network, to r->us; socket: as world_packet has it. */
 void run_send(struct run *r, const struct peer *from, struct str bytes, int socket);
 
 /* The configuration that a scenario's text stands for: with defaults for what it leaves out. */

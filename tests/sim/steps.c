@@ -5,7 +5,7 @@
 #include "expect.h"
 #include "text.h"
 
-enum { RANDOM_RUNS = 100 };
+enum { RANDOM_RUNS = 100, SIP_PORT = 5060 };
 
 static bool parse_time(struct run *r, struct str text, uint64_t *ms)
 {
@@ -36,6 +36,42 @@ static bool take_number(struct run *r, struct str key, uint32_t *n)
     return str_is_none(value) || parse_number(r, value, n);
 }
 
+static bool take_addr(struct run *r, struct str key, struct addr *out)
+{
+    struct str value = script_value(r->step, key);
+    struct addr addr = {0};
+    if (str_is_none(value))
+        return true;
+    if (addr_parse(value, SIP_PORT, &addr)) {
+        run_fail(r, "\"%.*s\" is no address", STR_FMT(value));
+        return false;
+    }
+    *out = addr;
+    return true;
+}
+
+/* True: the word stands in a list with blanks between. */
+static bool is_in(struct str list, struct str word)
+{
+    while (list.n)
+        if (str_eq(text_word(list, &list), word))
+            return true;
+    return false;
+}
+
+/* A misspelt key must not go unnoticed. */
+static bool has_only_keys(struct run *r, struct str keys)
+{
+    for (size_t i = 0; i < r->step->n_words; i++) {
+        struct str key = r->step->words[i].key;
+        if (str_is_none(key) || is_in(keys, key))
+            continue;
+        run_fail(r, "%.*s= means nothing here", STR_FMT(key));
+        return false;
+    }
+    return true;
+}
+
 /* ---------------------------------------------------------------- recv */
 
 static const struct mail *keep_sent(struct run *r, const struct peer *from, struct str bytes)
@@ -51,14 +87,16 @@ static const struct mail *keep_sent(struct run *r, const struct peer *from, stru
 /* What the step wants to arrive: bytes as they stand, those of before, or made from words. */
 static struct str bytes_of(struct run *r, const struct peer *from, size_t nth)
 {
+    static const struct str keys = {"again as times to-us via-worker", 31};
     struct str again = script_value(r->step, STR("again"));
+    bool is_raw = !script_word(r->step, nth).p && r->step->block.p;
+    if ((again.p || is_raw) && !has_only_keys(r, keys))
+        return STR_NONE;
     if (again.p) {
         const struct mail *m = run_find_label(r, again);
         return m ? m->bytes : STR_NONE;
     }
-    if (!script_word(r->step, nth).p && r->step->block.p)
-        return r->step->block;
-    return craft_message(r, from, nth);
+    return is_raw ? r->step->block : craft_message(r, from, nth);
 }
 
 static void recv_one(struct run *r, const struct peer *from, size_t nth, int socket)
@@ -78,12 +116,14 @@ static void do_recv(struct run *r)
 {
     size_t nth = 1;
     uint32_t worker = UINT32_MAX, times = 1;
+    struct addr usual = r->us;
     const struct peer *from = run_peer_of(r, &nth);
     if (!from || !take_number(r, STR("via-worker"), &worker) ||
-        !take_number(r, STR("times"), &times))
+        !take_number(r, STR("times"), &times) || !take_addr(r, STR("to-us"), &r->us))
         return;
     for (uint32_t i = 0; i < times && !r->has_failed; i++)
         recv_one(r, from, nth, worker == UINT32_MAX ? -1 : (int)worker);
+    r->us = usual;
 }
 
 /* ---------------------------------------------------------------- expect */
@@ -187,7 +227,7 @@ static void do_mark(struct run *r)
 static void do_peer(struct run *r)
 {
     struct addr addr = {0};
-    if (addr_parse(script_word(r->step, 3), 5060, &addr) ||
+    if (addr_parse(script_word(r->step, 3), SIP_PORT, &addr) ||
         !str_eq(script_word(r->step, 2), STR("udp")))
         run_fail(r, "peer NAME udp ADDRESS is expected");
     else
@@ -317,25 +357,58 @@ static void do_nothing(struct run *r)
 static const struct {
     struct str word;
     void (*fn)(struct run *r);
+    size_t max_words;
+    const char *keys; /* NULL: it looks at them itself */
 } statements[] = {
-    {{"recv", 4}, do_recv},      {{"expect", 6}, do_expect},   {{"ignore", 6}, do_ignore},
-    {{"pass", 4}, do_pass},      {{"mark", 4}, do_mark},       {{"peer", 4}, do_peer},
-    {{"link", 4}, do_link},      {{"stat", 4}, do_stat},       {{"reload", 6}, do_reload},
-    {{"drain", 5}, do_drain},    {{"idle", 4}, do_idle},       {{"answer", 6}, do_answer},
-    {{"call", 4}, do_call},      {{"outcome", 7}, do_outcome}, {{"conf", 4}, do_nothing},
-    {{"random", 6}, do_nothing},
+    {{"recv", 4}, do_recv, 5, NULL},      {{"expect", 6}, do_expect, 5, NULL},
+    {{"call", 4}, do_call, 5, NULL},      {{"answer", 6}, do_answer, 12, ""},
+    {{"outcome", 7}, do_outcome, 12, ""}, {{"ignore", 6}, do_ignore, 3, ""},
+    {{"pass", 4}, do_pass, 2, ""},        {{"mark", 4}, do_mark, 1, ""},
+    {{"peer", 4}, do_peer, 4, ""},        {{"link", 4}, do_link, 1, "loss dup delay jitter"},
+    {{"stat", 4}, do_stat, 3, NULL},      {{"reload", 6}, do_reload, 1, ""},
+    {{"drain", 5}, do_drain, 2, ""},      {{"idle", 4}, do_idle, 2, ""},
+    {{"conf", 4}, do_nothing, 1, ""},     {{"random", 6}, do_nothing, 1, ""},
 };
 
-void steps_do(struct run *r)
+static void do_statement(struct run *r)
 {
     struct str word = script_word(r->step, 0);
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
-        if (str_eq(statements[i].word, word)) {
+        if (!str_eq(statements[i].word, word))
+            continue;
+        if (script_word(r->step, statements[i].max_words).p)
+            run_fail(r, "too many words");
+        else if (!statements[i].keys || has_only_keys(r, str_of(statements[i].keys)))
             statements[i].fn(r);
-            return;
-        }
+        return;
     }
     run_fail(r, "there is no statement \"%.*s\"", STR_FMT(word));
+}
+
+/* fails STATEMENT: for the test of the simulator itself. */
+static void do_failing(struct run *r)
+{
+    const struct step *whole = r->step;
+    struct step rest = *whole;
+    rest.n_words--;
+    memmove(rest.words, rest.words + 1, rest.n_words * sizeof *rest.words);
+    r->step = &rest;
+    r->is_quiet = true;
+    do_statement(r);
+    r->is_quiet = false;
+    r->step = whole;
+    bool has_failed = r->has_failed;
+    r->has_failed = false;
+    if (!has_failed)
+        run_fail(r, "it does not fail");
+}
+
+void steps_do(struct run *r)
+{
+    if (str_eq(script_word(r->step, 0), STR("fails")))
+        do_failing(r);
+    else
+        do_statement(r);
 }
 
 unsigned steps_random_runs(const struct script *s)

@@ -63,9 +63,17 @@ struct str text_uri(struct str message)
     return until(rest, ' ');
 }
 
+/* The next line goes on with this one. */
+static bool is_fold(struct str next)
+{
+    return next.n && (*next.p == ' ' || *next.p == '\t');
+}
+
 bool text_next_line(struct str *rest, struct str *line)
 {
     const char *end = str_find(*rest, '\n');
+    while (end && end > rest->p + 1 && is_fold(str_span(end + 1, str_end(*rest))))
+        end = str_find(str_span(end + 1, str_end(*rest)), '\n');
     if (!end)
         return false;
     *line = str_span(rest->p, end);

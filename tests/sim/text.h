@@ -22,7 +22,7 @@ struct str text_method(struct str message);
 struct str text_uri(struct str message);
 
 /* Steps through the header lines, *rest being the whole message at first: false at their end. The
- * line is without its line end. */
+ * line is without its line end, its folds are in it. */
 bool text_next_line(struct str *rest, struct str *line);
 
 /* The line is of that header, by its long or its compact name; *value is trimmed. */
