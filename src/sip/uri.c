@@ -140,6 +140,12 @@ static bool is_plain_in_user(char c)
     return lex_is(c, LEX_USER) && c != ';' && c != '/';
 }
 
+/* Taken from phones as they come, but escaped in a name that we may say ourselves. */
+static bool is_beyond_grammar(char c)
+{
+    return c == '#' || (unsigned char)c >= 0x80;
+}
+
 static void add_escaped(char c, struct buf *out)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -161,6 +167,10 @@ static enum uri_fault add_user(struct str user, bool is_case_kept, struct buf *o
                 add_escaped(c, out);
                 continue;
             }
+        }
+        if (is_beyond_grammar(c)) {
+            add_escaped(c, out);
+            continue;
         }
         buf_add_char(out, is_case_kept ? c : ascii_lower(c));
     }

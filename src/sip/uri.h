@@ -30,7 +30,8 @@ struct uri {
     struct str rest;     /* URI_OTHER: what stands behind the colon */
 };
 
-/* The whole slice must be one URI: 0 or ERR_PARSE. Checks the characters, the %HH escapes, the
+/* The whole slice must be one URI: 0 or ERR_PARSE. A user may hold '#' and bytes of UTF-8, which
+ * the grammar wants escaped and phones send raw. Checks the characters, the %HH escapes, the
  * host (name, IPv4, bracketed IPv6; D81) and the port (1…65535); sip and sips need a host, and what
  * stands before an '@' may not be empty. A parameter's value may be empty, which phones do send. A
  * local tel number needs no phone-context. A scheme that we do not know only needs legal
