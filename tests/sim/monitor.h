@@ -14,7 +14,8 @@ struct monitor_call;
 struct monitor {
     struct arena *arena;
     struct monitor_call *calls;
-    const char *complaint; /* the first; NULL: none */
+    const char *complaint;  /* the first; NULL: none */
+    bool is_upstream_noisy; /* spoilt responses came: what we pass on is no better */
 };
 
 void monitor_init(struct monitor *m, struct arena *a);

@@ -120,9 +120,17 @@ void run_send(struct run *r, const struct peer *from, struct str bytes, int sock
 
 /* ---------------------------------------------------------------- packets */
 
+static bool is_noisy(struct run *r, const struct addr *addr)
+{
+    const struct peer *p = run_peer_at(r, addr);
+    return p && p->is_noisy;
+}
+
 static void deliver(struct run *r, const struct world_packet *p)
 {
     struct peer *to = run_peer_at(r, &p->to);
+    if (is_noisy(r, &p->to))
+        return;
     struct mail *m = arena_calloc(&r->arena, 1, sizeof *m);
     if (!to || !m)
         return;
@@ -139,7 +147,8 @@ static void on_packet(enum world_event what, const struct world_packet *p, void 
     struct run *r = arg;
     bool has_arrived = what == WORLD_ARRIVED;
     ladder_add(&r->ladder, r->world.now_ms, what, p);
-    if (what != WORLD_REFUSED && has_arrived == p->is_to_us)
+    if (what != WORLD_REFUSED && has_arrived == p->is_to_us &&
+        !is_noisy(r, p->is_to_us ? &p->from : &p->to))
         monitor_on_packet(&r->monitor, r->world.now_ms, p);
     if (has_arrived && !p->is_to_us)
         deliver(r, p);

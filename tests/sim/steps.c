@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "craft.h"
 #include "expect.h"
+#include "noise.h"
 #include "text.h"
 
 enum { RANDOM_RUNS = 100, SIP_PORT = 5060 };
@@ -328,8 +329,12 @@ static void do_call(struct run *r)
     if (!p || !take_time(r, STR("cancel"), &cancel_ms))
         return;
     struct str request = craft_message(r, p, nth);
-    if (!r->has_failed)
-        agent_call(r, p, request, script_value(r->step, STR("as")), cancel_ms);
+    struct str label = script_value(r->step, STR("as"));
+    const struct mail *m = r->has_failed ? NULL : keep_sent(r, p, request);
+    if (!m)
+        return;
+    run_add_label(r, label, m);
+    agent_call(r, p, request, label, cancel_ms);
 }
 
 /* outcome NAME STATUS…: one of them. */
@@ -347,6 +352,23 @@ static void do_outcome(struct run *r)
     run_fail(r, "its final response is %d", got);
 }
 
+/* noise PEER LABEL times=N: spoilt copies; what comes back is nobody's business. */
+static void do_noise(struct run *r)
+{
+    size_t nth = 1;
+    uint32_t times = 1;
+    struct peer *from = run_peer_of(r, &nth);
+    const struct mail *m = from ? run_find_label(r, script_word(r->step, nth)) : NULL;
+    if (!m || !take_number(r, STR("times"), &times))
+        return;
+    from->is_noisy = true;
+    r->monitor.is_upstream_noisy |= !text_is_request(m->bytes);
+    for (uint32_t i = 0; i < times; i++) {
+        run_send(r, from, noise_spoil(&r->arena, &r->world.dice, m->bytes), -1);
+        world_pass(&r->world, 0);
+    }
+}
+
 /* Said before the run begins; here only in its place. */
 static void do_nothing(struct run *r)
 {
@@ -360,14 +382,23 @@ static const struct {
     size_t max_words;
     const char *keys; /* NULL: it looks at them itself */
 } statements[] = {
-    {{"recv", 4}, do_recv, 5, NULL},      {{"expect", 6}, do_expect, 5, NULL},
-    {{"call", 4}, do_call, 5, NULL},      {{"answer", 6}, do_answer, 12, ""},
-    {{"outcome", 7}, do_outcome, 12, ""}, {{"ignore", 6}, do_ignore, 3, ""},
-    {{"pass", 4}, do_pass, 2, ""},        {{"mark", 4}, do_mark, 1, ""},
-    {{"peer", 4}, do_peer, 4, ""},        {{"link", 4}, do_link, 1, "loss dup delay jitter"},
-    {{"stat", 4}, do_stat, 3, NULL},      {{"reload", 6}, do_reload, 1, ""},
-    {{"drain", 5}, do_drain, 2, ""},      {{"idle", 4}, do_idle, 2, ""},
-    {{"conf", 4}, do_nothing, 1, ""},     {{"random", 6}, do_nothing, 1, ""},
+    {{"recv", 4}, do_recv, 5, NULL},
+    {{"expect", 6}, do_expect, 5, NULL},
+    {{"call", 4}, do_call, 5, NULL},
+    {{"answer", 6}, do_answer, 12, ""},
+    {{"outcome", 7}, do_outcome, 12, ""},
+    {{"ignore", 6}, do_ignore, 3, ""},
+    {{"noise", 5}, do_noise, 4, "times"},
+    {{"pass", 4}, do_pass, 2, ""},
+    {{"mark", 4}, do_mark, 1, ""},
+    {{"peer", 4}, do_peer, 4, ""},
+    {{"link", 4}, do_link, 1, "loss dup delay jitter"},
+    {{"stat", 4}, do_stat, 3, NULL},
+    {{"reload", 6}, do_reload, 1, ""},
+    {{"drain", 5}, do_drain, 2, ""},
+    {{"idle", 4}, do_idle, 2, ""},
+    {{"conf", 4}, do_nothing, 1, ""},
+    {{"random", 6}, do_nothing, 1, ""},
 };
 
 static void do_statement(struct run *r)
