@@ -1,0 +1,138 @@
+#include "core/commit.h"
+
+#include "base/err.h"
+
+/* ---------------------------------------------------------------- bindings */
+
+void commit_drop(struct aor_record *next, uint64_t set)
+{
+    for (size_t i = next->n_bindings; i-- > 0;)
+        if (set >> i & 1)
+            binding_del(next, &next->bindings[i]);
+}
+
+void commit_extend(const struct absorb_input *in, uint32_t granted_s, struct binding *b)
+{
+    b->cseq = in->view->cseq;
+    b->granted_s = granted_s;
+    b->expires_at_s = in->now_s + granted_s;
+    b->is_changed = true; /* so that the lease takes the new expiry */
+}
+
+/* The one that was judged, or one that this very REGISTER has added; never another device's. */
+static struct binding *named(const struct register_contact *c, uint64_t known_id,
+                             const struct commit_terms *terms, const struct aor_record *next)
+{
+    struct binding *b = known_id ? binding_find_id(next, known_id) : NULL;
+    const struct aor_record fresh = {
+        .bindings = next->bindings + terms->n_old,
+        .n_bindings = next->n_bindings - terms->n_old,
+    };
+    return b ? b : binding_find(&fresh, c->uri, c->instance, c->reg_id);
+}
+
+static struct binding *added(uint64_t id, uint64_t now_s, struct aor_record *next)
+{
+    struct binding *b = binding_add(next);
+    BUG_ON(!b);
+    b->id = id;
+    b->created_at_s = now_s;
+    return b;
+}
+
+void commit_contact(const struct absorb_input *in, const struct register_contact *c,
+                    uint64_t known_id, const struct commit_terms *terms, struct aor_record *next)
+{
+    const struct register_view *view = in->view;
+    struct binding *b = named(c, known_id, terms, next);
+    if (!b)
+        b = added(terms->new_id, in->now_s, next);
+    b->contact = c->uri;
+    b->params = c->params;
+    b->instance = c->instance;
+    b->reg_id = c->reg_id;
+    b->q = c->q;
+    b->call_id = view->call_id;
+    b->path = view->path;
+    b->user_agent = view->user_agent;
+    b->way = view->way;
+    b->proof = terms->proof;
+    b->upreg_id = terms->upreg_id;
+    commit_extend(in, terms->granted_s, b);
+}
+
+void commit_distrust(struct aor_record *next)
+{
+    for (size_t i = 0; i < next->n_bindings; i++) {
+        next->bindings[i].proof.kind = PROOF_NONE;
+        next->bindings[i].is_changed = true;
+    }
+}
+
+/* ---------------------------------------------------------------- upstream registrations */
+
+static bool is_older(const struct upstream_grant *grant, const struct upreg *u)
+{
+    return str_eq(grant->call_id, u->call_id) && grant->cseq < u->cseq;
+}
+
+struct upreg *commit_upreg(struct aor_record *next, uint64_t upreg_id,
+                           const struct upstream_grant *grant, uint64_t now_s)
+{
+    struct upreg *u = binding_upreg(next, upreg_id);
+    if (u && is_older(grant, u))
+        return u;
+    if (!u)
+        u = binding_upreg_add(next);
+    BUG_ON(!u);
+    *u = (struct upreg){
+        .id = upreg_id,
+        .state = UPREG_LIVE,
+        .contact = grant->contact,
+        .call_id = grant->call_id,
+        .cseq = grant->cseq,
+        .granted_s = grant->granted_s,
+        .dead_at_s = now_s + grant->granted_s,
+        .service_route = grant->service_route,
+        .associated = grant->associated,
+    };
+    return u;
+}
+
+void commit_upreg_over(struct aor_record *next, uint64_t upreg_id,
+                       const struct upstream_grant *grant, uint64_t now_s)
+{
+    struct upreg *u = binding_upreg(next, upreg_id);
+    if (!u || is_older(grant, u))
+        return;
+    if (str_eq(grant->call_id, u->call_id))
+        u->cseq = grant->cseq;
+    if (u->dead_at_s > now_s)
+        u->dead_at_s = now_s;
+}
+
+static bool is_used(const struct aor_record *r, const struct upreg *u)
+{
+    for (size_t i = 0; i < r->n_bindings; i++)
+        if (r->bindings[i].upreg_id == u->id)
+            return true;
+    return false;
+}
+
+size_t commit_settle(struct aor_record *next, uint64_t now_s)
+{
+    size_t n = 0;
+    for (size_t i = next->n_upregs; i-- > 0;) {
+        struct upreg *u = &next->upregs[i];
+        if (is_used(next, u))
+            continue;
+        if (u->dead_at_s <= now_s) {
+            binding_upreg_del(next, u);
+            n++;
+        } else if (u->state == UPREG_LIVE) {
+            u->state = UPREG_LEAVING;
+            n++;
+        }
+    }
+    return n;
+}

@@ -1,0 +1,48 @@
+/* Changes of a record, each a small step of what the policy has decided; nothing here decides.
+ * `next` is the copy that is going to be committed. Pure; any thread. */
+#ifndef BW_CORE_COMMIT_H
+#define BW_CORE_COMMIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/register.h"
+
+/* What a binding gets beyond what the REGISTER says of it. */
+struct commit_terms {
+    struct proof proof;
+    uint32_t granted_s;
+    uint64_t upreg_id;
+    uint64_t new_id;
+    size_t n_old; /* bindings that `next` had before this commit added any */
+};
+
+/* Takes the bindings of a set, by index. */
+void commit_drop(struct aor_record *next, uint64_t set);
+
+/* Adds or refreshes the binding of a contact. known_id: that of the binding it names, or 0. Room
+ * has been made sure of. */
+void commit_contact(const struct absorb_input *in, const struct register_contact *c,
+                    uint64_t known_id, const struct commit_terms *terms, struct aor_record *next);
+
+/* Moves expiry and CSeq only. */
+void commit_extend(const struct absorb_input *in, uint32_t granted_s, struct binding *b);
+
+/* Withdraws every proof: each device must prove itself with its next REGISTER (D53). */
+void commit_distrust(struct aor_record *next);
+
+/* Sets what upstream has accepted; a late answer to an older request changes nothing (D31). Room
+ * has been made sure of. */
+struct upreg *commit_upreg(struct aor_record *next, uint64_t upreg_id,
+                           const struct upstream_grant *grant, uint64_t now_s);
+
+/* Upstream has nothing any more: due at once for those who still stand on it. A late answer changes
+ * nothing, as above. */
+void commit_upreg_over(struct aor_record *next, uint64_t upreg_id,
+                       const struct upstream_grant *grant, uint64_t now_s);
+
+/* Upstream registrations that stand for nobody: live ones are to be removed (D58, D59), dead ones
+ * go. How many that concerned. */
+size_t commit_settle(struct aor_record *next, uint64_t now_s);
+
+#endif

@@ -1,0 +1,90 @@
+/* What the registration policy is told: its settings, a REGISTER, the record and the leases of its
+ * AoR, and what upstream has granted, as plain values. Slices belong to whoever made them, usually
+ * a message's arena. Pure; any thread. */
+#ifndef BW_CORE_REGISTER_H
+#define BW_CORE_REGISTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/binding.h"
+
+enum absorb_mode { MODE_MIRROR, MODE_CONTACT_THROTTLE, MODE_AOR_THROTTLE };
+enum absorb_auth { AUTH_RELAY, AUTH_TRUSTED };
+enum absorb_full { FULL_REJECT, FULL_REPLACE_OLDEST };
+
+struct absorb_conf {
+    enum absorb_mode mode;
+    enum absorb_auth authentication;
+    enum absorb_full when_full;
+    uint32_t min_expires_s, max_expires_s, default_expires_s;
+    uint32_t expires_spread_percent; /* subtracted, D89 */
+    uint32_t upstream_expires_s;
+    uint32_t grace_s;
+    uint32_t reproof_s;
+    uint32_t max_contacts;
+    bool is_equal_cseq_allowed; /* D29 */
+};
+
+/* All that the policy may know of one Contact of a REGISTER. */
+struct register_contact {
+    struct str uri;    /* bytes as received */
+    struct str params; /* as binding.params */
+    struct str instance;
+    uint32_t reg_id;
+    int q;             /* thousandths; -1: none */
+    int64_t expires_s; /* after D15: parameter, else header; -1: neither, the default */
+};
+
+/* All that the policy may know of a REGISTER. */
+struct register_view {
+    struct str aor, call_id;
+    uint32_t cseq;
+    struct register_contact *contacts; /* the last of two equal ones stands alone (D20) */
+    size_t n_contacts;
+    bool is_star;
+    int64_t expires_s; /* the Expires header, for a star (D11); -1: none or malformed */
+    struct way way;
+    struct str path;
+    struct str user_agent;
+    bool has_authorization;
+    bool is_source_trusted; /* on the domain's access list */
+    uint64_t spread;        /* keyed hash of Call-ID, CSeq and branch: expiry jitter (D29, D89) */
+    uint32_t branch_hash;   /* as the lease keeps it: tells a retransmission (D29) */
+    uint64_t own_upreg_id;  /* no phone's: our own REGISTER for this upstream registration, without
+                               contacts (absorb_apply, absorb_refused); else 0 */
+};
+
+/* What the lease of a binding says, read before the decision; one for each of the record's
+ * bindings, in their order. */
+struct lease_view {
+    bool is_held;          /* there is one and its generation fits */
+    bool is_pending;       /* a REGISTER of this binding, by its own way and Call-ID, is on its way
+                              upstream or has been challenged (D30) */
+    uint64_t expires_at_s; /* service clock; of a binding without a lease: the record's */
+    uint32_t cseq, branch_hash; /* of the last refresh */
+};
+
+struct absorb_input {
+    const struct absorb_conf *conf;
+    const struct register_view *view;
+    const struct aor_record *now_state; /* never NULL: an empty record for an unknown AoR */
+    const struct lease_view *leases;
+    bool is_upstream_busy; /* a REGISTER of the upstream registration concerned is in flight */
+    uint64_t now_s;        /* service clock */
+};
+
+/* How upstream answered a forwarded REGISTER. */
+struct upstream_grant {
+    uint64_t upreg_id;  /* the registration that was asked for */
+    struct str contact; /* our Contact URI as it was sent */
+    struct str call_id;
+    uint32_t cseq;
+    uint32_t granted_s; /* D50; 0 after a removal */
+    bool is_removal;    /* what was asked: expires 0 */
+    struct str service_route, associated;
+    uint64_t new_binding_id, new_upreg_id; /* random, for what this commit creates */
+};
+
+#endif
