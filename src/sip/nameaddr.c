@@ -131,5 +131,7 @@ int nameaddr_parse(struct str value, struct nameaddr *out)
 struct str nameaddr_tag(const struct nameaddr *n)
 {
     struct param tag;
-    return param_find(n->params, STR("tag"), &tag) ? tag.value : STR_NONE;
+    if (!param_find(n->params, STR("tag"), &tag))
+        return STR_NONE;
+    return str_is_none(tag.value) ? (struct str){str_end(tag.name), 0} : tag.value;
 }

@@ -25,7 +25,7 @@ int nameaddr_next(struct str *rest, struct nameaddr *out);
 /* The whole value must be one element. 0 or ERR_PARSE. */
 int nameaddr_parse(struct str value, struct nameaddr *out);
 
-/* The value of the tag parameter; none if absent. */
+/* The value of the tag parameter; empty where it has none, none if absent. */
 struct str nameaddr_tag(const struct nameaddr *n);
 
 #endif

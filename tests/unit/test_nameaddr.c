@@ -154,6 +154,9 @@ static void tags_are_found(void **state)
     assert_str(nameaddr_tag(&n), "yes");
     assert_int_equal(nameaddr_parse(STR("<sip:a@b;tag=no>"), &n), 0);
     assert_true(str_is_none(nameaddr_tag(&n)));
+    assert_int_equal(nameaddr_parse(STR("<sip:a@b> ; tag ;x"), &n), 0);
+    assert_false(str_is_none(nameaddr_tag(&n)));
+    assert_int_equal(nameaddr_tag(&n).n, 0);
 }
 
 static void damaged_values_stay_inside(void **state)
