@@ -65,7 +65,7 @@ struct str str_skip(struct str s, size_t n)
 {
     if (n > s.n)
         n = s.n;
-    return (struct str){s.p + n, s.n - n};
+    return n ? (struct str){s.p + n, s.n - n} : s; /* nothing is added to a NULL, not even 0 */
 }
 
 int str_to_u64(struct str s, uint64_t max, uint64_t *out)
