@@ -267,26 +267,16 @@ static bool is_same(struct str a, struct str b, bool is_case_kept)
     return a.n == b.n;
 }
 
-/* Parameters, each behind a ';', or headers with '&' between them. */
-static bool find_part(struct str parts, char separator, struct str name, struct str *value)
+bool uri_param(const struct uri *u, struct str name, struct str *value)
 {
-    unsigned classes = separator == ';' ? LEX_PARAM : LEX_HEADER;
+    struct str rest = u->params;
     struct param p;
-    while (parts.n) {
-        lex_take_char(&parts, separator);
-        if (!take_part(&parts, classes, &p))
-            return false;
+    while (lex_take_char(&rest, ';') && take_part(&rest, LEX_PARAM, &p))
         if (is_same(p.name, name, false)) {
             *value = p.value;
             return true;
         }
-    }
     return false;
-}
-
-bool uri_param(const struct uri *u, struct str name, struct str *value)
-{
-    return find_part(u->params, ';', name, value);
 }
 
 /* RFC 3261 19.1.4: these must match also where only one URI has them (D80). */
@@ -300,43 +290,90 @@ static bool is_significant(struct str name)
     return false;
 }
 
-static bool are_params_in(struct str a, struct str b, bool is_each_needed)
+struct part {
+    struct param param;
+    uint64_t hash; /* of the name as is_same compares it */
+};
+
+/* Parameters or headers, read once: to look each name up in the other URI's text would read that
+ * text as often as there are names. */
+struct parts {
+    struct part part[URI_PARTS_MAX];
+    size_t n;
+};
+
+static uint64_t hash_name(struct str name)
 {
-    struct param p;
-    while (lex_take_char(&a, ';')) {
-        struct str other;
-        if (!take_part(&a, LEX_PARAM, &p))
+    uint64_t h = 0xcbf29ce484222325U; /* FNV-1a */
+    while (name.n)
+        h = (h ^ (unsigned)fold(take_char(&name))) * 0x100000001b3U;
+    return h;
+}
+
+static void read_parts(struct str text, char separator, struct parts *out)
+{
+    unsigned classes = separator == ';' ? LEX_PARAM : LEX_HEADER;
+    out->n = 0;
+    while (text.n && out->n < URI_PARTS_MAX) {
+        struct part *p = &out->part[out->n];
+        lex_take_char(&text, separator);
+        if (!take_part(&text, classes, &p->param))
+            return;
+        p->hash = hash_name(p->param.name);
+        out->n++;
+    }
+}
+
+static const struct part *find_like(const struct parts *in, const struct part *like)
+{
+    for (const struct part *p = in->part; p < in->part + in->n; p++)
+        if (p->hash == like->hash && is_same(p->param.name, like->param.name, false))
+            return p;
+    return NULL;
+}
+
+static bool are_params_in(const struct parts *a, const struct parts *b, bool is_each_needed)
+{
+    for (const struct part *p = a->part; p < a->part + a->n; p++) {
+        const struct part *other = find_like(b, p);
+        if (other ? !is_same(p->param.value, other->param.value, false)
+                  : is_each_needed || is_significant(p->param.name))
             return false;
-        if (find_part(b, ';', p.name, &other)) {
-            if (!is_same(p.value, other, false))
-                return false;
-        } else if (is_each_needed || is_significant(p.name)) {
-            return false;
-        }
     }
     return true;
 }
 
-static bool are_headers_in(struct str a, struct str b)
+static bool are_params_same(struct str a, struct str b, bool is_each_needed)
 {
-    struct param p;
-    while (a.n) {
-        struct str other;
-        if (!take_part(&a, LEX_HEADER, &p) || !find_part(b, '&', p.name, &other) ||
-            !is_same(p.value, other, true))
+    struct parts x, y;
+    read_parts(a, ';', &x);
+    read_parts(b, ';', &y);
+    return are_params_in(&x, &y, is_each_needed) && are_params_in(&y, &x, is_each_needed);
+}
+
+static bool are_headers_in(const struct parts *a, const struct parts *b)
+{
+    for (const struct part *p = a->part; p < a->part + a->n; p++) {
+        const struct part *other = find_like(b, p);
+        if (!other || !is_same(p->param.value, other->param.value, true))
             return false;
-        lex_take_char(&a, '&');
     }
     return true;
+}
+
+static bool are_headers_same(struct str a, struct str b)
+{
+    struct parts x, y;
+    read_parts(a, '&', &x);
+    read_parts(b, '&', &y);
+    return are_headers_in(&x, &y) && are_headers_in(&y, &x);
 }
 
 static bool is_same_sip(const struct uri *a, const struct uri *b)
 {
     return is_same(a->user, b->user, true) && is_same(a->password, b->password, true) &&
            uri_is_same_host(a->host, b->host) && a->port == b->port &&
-           are_params_in(a->params, b->params, false) &&
-           are_params_in(b->params, a->params, false) && are_headers_in(a->headers, b->headers) &&
-           are_headers_in(b->headers, a->headers);
+           are_params_same(a->params, b->params, false) && are_headers_same(a->headers, b->headers);
 }
 
 static void skip_visual(struct str *s)
@@ -351,8 +388,7 @@ static bool is_same_tel(const struct uri *a, const struct uri *b)
     for (skip_visual(&x), skip_visual(&y); x.n && y.n; skip_visual(&x), skip_visual(&y))
         if (fold(take_char(&x)) != fold(take_char(&y)))
             return false;
-    return x.n == y.n && are_params_in(a->params, b->params, true) &&
-           are_params_in(b->params, a->params, true);
+    return x.n == y.n && are_params_same(a->params, b->params, true);
 }
 
 bool uri_is_equal(const struct uri *a, const struct uri *b)

@@ -13,8 +13,7 @@
 
 enum uri_scheme { URI_SIP, URI_SIPS, URI_TEL, URI_OTHER };
 
-/* The most parameters, and the most headers, that one URI may have: comparing looks at each pair.
- */
+/* The most parameters, and the most headers, that one URI may have. */
 enum { URI_PARTS_MAX = 32 };
 
 struct uri {
