@@ -97,15 +97,23 @@ static void on_worker_idle(void *arg)
         log_error("drain: %s", strerror(errno));
 }
 
+static uint32_t drain_timeout_s(struct daemon *d)
+{
+    pthread_mutex_lock(&d->lock);
+    uint32_t s = d->conf->drain_timeout_s;
+    pthread_mutex_unlock(&d->lock);
+    return s;
+}
+
 static void start_drain(struct daemon *d)
 {
     if (atomic_exchange(&d->is_draining, true))
         return;
+    uint32_t timeout_s = drain_timeout_s(d);
     notify("STOPPING=1");
-    log_info("stopping: waiting up to %u s for requests under way", d->conf->drain_timeout_s);
+    log_info("stopping: waiting up to %u s for requests under way", timeout_s);
     for (unsigned i = 0; i < d->group.n; i++)
-        if (worker_drain(d->group.workers[i], d->conf->drain_timeout_s * 1000ULL, on_worker_idle,
-                         d))
+        if (worker_drain(d->group.workers[i], timeout_s * 1000ULL, on_worker_idle, d))
             on_worker_idle(d);
 }
 
