@@ -17,16 +17,25 @@ def site():
     assert not problems, "\n".join(problems)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "last: waits for time to pass, so let the others run first")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failure shows the ladder and the logs, and keeps the directory."""
     report = (yield).get_result()
-    s = getattr(item, "funcargs", {}).get("site")
-    if not isinstance(s, Site):
+    s = next((f for f in getattr(item, "funcargs", {}).values() if isinstance(f, Site)), None)
+    if s is None:
         return
     if report.failed:
         item.has_failed = True
         report.sections.append(("SIP ladder", s.ladder.text()))
         report.sections += s.logs()
-    elif call.when == "teardown" and not hasattr(item, "has_failed"):
+    elif call.when == "teardown" and "site" in item.fixturenames and \
+            not hasattr(item, "has_failed"):
         s.remove()

@@ -26,11 +26,32 @@ request_route {{
 }}
 """
 
+# A registrar with digest that has its bindings in memory: the password of X is "secret-X".
+REGISTRAR = """
+    if (is_method("REGISTER")) {
+        if (!pv_www_authenticate("$td", "secret-$tU", "0")) {
+            www_challenge("$td", "1");
+            exit;
+        }
+        if ($au != $tU) {
+            sl_send_reply("403", "Forbidden");
+            exit;
+        }
+        save("location");
+        exit;
+    }
+    if (!is_method("ACK")) sl_send_reply("404", "Not Found");
+"""
+registrar_modules = ("auth", "usrloc", "registrar")
+registrar_params = (("usrloc", "db_mode", 0), ("registrar", "max_expires", 3600),
+                    ("registrar", "gruu_enabled", 0))
+
 USUAL_MODULES = ("sl", "pv", "textops", "siputils", "maxfwd", "sanity", "xlog")
 
 
 def module_path():
-    found = sorted(glob.glob("/usr/lib*/**/kamailio/modules", recursive=True))
+    found = [path for pattern in ("/usr/lib/*/kamailio/modules", "/usr/lib*/kamailio/modules")
+             for path in glob.glob(pattern)]
     assert found, "where are Kamailio's modules?"
     return found[0]
 

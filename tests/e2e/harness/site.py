@@ -5,6 +5,7 @@ import shutil
 import tempfile
 
 from . import net
+from .admin import Admin
 from .daemon import Daemon, usual_config
 from .kamailio import Kamailio
 from .ladder import Ladder
@@ -47,6 +48,17 @@ class Site:
         self.daemon = Daemon(self.config, self.directory)
         self.daemon.wait_ready()
         return self.daemon
+
+    @property
+    def http(self):
+        """The admin API over HTTP."""
+        host, port = self.config.sections["admin"]["http"].rsplit(":", 1)
+        return Admin((host, int(port)))
+
+    @property
+    def unix(self):
+        """The same over its socket."""
+        return Admin(self.path("admin.sock"))
 
     # ------------------------------------------------------------ peers
 

@@ -1,0 +1,92 @@
+"""Kamailio behind us: what we send on is sane by its judgement, and what it says comes back."""
+import hashlib
+import re
+
+import pytest
+
+from harness.kamailio import REGISTRAR, registrar_modules, registrar_params
+
+SANE = """
+    if (!sanity_check("17895", "7")) {
+        xlog("insane: $rm from $si\\n");
+        exit;
+    }
+    if (is_method("OPTIONS|MESSAGE|PUBLISH")) {
+        append_to_reply("X-Seen: $rm $hdrc(Via) $hdr(Max-Forwards)\\r\\n");
+        sl_send_reply("200", "Kamailio's OK");
+        exit;
+    }
+    if (is_method("REGISTER")) {
+        append_to_reply("Contact: $ct;expires=60\\r\\n");
+        sl_send_reply("200", "OK");
+        exit;
+    }
+    if (!is_method("ACK")) sl_send_reply("486", "Busy Here");
+"""
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "MESSAGE", "PUBLISH"])
+def test_what_arrives_is_sane(site, method):
+    site.kamailio(SANE)
+    site.start()
+    phone = site.phone()
+    answer = phone.ask(phone.request(method, "sip:bob@example.test", body=b"hello"))
+    assert (answer.status, answer.reason) == (200, "Kamailio's OK")
+    assert answer.header("X-Seen") == f"{method} 2 69"
+
+
+def test_a_register_is_answered(site):
+    site.kamailio(SANE)
+    site.start()
+    phone = site.phone()
+    answer = phone.ask(phone.request("REGISTER"))
+    assert answer.status == 200
+    assert answer.header("Contact") == f"<{phone.contact}>;expires=60"
+
+
+def test_a_call_is_refused_and_acknowledged(site):
+    site.kamailio(SANE)
+    site.start()
+    phone = site.phone()
+    invite = phone.request("INVITE", "sip:bob@example.test")
+    answer = phone.ask(invite)
+    assert answer.status == 486
+    phone.ack(invite, answer)
+
+
+def digest(challenge, user, password, method, uri):
+    """RFC 2617 without qop, or with qop=auth."""
+    part = {k: v for k, v in re.findall(r'(\w+)="?([^",]+)"?', challenge)}
+
+    def md5(*parts):
+        return hashlib.md5(":".join(parts).encode()).hexdigest()
+
+    ha1, ha2 = md5(user, part["realm"], password), md5(method, uri)
+    text = f'Digest username="{user}", realm="{part["realm"]}", nonce="{part["nonce"]}", uri="{uri}"'
+    if "qop" not in part:
+        return f'{text}, response="{md5(ha1, part["nonce"], ha2)}"'
+    response = md5(ha1, part["nonce"], "00000001", "abc", "auth", ha2)
+    return f'{text}, qop=auth, nc=00000001, cnonce="abc", response="{response}"'
+
+
+def register(phone, password, expires=60):
+    """The final answer to a REGISTER with digest."""
+    first = phone.request("REGISTER", fields=[("Expires", str(expires))])
+    answer = phone.ask(first)
+    if answer.status != 401:
+        return answer
+    proof = digest(answer.header("WWW-Authenticate"), phone.name, password, "REGISTER", first.uri)
+    return phone.ask(phone.request("REGISTER", call_id=first.call_id, cseq=2, fields=[
+        ("Expires", str(expires)), ("Authorization", proof)]))
+
+
+def test_phones_register_with_digest(site):
+    site.kamailio(REGISTRAR, registrar_modules, registrar_params)
+    site.start()
+    for name in ("alice", "bob"):
+        phone = site.phone(name)
+        answer = register(phone, "secret-" + name)
+        assert answer.status == 200 and phone.contact in answer.header("Contact")
+        assert register(phone, "wrong").status in (401, 403)
+        gone = register(phone, "secret-" + name, expires=0)
+        assert gone.status == 200 and not gone.header("Contact")
