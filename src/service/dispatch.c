@@ -23,7 +23,7 @@ bool dispatch_owner(const struct peek *peek, const struct hash_key *key, unsigne
 /* RFC 3261 16.10, 9.2: the CANCEL has an answer of its own; the INVITE's user hears of it. */
 static void on_cancel(struct context *c, const struct packet *p, const struct msg *m)
 {
-    struct txn *invite = txn_server_of_cancel(c->txns, m);
+    struct txn *invite = txn_server_of_cancel(c->txns, m, &p->flow.peer);
     if (!invite)
         stats_inc(STAT_REFUSED_CANCEL);
     reply_send(c, p, m, &(struct build_reply){.status = invite ? 200 : 481});
@@ -51,7 +51,7 @@ static void on_options(struct context *c, const struct packet *p, const struct m
 
 static void on_request(struct context *c, const struct packet *p, const struct msg *m)
 {
-    if (txn_server_receive(c->txns, m))
+    if (txn_server_receive(c->txns, m, &p->flow.peer))
         return;
     if (m->method == METHOD_ACK)
         proxy_ack(c, p, m);

@@ -366,12 +366,13 @@ static bool is_server_match(const struct txn *t, const struct msg *m)
 }
 
 static struct txn *server_find(struct txn_table *table, const struct msg *m,
+                               const struct addr *source,
                                bool (*is_kind)(const struct txn *, const struct msg *))
 {
     struct hmap_node *n = hmap_first(&table->servers, server_hash(&table->servers, m));
     for (; n; n = hmap_next(n)) {
         struct txn *t = container_of(n, struct txn, node);
-        if (is_kind(t, m) && is_server_match(t, m))
+        if (is_kind(t, m) && is_server_match(t, m) && addr_is_same_host(&t->flow.peer, source))
             return t;
     }
     return NULL;
@@ -397,9 +398,10 @@ int txn_server_new(struct txn_table *table, const struct msg *request,
     return 0;
 }
 
-bool txn_server_receive(struct txn_table *table, const struct msg *request)
+bool txn_server_receive(struct txn_table *table, const struct msg *request,
+                        const struct addr *source)
 {
-    struct txn *t = server_find(table, request, is_method_of);
+    struct txn *t = server_find(table, request, source, is_method_of);
     if (!t)
         return false;
     if (request->method == METHOD_ACK) {
@@ -418,9 +420,10 @@ static bool is_invite_server(const struct txn *t, const struct msg *cancel)
 }
 
 /* By the old rules the CANCEL's top Via is the INVITE's, so the same comparison serves. */
-struct txn *txn_server_of_cancel(struct txn_table *table, const struct msg *cancel)
+struct txn *txn_server_of_cancel(struct txn_table *table, const struct msg *cancel,
+                                 const struct addr *source)
 {
-    return server_find(table, cancel, is_invite_server);
+    return server_find(table, cancel, source, is_invite_server);
 }
 
 void txn_server_cancelled(struct txn *t, const struct msg *cancel)

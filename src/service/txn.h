@@ -67,11 +67,13 @@ int txn_server_new(struct txn_table *t, const struct msg *request, const struct 
                    const struct txn_user *user, struct txn **out);
 
 /* Takes a request that repeats one, or an ACK, to its transaction: true when there was one (RFC
- * 3261 17.2.3, by the rules of RFC 2543 where there is no cookie, D34). */
-bool txn_server_receive(struct txn_table *t, const struct msg *request);
+ * 3261 17.2.3, by the rules of RFC 2543 where there is no cookie, D34). A copy from another host
+ * is a stranger's, whatever it knows. */
+bool txn_server_receive(struct txn_table *t, const struct msg *request, const struct addr *source);
 
 /* The INVITE transaction that a CANCEL means, or NULL (9.2). */
-struct txn *txn_server_of_cancel(struct txn_table *t, const struct msg *cancel);
+struct txn *txn_server_of_cancel(struct txn_table *t, const struct msg *cancel,
+                                 const struct addr *source);
 
 /* Tells the user of an INVITE transaction of a CANCEL. */
 void txn_server_cancelled(struct txn *t, const struct msg *cancel);

@@ -368,7 +368,8 @@ static void assert_rows(const char *folder, const char *ending, const struct row
 {
     char path[4096];
     for (size_t i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "%s/%s%s", folder, rows[i].name, ending);
+        assert_true(snprintf(path, sizeof path, "%s/%s%s", folder, rows[i].name, ending) <
+                    (int)sizeof path);
         assert_row(path, &rows[i]);
     }
 }
