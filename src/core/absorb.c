@@ -452,7 +452,8 @@ static void put_contacts(const struct absorb_input *in, const struct upstream_gr
                          const struct survey *s, struct aor_record *next)
 {
     const struct register_view *view = in->view;
-    const struct upreg *u = commit_upreg(next, accept_upreg_id(grant), grant, in->now_s);
+    const struct upreg *u = binding_upreg(next, accept_upreg_id(grant));
+    BUG_ON(!u);
     struct commit_terms terms = {
         .proof = accept_proof(in), .upreg_id = u->id, .n_old = next->n_bindings};
     for (size_t k = 0; k < view->n_contacts; k++) {
@@ -472,15 +473,11 @@ static enum reason apply_own(const struct absorb_input *in, const struct upstrea
 {
     uint64_t id = in->view->own_upreg_id;
     enum reason why = grant->is_removal ? REASON_DEREGISTERED : REASON_UPSTREAM_DEAD;
-    if (accept_is_granted(grant)) {
+    if (accept_is_granted(grant))
         why = REASON_ACCEPTED;
-        if (binding_upreg(next, id))
-            commit_upreg(next, id, grant, in->now_s);
-    } else {
-        if (!grant->is_removal)
-            commit_drop(next, survey_of_upreg(next, id));
-        commit_upreg_over(next, id, grant, in->now_s);
-    }
+    else if (!grant->is_removal)
+        commit_drop(next, survey_of_upreg(next, id));
+    commit_upstream(next, id, grant, in->now_s);
     commit_settle(next, in->now_s);
     return why;
 }
@@ -494,18 +491,16 @@ enum reason absorb_apply(const struct absorb_input *in, const struct upstream_gr
     struct survey s;
     survey_take(in, &s);
     uint64_t evicted = 0;
+    bool is_granted = accept_is_granted(grant);
     enum reason why = accept_judge(in, grant, &s, &evicted);
-    if (why == REASON_ACCEPTED) {
-        commit_drop(next, ~s.alive | s.removed | evicted | (accept_is_granted(grant) ? 0 : s.kept));
-        if (accept_is_granted(grant))
-            put_contacts(in, grant, &s, next);
-        else if (!grant->is_removal)
-            why = REASON_NOT_GRANTED;
-    }
-    if (!accept_is_granted(grant))
-        commit_upreg_over(next, accept_upreg_id(grant), grant, in->now_s);
-    if (!accept_is_granted(grant) || why == REASON_ACCEPTED)
-        commit_settle(next, in->now_s);
+    if (why == REASON_ACCEPTED)
+        commit_drop(next, ~s.alive | s.removed | evicted | (is_granted ? 0 : s.kept));
+    commit_upstream(next, accept_upreg_id(grant), grant, in->now_s);
+    if (why == REASON_ACCEPTED && is_granted)
+        put_contacts(in, grant, &s, next);
+    else if (why == REASON_ACCEPTED && !grant->is_removal)
+        why = REASON_NOT_GRANTED;
+    commit_settle(next, in->now_s);
     return why == REASON_ACCEPTED && evicted ? REASON_EVICTED : why;
 }
 

@@ -49,12 +49,12 @@ struct verdict absorb_decide(const struct absorb_input *in, struct aor_record *n
 /* Applies an accepted REGISTER to `next` (a copy of in->now_state, with its bindings in their
  * order; it then borrows slices of view and grant): adds, refreshes and removes bindings of the
  * view, all or none (D19), evicts if the line is full and that is the policy, sets the upstream
- * registration. `next` with no binding and no upstream registration is to be deleted. What it did:
+ * registration. `next` is to be committed whatever it says, because upstream has changed; with no
+ * binding and no upstream registration it is to be deleted. What it did:
  * REASON_ACCEPTED, REASON_EVICTED: as asked (the second: in place of another device).
  * REASON_NOT_GRANTED: upstream granted nothing (D52); the bindings named by the view are gone.
  * REASON_FULL, REASON_STALE_CSEQ, REASON_NOT_PROVEN (a 2xx without proof, and the binding is
- * another device's): no binding was changed, and nothing at all unless grant->is_removal; then the
- * upstream registration is over all the same, and that is to be committed: it is due at once.
+ * another device's): no binding was changed; only the upstream registration was.
  * For our own REGISTER: REASON_ACCEPTED, REASON_DEREGISTERED, or REASON_UPSTREAM_DEAD (D52). */
 enum reason absorb_apply(const struct absorb_input *in, const struct upstream_grant *grant,
                          struct aor_record *next);

@@ -76,17 +76,10 @@ static bool is_older(const struct upstream_grant *grant, const struct upreg *u)
     return str_eq(grant->call_id, u->call_id) && grant->cseq < u->cseq;
 }
 
-struct upreg *commit_upreg(struct aor_record *next, uint64_t upreg_id,
-                           const struct upstream_grant *grant, uint64_t now_s)
+static void begin(struct upreg *u, uint64_t id, const struct upstream_grant *grant, uint64_t now_s)
 {
-    struct upreg *u = binding_upreg(next, upreg_id);
-    if (u && is_older(grant, u))
-        return u;
-    if (!u)
-        u = binding_upreg_add(next);
-    BUG_ON(!u);
     *u = (struct upreg){
-        .id = upreg_id,
+        .id = id,
         .state = UPREG_LIVE,
         .contact = grant->contact,
         .call_id = grant->call_id,
@@ -96,19 +89,29 @@ struct upreg *commit_upreg(struct aor_record *next, uint64_t upreg_id,
         .service_route = grant->service_route,
         .associated = grant->associated,
     };
-    return u;
 }
 
-void commit_upreg_over(struct aor_record *next, uint64_t upreg_id,
-                       const struct upstream_grant *grant, uint64_t now_s)
+static void end(struct upreg *u, const struct upstream_grant *grant, uint64_t now_s)
 {
-    struct upreg *u = binding_upreg(next, upreg_id);
-    if (!u || is_older(grant, u))
-        return;
     if (str_eq(grant->call_id, u->call_id))
         u->cseq = grant->cseq;
     if (u->dead_at_s > now_s)
         u->dead_at_s = now_s;
+}
+
+void commit_upstream(struct aor_record *next, uint64_t upreg_id, const struct upstream_grant *grant,
+                     uint64_t now_s)
+{
+    struct upreg *u = binding_upreg(next, upreg_id);
+    bool is_held = !grant->is_removal && grant->granted_s > 0;
+    if (u && is_older(grant, u))
+        return;
+    if (!u && is_held)
+        u = binding_upreg_add(next);
+    if (u && is_held)
+        begin(u, upreg_id, grant, now_s);
+    else if (u)
+        end(u, grant, now_s);
 }
 
 static bool is_used(const struct aor_record *r, const struct upreg *u)

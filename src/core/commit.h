@@ -31,15 +31,11 @@ void commit_extend(const struct absorb_input *in, uint32_t granted_s, struct bin
 /* Withdraws every proof: each device must prove itself with its next REGISTER (D53). */
 void commit_distrust(struct aor_record *next);
 
-/* Sets what upstream has accepted; a late answer to an older request changes nothing (D31). Room
- * has been made sure of. */
-struct upreg *commit_upreg(struct aor_record *next, uint64_t upreg_id,
-                           const struct upstream_grant *grant, uint64_t now_s);
-
-/* Upstream has nothing any more: due at once for those who still stand on it. A late answer changes
- * nothing, as above. */
-void commit_upreg_over(struct aor_record *next, uint64_t upreg_id,
-                       const struct upstream_grant *grant, uint64_t now_s);
+/* Records what upstream holds by its answer, whatever becomes of the bindings: a registration, or
+ * none any more, which is due at once for those who still stand on it. A late answer to an older
+ * request changes nothing (D31); nor can a record that is full take another one. */
+void commit_upstream(struct aor_record *next, uint64_t upreg_id, const struct upstream_grant *grant,
+                     uint64_t now_s);
 
 /* Upstream registrations that stand for nobody: live ones are to be removed (D58, D59), dead ones
  * go. How many that concerned. */

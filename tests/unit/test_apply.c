@@ -205,6 +205,8 @@ static const struct {
      "line-full: a@A#10 b@B#10 | 1live"},
     {"evicted: its registration goes too", EACH, full_replace, "C c 1+ c=60", "0 3600",
      "evicted: b@B#10 c@C#1 | 1leaving 2live 9live"},
+    {"full: what upstream has got is to be removed", EACH, full, "C c 1+ c=60", "0 3600",
+     "line-full: a@A#10 b@B#10 | 1live 2live 9leaving"},
     {"no room for a registration", EACH, upregs_full, "C c 1+ c=60", "0 3600", "line-full"},
     /* D52 */
     {"nothing granted", EACH, NULL, "A a 11+ a=60", "1 0", "not-granted: b@B#10 | 2live"},
