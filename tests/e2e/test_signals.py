@@ -129,7 +129,7 @@ def test_many_reloads_under_load(site):
 def test_sigusr1_opens_the_log_file_again(site):
     path = site.path("breakwater.log")
     site.config.set("log", target=path)
-    daemon = Started(site, path)
+    daemon = start_with_log(site, path)
     os.rename(path, path + ".1.log")
     daemon.signal(signal.SIGUSR1)
     wait_for(lambda: os.path.exists(path))
@@ -141,7 +141,7 @@ def test_sigusr1_opens_the_log_file_again(site):
 def test_each_line_of_the_log_has_its_form(site, form):
     path = site.path("breakwater.log")
     site.config.set("log", target=path, format=form)
-    Started(site, path).stop()
+    start_with_log(site, path).stop()
     lines = read(path).splitlines()
     assert len(lines) >= 3
     for line in lines:
@@ -153,13 +153,12 @@ def test_each_line_of_the_log_has_its_form(site, form):
                             r"(error|warning|info|debug) \w+: .+", line), line
 
 
-def Started(site, log):
+def start_with_log(site, log):
     """A daemon whose log goes to a file, ready."""
-    from harness.daemon import Daemon
-    site.daemon = Daemon(site.config, site.directory)
-    assert site.daemon.told() == "READY=1"
+    daemon = site.launch()
+    assert daemon.told() == "READY=1"
     assert "is ready" in read(log)
-    return site.daemon
+    return daemon
 
 
 def read(path):

@@ -78,8 +78,8 @@ class Daemon(Program):
         self.wait_output(" is ready")
         assert self.told() == "READY=1"
 
-    def reload(self, times=1):
-        """SIGHUP; returns when the times-th reload has been taken or refused."""
+    def reload(self):
+        """SIGHUP; returns when the reload has been taken or refused."""
         self.signal(signal.SIGHUP)
         assert self.told().startswith("RELOADING=1")
         assert self.told() == "READY=1"

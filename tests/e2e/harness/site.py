@@ -6,6 +6,7 @@ import tempfile
 
 from . import net
 from .admin import Admin
+from .baresip import Baresip
 from .daemon import Daemon, usual_config
 from .kamailio import Kamailio
 from .ladder import Ladder
@@ -45,8 +46,12 @@ class Site:
 
     def start(self):
         """The daemon, ready."""
-        self.daemon = Daemon(self.config, self.directory)
-        self.daemon.wait_ready()
+        self.launch().wait_ready()
+        return self.daemon
+
+    def launch(self):
+        """The daemon, not waited for."""
+        self.daemon = self.keep(Daemon(self.config, self.directory))
         return self.daemon
 
     @property
@@ -87,6 +92,10 @@ class Site:
         k.wait_ready()
         return k
 
+    def baresip(self, name, password, **how):
+        """A real phone, started."""
+        return self.keep(Baresip(self, name, password, **how))
+
     def keep(self, program):
         self.programs.append(program)
         return program
@@ -94,10 +103,14 @@ class Site:
     # ------------------------------------------------------------ end
 
     def close(self):
-        """Ends everything; a list of what was wrong."""
-        problems = self.daemon.close() if self.daemon else []
-        for p in self.programs:
-            p.end()
+        """Ends everything, what was started last first: phones unregister; a list of what was
+        wrong."""
+        problems = []
+        for p in reversed(self.programs):
+            if p is self.daemon:
+                problems += p.close()
+            else:
+                p.end()
         for ua in self.uas:
             ua.close()
         return problems
