@@ -54,7 +54,10 @@ static void plan_line(struct plan *p, size_t i)
         size_t from = draw(p, (uint32_t)l->value.n);
         p->actions[i] = REPLACE;
         p->old[i] = str_skip(l->value, from);
-        p->old[i].n = 1 + draw(p, (uint32_t)p->old[i].n);
+        p->old[i].n = draw(p, (uint32_t)p->old[i].n + 1);
+    } else if (what == 2) {
+        p->actions[i] = REPLACE; /* nothing: an insertion in front */
+        p->old[i] = (struct str){l->value.p, 0};
     }
 }
 
