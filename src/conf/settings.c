@@ -222,6 +222,19 @@ static cfg_opt_t *all_options(void)
 
 /* ---------------------------------------------------------------- reading */
 
+/* An empty string where an option's name should stand is the one mistake that libConfuse keeps to
+ * itself. */
+static void on_silence(const cfg_t *cfg)
+{
+    if (errno != EINVAL) {
+        reading->has_no_memory = true;
+        return;
+    }
+    reading->has_bad_grammar = true;
+    finding_error(reading->findings, (unsigned)cfg->line,
+                  "an empty string stands here or below, expected an option's name");
+}
+
 static int parse(char *text, size_t len)
 {
     cfg_opt_t *opts = all_options();
@@ -229,8 +242,9 @@ static int parse(char *text, size_t len)
     cfg_t *cfg = in ? cfg_init(opts, CFGF_NONE) : NULL;
     if (cfg) {
         cfg_set_error_function(cfg, on_error);
+        errno = 0;
         if (cfg_parse_fp(cfg, in) != CFG_SUCCESS && !reading->has_bad_grammar)
-            reading->has_no_memory = true;
+            on_silence(cfg);
         cfg_free(cfg);
     }
     if (in)
