@@ -19,6 +19,8 @@ int param_next(struct str *rest, struct param *out)
     if (lex_starts_with(*rest, '"'))
         return lex_take_quoted(rest, &out->value) ? 1 : ERR_PARSE;
     out->value = lex_take(rest, LEX_VALUE);
+    if (out->value.n == 0) /* it stands behind its "=", not behind the white space that follows */
+        out->value.p = str_end(str_trim(str_span(out->name.p, rest->p)));
     return 1;
 }
 

@@ -101,6 +101,17 @@ static void lists_keep_their_order(void **state)
     assert_int_equal(via_next(&rest, &v), 0);
 }
 
+static void an_empty_value_ends_at_its_equals_sign(void **state)
+{
+    (void)state;
+    struct via v;
+    struct str rest = STR("SIP/2.0/UDP h;branch= \t, SIP/2.0/UDP i");
+    assert_int_equal(via_next(&rest, &v), 1);
+    assert_str(v.text, "SIP/2.0/UDP h;branch=");
+    assert_str(v.params, ";branch=");
+    assert_ptr_equal(v.branch.p, str_end(v.text));
+}
+
 static void known_parameters(void **state)
 {
     (void)state;
@@ -257,6 +268,7 @@ int main(void)
         cmocka_unit_test(single_elements),
         cmocka_unit_test(lists_keep_their_order),
         cmocka_unit_test(known_parameters),
+        cmocka_unit_test(an_empty_value_ends_at_its_equals_sign),
         cmocka_unit_test(received_and_rport_are_filled_in),
         cmocka_unit_test(a_scope_does_not_make_another_host),
         cmocka_unit_test(replies_go_back),
