@@ -216,6 +216,12 @@ static void full_grace_replace(struct world *w)
     w->conf.when_full = FULL_REPLACE_OLDEST;
 }
 
+static void record_full(struct world *w)
+{
+    world_fill(w);
+    w->conf.when_full = FULL_REPLACE_OLDEST;
+}
+
 static void smaller_now(struct world *w)
 {
     w->conf.max_contacts = 1;
@@ -259,6 +265,33 @@ static void empty_busy(struct world *w)
 {
     empty(w);
     busy(w);
+}
+
+static void repeat_longer(struct world *w)
+{
+    repeat(w);
+    w->r->bindings[0].granted_s = 30;
+}
+
+static void second_of_a_due(struct world *w)
+{
+    second_of_a(w);
+    due(w);
+}
+
+/* As after a change of mode, in the middle of things. */
+static void repeat_without_upreg(struct world *w)
+{
+    second_of_a(w);
+    repeat(w);
+    w->r->bindings[0].upreg_id = 99;
+}
+
+/* The old URI goes, and the same device stays under another: one binding, by its instance. */
+static void same_binding_twice(struct world *w)
+{
+    w->r->bindings[0].instance = w->contacts[0].instance = STR("<urn:uuid:a>");
+    w->conf.max_contacts = 2;
 }
 
 static void grew_longer(struct world *w)
@@ -317,6 +350,7 @@ static const struct row aor_rows[] = {
     {"D29: repeat", repeat, "A a 10 a=60", "absorb repeat"},
     {"D29: repeat, strict", strict_repeat, "A a 10 a=60", "absorb repeat"},
     {"D29: repeat is never relayed", repeat_due, "A a 10 a=60", "absorb repeat"},
+    {"D29: repeat of a longer one", repeat_longer, "A a 10 a=300", "absorb repeat"},
     {"D29: repeat from elsewhere", repeat, "X a 10 a=60", "forward new-source refresh"},
     {"D28: lower under another Call-ID", NULL, "A x 1 a=60", "forward new-call-id refresh"},
     /* upstream */
@@ -344,6 +378,9 @@ static const struct row aor_rows[] = {
     {"two, one covered", NULL, "A a 11 a=60 x=60", "forward mixed refresh"},
     {"two, one covered, due", NULL, "A a 11 a=60 b=60", "forward mixed refresh"},
     {"two, none", NULL, "X x 1 x=60 a=60", "forward new-contact refresh"},
+    {"one due, one leaves", second_of_a_due, "A a 11 a=60 b=0", "forward upstream-due refresh"},
+    {"a repeat, one leaves", repeat_without_upreg, "A a 10 a=60 b=0", "commit removed-locally"},
+    {"D20: added and removed", same_binding_twice, "A a 11 z=60 a=0", "forward mixed refresh"},
     {"swap", NULL, "A a 11 a=0 x=60", "forward mixed refresh"},
     /* removals (D59a) */
     {"removal, others stay", NULL, "A a 11 a=0", "commit removed-locally"},
@@ -352,6 +389,8 @@ static const struct row aor_rows[] = {
     {"removal from elsewhere", NULL, "X a 11 a=0", "forward removal-unlicensed refresh"},
     {"removal by a neighbour", NULL, "B b 11 a=0", "forward removal-unlicensed refresh"},
     {"removal, reproof due", old_proof, "A a 11 a=0", "forward removal-unlicensed refresh"},
+    {"removal, never proven", unproven, "A a 11 a=0", "forward removal-unlicensed refresh"},
+    {"removal, no lease", leaseless, "A a 11 a=0", "forward removal-unlicensed refresh"},
     {"removal, pending", pending_busy, "A a 11 a=0", "wait in-flight"},
     {"removal of the last", other_after_grace, "A a 11 a=0", "forward removal-last removal"},
     {"the other rings in its grace", both_in_grace, "A a 11 a=0", "commit removed-locally"},
@@ -400,6 +439,8 @@ static const struct row aor_rows[] = {
     {"full, refresh", full, "A a 11 a=60", "absorb licensed-source"},
     {"full, moved", full, "X a 11 a=60", "forward new-source refresh"},
     {"full, replace", full_replace, "X x 1 x=60", "forward new-contact refresh"},
+    {"no record holds more", record_full, "X x 1 x=60", "reject line-full 503"},
+    {"full record, swap", record_full, "A a 11 a=0 x=60", "forward mixed refresh"},
     {"D19: removals first", full, "A a 11 a=0 x=60", "forward mixed refresh"},
     {"D64: grace does not count", full_grace, "X x 1 x=60", "reject line-full 503"},
     {"D64: grace, and nobody else", in_grace, "X x 1 x=60 y=60", "forward new-contact refresh"},

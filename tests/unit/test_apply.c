@@ -103,6 +103,12 @@ static void instance_of_the_dead(struct world *w)
     w->r->bindings[0].instance = w->contacts[0].instance = STR("<urn:uuid:a>");
 }
 
+/* One binding, by its instance and by its URI. */
+static void instance_of_a(struct world *w)
+{
+    w->r->bindings[0].instance = w->contacts[0].instance = STR("<urn:uuid:a>");
+}
+
 static void own_1(struct world *w)
 {
     w->view.own_upreg_id = 1;
@@ -141,6 +147,8 @@ static const struct {
     {"D28, moved", AOR, NULL, "X x 1+ a=60", "1 3600", "accepted: a@X#1 b@B#10 | 1live"},
     {"new contact", AOR, NULL, "C c 1+ c=60", "1 3600", "accepted: a@A#10 b@B#10 c@C#1 | 1live"},
     {"swap", AOR, NULL, "A a 11+ a=0 c=60", "1 3600", "accepted: b@B#10 c@A#11 | 1live"},
+    {"D20: added and removed", AOR, instance_of_a, "A a 11+ z=60 a=0", "1 3600",
+     "accepted: z@A#11 b@B#10 | 1live"},
     {"lapsed ones go on the way", AOR, b_beyond_grace, "A a 11+ a=60", "1 3600",
      "accepted: a@A#11 | 1live"},
     {"a lapsed one comes back", AOR, a_beyond_grace, "A a 5+ a=60", "1 3600",
@@ -197,6 +205,7 @@ static const struct {
     {"replace the oldest", AOR, full_replace, "C c 1+ c=60", "1 3600",
      "evicted: b@B#10 c@C#1 | 1live"},
     {"replace two", AOR, one_replace, "C c 1+ c=60", "1 3600", "evicted: c@C#1 | 1live"},
+    {"no record holds more", AOR, world_fill, "C c 1+ c=60", "1 3600", "line-full"},
     {"grace is not counted", AOR, full_replace_b_in_grace, "C c 1+ c=60", "1 3600",
      "evicted: b@B#10 c@C#1 | 1live"},
     {"not the ones of this REGISTER", AOR, full_replace, "A a 11+ a=60 c=60", "1 3600",
@@ -357,13 +366,31 @@ static void upstream_does_not_go_backwards(void **state)
     absorb_apply(&in, &w.grant, next);
     assert_int_equal(next->upregs[0].dead_at_s, w.now_s + 2000);
     w.grant.is_removal = true;
-    absorb_apply(&in, &w.grant, binding_record_copy(&w.arena, w.r));
-    assert_int_equal(w.r->upregs[0].dead_at_s, w.now_s + 2000);
+    next = binding_record_copy(&w.arena, w.r);
+    absorb_apply(&in, &w.grant, next);
+    assert_int_equal(next->upregs[0].dead_at_s, w.now_s + 2000);
     w.grant.is_removal = false;
     other_sequence(&w);
     next = binding_record_copy(&w.arena, w.r);
     absorb_apply(&in, &w.grant, next);
     assert_int_equal(next->upregs[0].dead_at_s, w.now_s + 60);
+    assert_int_equal(next->upregs[0].cseq, 200);
+    world_fini(&w);
+}
+
+/* A removal that upstream has carried out and that is not applied here: the registration is due at
+ * once, and the sequence goes on behind it. */
+static void what_upstream_removed_is_gone(void **state)
+{
+    (void)state;
+    struct world w;
+    two_devices(&w, MODE_AOR_THROTTLE);
+    world_view(&w, "X x 1 a=0");
+    set_grant(&w, "1 gone");
+    struct absorb_input in = world_input(&w);
+    struct aor_record *next = binding_record_copy(&w.arena, w.r);
+    assert_int_equal(absorb_apply(&in, &w.grant, next), REASON_NOT_PROVEN);
+    assert_int_equal(next->upregs[0].dead_at_s, w.now_s);
     assert_int_equal(next->upregs[0].cseq, 200);
     world_fini(&w);
 }
@@ -488,6 +515,7 @@ int main(void)
         cmocka_unit_test(a_commit_writes_all_of_a_binding),
         cmocka_unit_test(proofs_are_worth_what_they_cost),
         cmocka_unit_test(upstream_does_not_go_backwards),
+        cmocka_unit_test(what_upstream_removed_is_gone),
         cmocka_unit_test(a_refusal_is_evidence_about_its_register),
         cmocka_unit_test(bindings_lapse_after_their_grace),
         cmocka_unit_test(orphans_run_out),
