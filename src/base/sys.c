@@ -20,6 +20,13 @@ uint64_t sys_now_ms(void)
     return read_ms(CLOCK_BOOTTIME);
 }
 
+uint64_t sys_now_us(void)
+{
+    struct timespec ts;
+    BUG_ON(clock_gettime(CLOCK_MONOTONIC, &ts) != 0);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 uint64_t sys_wall_ms(void)
 {
     return read_ms(CLOCK_REALTIME);

@@ -10,6 +10,9 @@
  * steps. */
 uint64_t sys_now_ms(void);
 
+/* Microseconds of CLOCK_MONOTONIC, from an arbitrary start: for measuring short times only. */
+uint64_t sys_now_us(void);
+
 /* The service clock, in seconds since 1970: wall time at the program's start plus what
  * CLOCK_BOOTTIME has gone on since. Deadlines; never steps while we run (D75). */
 uint64_t sys_service_s(void);

@@ -5,20 +5,25 @@
 #include "config.h"
 
 #include "sim/exits.h"
+#include "sim/phones.h"
 #include "sim/serve.h"
 #include "sip/glue.h"
 
 static const char usage[] =
-    "usage: breakwater-sim registrar [option…]\n"
+    "usage: breakwater-sim phones [option…]\n"
+    "       breakwater-sim registrar [option…]\n"
     "       breakwater-sim COMMAND --help\n"
     "       breakwater-sim --version | --help\n"
     "\n"
+    "  phones     be many phones that register, and check every answer\n"
     "  registrar  be the registrar behind Breakwater, which misbehaves on demand\n";
 
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
     glue_init();
+    if (strcmp(command, "phones") == 0)
+        return phones_main(argc - 1, argv + 1);
     if (strcmp(command, "registrar") == 0)
         return serve_main(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
