@@ -19,7 +19,7 @@ struct lease_table {
     struct mapping m;
     struct slot_clock clock; /* as it was taken over; constant */
     int64_t shift_s;
-    uint64_t claim;     /* this process */
+    uint64_t claim;     /* of this process */
     uint32_t free_head; /* index + 1; 0: none */
     _Atomic size_t n;
     enum lease_origin origin;
@@ -218,6 +218,12 @@ int lease_alloc(struct lease_table *t, uint64_t binding_id, struct lease_ref *ou
     return 0;
 }
 
+bool lease_is_of(const struct lease_table *t, struct lease_ref ref, uint64_t binding_id)
+{
+    const struct slot *s = find(t, ref);
+    return s && atomic_load_explicit(&s->binding_id, memory_order_relaxed) == binding_id;
+}
+
 bool lease_seize(struct lease_table *t, struct lease_ref ref, uint64_t if_expires_at_s,
                  struct lease_state *out)
 {
@@ -285,8 +291,7 @@ bool lease_adopt(struct lease_table *t, struct lease_ref ref, uint64_t binding_i
 {
     *out = (struct lease_state){0};
     struct slot *s = find(t, ref);
-    if (!s || s->claim == t->claim ||
-        atomic_load_explicit(&s->binding_id, memory_order_relaxed) != binding_id)
+    if (!s || s->claim == t->claim || !lease_is_of(t, ref, binding_id))
         return false;
     uint64_t word = load_word(s) & ~(uint64_t)(SLOT_BUSY | SLOT_PENDING);
     *out = state_of(t, word, atomic_load_explicit(&s->mark, memory_order_relaxed));
@@ -476,7 +481,7 @@ int lease_open(const struct lease_conf *conf, struct lease_table **out)
         free(t);
         return err;
     }
-    sys_random(&t->claim, sizeof t->claim);
+    t->claim = ++t->m.head->starts;
     if (is_new)
         restore(t);
     else

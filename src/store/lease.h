@@ -41,7 +41,8 @@ struct lease_refresh {
     bool is_equal_cseq_allowed; /* another branch may come with the same CSeq; never back in time */
 };
 
-/* Moves the expiry (never back) and raises the CSeq. *expires_at_s is what holds afterwards, for
+/* Moves the expiry (never back) and raises the CSeq, in this order: when a commit comes between,
+ * the expiry has counted and the CSeq has not. *expires_at_s is what holds afterwards, for
  * LEASE_EXTENDED and LEASE_REPEAT. */
 enum lease_result lease_extend(struct lease_table *t, const struct lease_refresh *r,
                                uint64_t *expires_at_s);
@@ -88,6 +89,9 @@ void lease_close(struct lease_table *t); /* writes a checkpoint; NULL is legal *
 
 /* A free slot, busy, for a binding id. ERR_FULL, ERR_IO (no room on runtime-dir). */
 int lease_alloc(struct lease_table *t, uint64_t binding_id, struct lease_ref *out);
+
+/* The slot was given to this binding; its generation is not looked at. */
+bool lease_is_of(const struct lease_table *t, struct lease_ref ref, uint64_t binding_id);
 
 /* Sets busy and tells the expiry as of then; false: stale. if_expires_at_s other than 0: only when
  * it is still exactly that (the sweep's condition). */

@@ -16,7 +16,7 @@ struct slot {
     _Alignas(64) _Atomic uint64_t word; /* expiry:32, generation:30, pending:1, busy:1 */
     _Atomic uint64_t mark;              /* CSeq:32, branch hash:32 */
     _Atomic uint64_t binding_id;        /* 0: free */
-    uint64_t claim;                     /* of the process that has taken it over */
+    uint64_t claim;                     /* slot_head.starts of the process that has it */
     uint32_t next_free;                 /* free slots: index + 1; 0: the last */
 };
 
@@ -34,6 +34,7 @@ struct slot_head {
     _Atomic uint32_t capacity; /* slots that the file has room for */
     _Atomic uint32_t high;     /* slots from here on were never used */
     char boot_id[SLOT_BOOT_ID_LEN];
+    uint64_t starts;                                   /* times that the file was opened */
     _Atomic int64_t offset_ms, wall_ahead_ms, wall_ms; /* as in slot_clock */
 };
 

@@ -1,5 +1,5 @@
 /* A lease table in a directory of its own, on a machine whose clocks the test turns. Included once
- * by a test program; it stands in for base/sys.c. */
+ * by a test program. */
 #ifndef BW_TESTS_LEASETABLE_H
 #define BW_TESTS_LEASETABLE_H
 
@@ -11,50 +11,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/sys.h"
-#include "mutate.h"
+#include "fakeclock.h"
 #include "store/lease.h"
 #include "store/slot.h"
 
 #define LEASE_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
-/* ---- a machine whose clocks a test turns */
-
-static uint64_t boot_ms, wall_ms, offset_ms;
-
-uint64_t sys_now_ms(void)
-{
-    return boot_ms;
-}
-
-uint64_t sys_wall_ms(void)
-{
-    return wall_ms;
-}
-
-uint64_t sys_service_s(void)
-{
-    return (boot_ms + offset_ms) / 1000;
-}
-
-void sys_random(void *out, size_t n)
-{
-    static uint64_t state = 88172645463325252;
-    for (uint8_t *at = out; n--; at++)
-        *at = (uint8_t)mutate_random(&state);
-}
-
-/* A process starts: its service clock is wall time as of now. */
-static inline void start_process(void)
-{
-    offset_ms = wall_ms - boot_ms;
-}
-
-static inline void pass_s(uint64_t s)
-{
-    boot_ms += s * 1000;
-    wall_ms += s * 1000;
-}
 
 /* ---- a table in a directory of its own */
 
