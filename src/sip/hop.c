@@ -12,11 +12,15 @@ static void add_line(struct buf *out, enum hdr_id id, struct str value)
     buf_add(out, STR("\r\n"));
 }
 
+/* Most that is neither the request's nor the caller's: short names written out, numbers, the lines
+ * that are new. A Route line may get a blank besides. */
+enum { EXTRA = 384 };
+
 /* What both have in common: the request's URI, top Via, Route set, From, Call-ID and CSeq number
  * under another method. */
 static struct buf begin(struct arena *a, const struct msg *invite, struct str method, struct str to)
 {
-    struct buf out = buf_in(a, invite->bytes.n + to.n + 256);
+    struct buf out = buf_in(a, invite->bytes.n + invite->n_lines + to.n + EXTRA);
     buf_add(&out, method);
     buf_add_char(&out, ' ');
     buf_add(&out, invite->uri);
