@@ -6,7 +6,7 @@
 #include "sip/param.h"
 #include "sip/uri.h"
 
-enum { MAX_FORWARDS = 70, SENT_BY_MAX = 320, PORT_SIP = 5060, PORT_SIPS = 5061 };
+enum { MAX_FORWARDS = 70, OUR_VIA_MAX = 400, PORT_SIP = 5060, PORT_SIPS = 5061 };
 
 static bool is_uri_us(struct context *c, const struct packet *p, const struct uri *u)
 {
@@ -109,7 +109,7 @@ static void edit_vias(struct context *c, struct build *b, const struct packet *p
     struct buf theirs = buf_in(&c->scratch, b->msg->via.text.n + 2 * (size_t)ADDR_TEXT);
     via_print_received(&b->msg->via, &p->flow.peer, &theirs);
     build_replace_via(b, buf_str(&theirs));
-    struct buf ours = buf_in(&c->scratch, SENT_BY_MAX);
+    struct buf ours = buf_in(&c->scratch, OUR_VIA_MAX);
     buf_add(&ours, STR("SIP/2.0/"));
     buf_add(&ours, flow_transport_name((enum flow_transport)f->flow.transport));
     buf_add_char(&ours, ' ');
