@@ -55,7 +55,7 @@ static bool is_loop(const struct msg *m, uint64_t mark)
 /* 16.3, in its order. */
 static enum forward_refusal validate(const struct msg *m, const struct uri *u, uint64_t mark)
 {
-    if (u->scheme != URI_SIP && u->scheme != URI_SIPS)
+    if (u->scheme != URI_SIP) /* sips: no transport here is secure (RFC 5630 3.1.3) */
         return FORWARD_SCHEME;
     if (m->max_forwards == 0)
         return FORWARD_HOPS;
