@@ -54,10 +54,16 @@ static void on_request(struct context *c, const struct packet *p, const struct m
     if (txn_server_receive(c->txns, m, &p->flow.peer))
         return;
     if (m->method == METHOD_ACK)
+/* What is inside a dialog lets the call go on, or end. */
+static bool is_late(const struct context *c, const struct msg *m)
+{
+    return c->is_draining && m->to_tag.n == 0;
+}
+
         proxy_ack(c, p, m);
     else if (m->method == METHOD_CANCEL)
         on_cancel(c, p, m);
-    else if (c->is_draining)
+    else if (is_late(c, m))
         on_drain(c, p, m);
     else if (m->method == METHOD_OPTIONS && forward_is_us(c, p, m))
         on_options(c, p, m);

@@ -38,9 +38,9 @@ struct loop *worker_loop(struct worker *w);
 /* A new configuration; takes a reference of its own. ERR_NOMEM. */
 int worker_reload(struct worker *w, struct conf *conf);
 
-/* From now on new requests hear 503. on_idle(arg) runs on the worker's thread once no request
- * waits for an answer any more, or at the end of timeout_ms, when those that still wait have been
- * answered 503. Once. ERR_NOMEM. */
+/* From now on new requests, but for those inside a dialog, hear 503. on_idle(arg) runs on the
+ * worker's thread once no request waits for an answer any more, or at the end of timeout_ms, when
+ * those that still wait have been answered 503. Once. ERR_NOMEM. */
 int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *arg), void *arg);
 
 void worker_stop(struct worker *w);
