@@ -41,6 +41,11 @@ static void on_drain(struct context *c, const struct packet *p, const struct msg
 /* RFC 3261 11.2: we carry no calls of our own, so there is little to tell. */
 static void on_options(struct context *c, const struct packet *p, const struct msg *m)
 {
+    if (msg_first(m, HDR_REQUIRE)) {
+        const struct build_reply refusal = forward_reply(c, m, FORWARD_REQUIRED);
+        reply_send(c, p, m, &refusal);
+        return;
+    }
     stats_inc(STAT_OPTIONS);
     const struct build_reply reply = {
         .status = 200,
@@ -49,17 +54,17 @@ static void on_options(struct context *c, const struct packet *p, const struct m
     reply_send(c, p, m, &reply);
 }
 
-static void on_request(struct context *c, const struct packet *p, const struct msg *m)
-{
-    if (txn_server_receive(c->txns, m, &p->flow.peer))
-        return;
-    if (m->method == METHOD_ACK)
 /* What is inside a dialog lets the call go on, or end. */
 static bool is_late(const struct context *c, const struct msg *m)
 {
     return c->is_draining && m->to_tag.n == 0;
 }
 
+static void on_request(struct context *c, const struct packet *p, const struct msg *m)
+{
+    if (txn_server_receive(c->txns, m, &p->flow.peer))
+        return;
+    if (m->method == METHOD_ACK)
         proxy_ack(c, p, m);
     else if (m->method == METHOD_CANCEL)
         on_cancel(c, p, m);

@@ -166,17 +166,18 @@ static const struct {
     [FORWARD_HOPS] = {483, STAT_REFUSED_HOPS, NULL},
     [FORWARD_LOOP] = {482, STAT_REFUSED_LOOP, NULL},
     [FORWARD_EXTENSION] = {420, STAT_REFUSED_EXTENSION, NULL},
+    [FORWARD_REQUIRED] = {420, STAT_REFUSED_EXTENSION, NULL},
     [FORWARD_DOMAIN] = {403, STAT_REFUSED_DOMAIN, "Domain Not Served Here"},
     [FORWARD_UNKNOWN] = {404, STAT_REFUSED_UNKNOWN, NULL},
     [FORWARD_EGRESS] = {500, STAT_REFUSED_EGRESS, "No Listener Fits The Next Hop"},
     [FORWARD_NO_MEMORY] = {503, STAT_NO_MEMORY, NULL},
 };
 
-/* 8.2.2.3: what we do not know is what was asked for; we support no proxy extension. */
-static struct str unsupported_line(struct context *c, const struct msg *m)
+/* 8.2.2.3: what we do not know is what was asked for; we support no extension. */
+static struct str unsupported_lines(struct context *c, const struct msg *m, enum hdr_id id)
 {
-    struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
-    for (const struct msg_line *l = msg_first(m, HDR_PROXY_REQUIRE); l; l = msg_next(m, l)) {
+    struct buf out = buf_in(&c->scratch, m->bytes.n + m->n_lines * sizeof "Unsupported: ");
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
         buf_add(&out, STR("Unsupported: "));
         buf_add(&out, l->value);
         buf_add(&out, STR("\r\n"));
@@ -192,6 +193,8 @@ struct build_reply forward_reply(struct context *c, const struct msg *m, enum fo
     if (why == FORWARD_DOMAIN && m->method == METHOD_REGISTER)
         r.status = 404;
     if (why == FORWARD_EXTENSION)
-        r.headers = unsupported_line(c, m);
+        r.headers = unsupported_lines(c, m, HDR_PROXY_REQUIRE);
+    if (why == FORWARD_REQUIRED)
+        r.headers = unsupported_lines(c, m, HDR_REQUIRE);
     return r;
 }

@@ -21,7 +21,8 @@ enum forward_refusal {
     FORWARD_SCHEME,
     FORWARD_HOPS,
     FORWARD_LOOP,
-    FORWARD_EXTENSION,
+    FORWARD_EXTENSION, /* of a Proxy-Require */
+    FORWARD_REQUIRED,  /* not forward_build's: of a Require, to whoever answers himself */
     FORWARD_DOMAIN,
     FORWARD_UNKNOWN,
     FORWARD_EGRESS,
