@@ -97,6 +97,10 @@ static void on_response(struct pass *s, const struct msg *m)
     } else {
         loop_timer_stop(s->context->loop, &s->timer_c);
     }
+    if (m->status == 408 && !s->is_invite) {
+        answer_timeout(s); /* RFC 4320 4.2: no 408 to a non-INVITE, whoever says so */
+        return;
+    }
     if (!s->server)
         return;
     struct str bytes;
