@@ -36,6 +36,7 @@ static void free_if_done(struct pass *s)
     free(s);
 }
 
+/* May end the pass where it has no client. */
 static void answer(struct pass *s, unsigned status)
 {
     if (s->server && txn_server_is_open(s->server))
@@ -67,6 +68,19 @@ static void cancel_client(struct pass *s)
     arm_timer_c(s, TXN_TIMEOUT_MS);               /* 9.1: 64*T1 later it counts as cancelled */
 }
 
+/* Nobody will answer any more: a caller without a final response by now gets none (no memory). */
+static void on_client_end(struct pass *s)
+{
+    struct txn *server = s->server;
+    loop_timer_stop(s->context->loop, &s->timer_c);
+    s->client = NULL;
+    if (server && txn_server_is_open(server))
+        txn_server_drop(server);
+    else
+        free_if_done(s);
+}
+
+/* Runs only while there is a client. */
 static void on_timer_c(void *arg)
 {
     struct pass *s = arg;
@@ -75,17 +89,18 @@ static void on_timer_c(void *arg)
         cancel_client(s);
         return;
     }
-    struct txn *client = s->client;
-    s->client = NULL;
-    if (client)
-        txn_client_drop(client);
     answer(s, s->is_cancelled ? 487 : 408);
-    free_if_done(s);
+    txn_client_drop(s->client);
+    on_client_end(s);
 }
 
 /* 16.7: what of a response goes back. */
 static void on_response(struct pass *s, const struct msg *m)
 {
+    if (m->status == 408 && !s->is_invite) {
+        answer_timeout(s); /* RFC 4320 4.2: no 408 to a non-INVITE, whoever says so */
+        return;
+    }
     if (m->status < 200) {
         s->has_provisional = true;
         if (s->is_cancelled)
@@ -96,10 +111,6 @@ static void on_response(struct pass *s, const struct msg *m)
             return; /* a 100 is for one hop; RFC 4320 4.1 wants no other for a non-INVITE */
     } else {
         loop_timer_stop(s->context->loop, &s->timer_c);
-    }
-    if (m->status == 408 && !s->is_invite) {
-        answer_timeout(s); /* RFC 4320 4.2: no 408 to a non-INVITE, whoever says so */
-        return;
     }
     if (!s->server)
         return;
@@ -130,8 +141,7 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
         answer(s, 500); /* 16.9: as if 503 had come */
         break;
     case TXN_NOTE_END:
-        s->client = NULL;
-        free_if_done(s);
+        on_client_end(s);
         break;
     default:
         break;
@@ -141,8 +151,7 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
 static void on_server(struct txn *t, enum txn_note what, const struct msg *m, void *arg)
 {
     struct pass *s = arg;
-    (void)m; /* an ACK to a 2xx that repeats the INVITE's branch (RFC 2543): it is in the dialog's
-                hands, which does not run through here */
+    (void)m;
     switch (what) {
     case TXN_NOTE_CANCEL:
         if (txn_server_is_open(t) && !s->is_cancelled) {
@@ -207,7 +216,7 @@ static void start_client(struct pass *s, const struct msg *m, const struct forwa
         txn_client_new(s->context->txns, &request, &(struct txn_user){on_client, s}, &s->client);
     if (err) {
         log_debug("forward failed: %s", err_text(err));
-        answer(s, err == ERR_FULL ? 503 : 500);
+        answer(s, 500);
         return;
     }
     stats_inc(STAT_FORWARDED);
@@ -252,9 +261,9 @@ static void give_up(struct pass *s)
 {
     if (!s->server || !txn_server_is_open(s->server))
         return;
-    answer(s, 503);
     if (s->is_invite)
         cancel_client(s); /* it would ring on for nobody */
+    answer(s, 503);
 }
 
 void proxy_give_up(struct context *c)

@@ -10,6 +10,7 @@
 #include "core/txnfsm.h"
 #include "net/loop.h"
 #include "service/mark.h"
+#include "service/match.h"
 #include "sip/hop.h"
 
 /* A transaction's own memory: its request, the index of it, an ACK or a CANCEL. */
@@ -102,13 +103,17 @@ static struct txn *take(struct txn_table *table)
     return t;
 }
 
+static int check_room(const struct txn_table *table, size_t n)
+{
+    if (table->n_alive + n <= table->conf.max)
+        return 0;
+    stats_inc(STAT_TXN_FULL);
+    return ERR_FULL;
+}
+
 static int new_txn(struct txn_table *table, enum txnfsm_kind kind, const struct flow_ref *flow,
                    struct txn **out)
 {
-    if (table->n_alive >= table->conf.max) {
-        stats_inc(STAT_TXN_FULL);
-        return ERR_FULL;
-    }
     struct txn *t = take(table);
     if (!t)
         return ERR_NOMEM;
@@ -233,7 +238,7 @@ static const struct msg *sent_request(struct txn *t)
 {
     struct msg *m;
     struct msg_fault fault;
-    if (!t->request && !msg_index(&t->arena, t->sent, &t->table->conf.limits, &m, &fault))
+    if (!t->request && !msg_index(&t->arena, t->sent, &msg_limits_none, &m, &fault))
         t->request = m;
     return t->request;
 }
@@ -275,7 +280,7 @@ static int send_what(struct txn *t, unsigned actions, const struct msg *m, struc
         return send_bytes(t, bytes);
     }
     if (actions & TXN_RESEND) {
-        stats_inc(STAT_RESENT);
+        stats_add(STAT_RESENT, last_sent(t).n != 0);
         return send_bytes(t, last_sent(t));
     }
     if (actions & TXN_SEND_ACK)
@@ -326,56 +331,33 @@ static enum txnfsm_event event_of(unsigned status)
 
 /* ---------------------------------------------------------------- server side */
 
-static uint64_t server_hash(const struct hmap *map, const struct msg *m)
+static struct txn *server_find(struct txn_table *table, const struct match *what)
 {
-    if (via_has_cookie(&m->via))
-        return hmap_hash(map, m->via.branch);
-    return hmap_hash(map, m->call_id) + m->cseq;
-}
-
-static bool is_method_of(const struct txn *t, const struct msg *m)
-{
-    if (m->method == METHOD_ACK)
-        return t->kind == TXN_INVITE_SERVER;
-    return str_eq(t->request->method_name, m->method_name);
-}
-
-static bool is_same_sender(const struct via *a, const struct via *b)
-{
-    return str_ieq(a->host, b->host) && a->port == b->port;
-}
-
-/* RFC 3261 17.2.3 for clients of RFC 2543 (D34). An ACK's To tag is the response's. */
-static bool is_old_match(const struct txn *t, const struct msg *m)
-{
-    const struct msg *r = t->request;
-    if (!str_eq(m->uri, r->uri) || !str_eq(m->from_tag, r->from_tag) ||
-        !str_eq(m->call_id, r->call_id) || m->cseq != r->cseq)
-        return false;
-    if (m->method == METHOD_ACK)
-        return !t->last_tag.n || str_eq(m->to_tag, t->last_tag);
-    return str_eq(m->to_tag, r->to_tag) && str_eq(m->via.text, r->via.text);
-}
-
-static bool is_server_match(const struct txn *t, const struct msg *m)
-{
-    if (via_has_cookie(&m->via))
-        return str_eq(m->via.branch, t->request->via.branch) &&
-               is_same_sender(&m->via, &t->request->via);
-    return !via_has_cookie(&t->request->via) && is_old_match(t, m);
-}
-
-static struct txn *server_find(struct txn_table *table, const struct msg *m,
-                               const struct addr *source,
-                               bool (*is_kind)(const struct txn *, const struct msg *))
-{
-    struct hmap_node *n = hmap_first(&table->servers, server_hash(&table->servers, m));
+    struct hmap_node *n = hmap_first(&table->servers, match_hash(&table->servers.key, what));
     for (; n; n = hmap_next(n)) {
         struct txn *t = container_of(n, struct txn, node);
-        if (is_kind(t, m) && is_server_match(t, m) && addr_is_same_host(&t->flow.peer, source))
+        if (match_is(what, t->request, &t->flow.peer))
             return t;
     }
     return NULL;
+}
+
+/* By the old rules a CANCEL's top Via is the INVITE's, so the same comparison serves. */
+static struct txn *invite_find(struct txn_table *table, const struct msg *m,
+                               const struct addr *source)
+{
+    return server_find(table, &(struct match){m, source, STR("INVITE"), m->to_tag});
+}
+
+/* An ACK's To tag is the response's (17.2.3), which the first INVITE of a dialog has not. */
+static struct txn *find_acknowledged(struct txn_table *table, const struct msg *ack,
+                                     const struct addr *source)
+{
+    struct txn *t = invite_find(table, ack, source);
+    if (t || via_has_cookie(&ack->via))
+        return t;
+    t = server_find(table, &(struct match){ack, source, STR("INVITE"), STR_NONE});
+    return t && t->last_tag.n && !str_eq(ack->to_tag, t->last_tag) ? NULL : t;
 }
 
 int txn_server_new(struct txn_table *table, const struct msg *request,
@@ -383,12 +365,15 @@ int txn_server_new(struct txn_table *table, const struct msg *request,
 {
     struct txn *t;
     bool is_invite = request->method == METHOD_INVITE;
-    int err = new_txn(table, is_invite ? TXN_INVITE_SERVER : TXN_SERVER, reply_to, &t);
+    const struct match what = {request, &reply_to->peer, request->method_name, request->to_tag};
+    int err = check_room(table, 2); /* the other is the client that this one will have */
+    if (!err)
+        err = new_txn(table, is_invite ? TXN_INVITE_SERVER : TXN_SERVER, reply_to, &t);
     if (err)
         return err;
     t->user = *user;
     t->request = msg_copy(&t->arena, request);
-    if (!t->request || enlist(t, server_hash(&table->servers, request))) {
+    if (!t->request || enlist(t, match_hash(&table->servers.key, &what))) {
         put(t);
         return ERR_NOMEM;
     }
@@ -398,32 +383,34 @@ int txn_server_new(struct txn_table *table, const struct msg *request,
     return 0;
 }
 
+static bool receive_ack(struct txn_table *table, const struct msg *ack, const struct addr *source)
+{
+    struct txn *t = find_acknowledged(table, ack, source);
+    if (!t)
+        return false;
+    bool is_hop_by_hop = t->state != TXN_ACCEPTED;
+    step(t, TXN_EV_ACK, ack, STR_NONE);
+    return is_hop_by_hop;
+}
+
 bool txn_server_receive(struct txn_table *table, const struct msg *request,
                         const struct addr *source)
 {
-    struct txn *t = server_find(table, request, source, is_method_of);
+    if (request->method == METHOD_ACK)
+        return receive_ack(table, request, source);
+    struct txn *t =
+        server_find(table, &(struct match){request, source, request->method_name, request->to_tag});
     if (!t)
         return false;
-    if (request->method == METHOD_ACK) {
-        step(t, TXN_EV_ACK, request, STR_NONE);
-    } else {
-        stats_inc(STAT_REPEATED);
-        step(t, TXN_EV_REQUEST, request, STR_NONE);
-    }
+    stats_inc(STAT_REPEATED);
+    step(t, TXN_EV_REQUEST, request, STR_NONE);
     return true;
 }
 
-static bool is_invite_server(const struct txn *t, const struct msg *cancel)
-{
-    (void)cancel;
-    return t->kind == TXN_INVITE_SERVER;
-}
-
-/* By the old rules the CANCEL's top Via is the INVITE's, so the same comparison serves. */
 struct txn *txn_server_of_cancel(struct txn_table *table, const struct msg *cancel,
                                  const struct addr *source)
 {
-    return server_find(table, cancel, source, is_invite_server);
+    return invite_find(table, cancel, source);
 }
 
 void txn_server_cancelled(struct txn *t, const struct msg *cancel)
@@ -444,8 +431,11 @@ void txn_server_reply(struct txn *t, const struct build_reply *reply)
     if (r.status > 100 && !r.to_tag.n)
         r.to_tag = own_tag;
     struct str bytes;
-    if (build_response(&t->arena, t->request, &t->flow.peer, &r, &bytes))
-        return; /* no memory: the request comes again */
+    if (build_response(&t->arena, t->request, &t->flow.peer, &r, &bytes)) {
+        if (r.status >= 200)
+            drop(t); /* no memory: without an answer it would stay for ever */
+        return;
+    }
     if (r.status > 100 && t->kind == TXN_INVITE_SERVER)
         t->last_tag = str_dup(&t->arena, r.to_tag);
     txn_server_send(t, r.status, bytes);
@@ -468,8 +458,8 @@ const struct msg *txn_server_request(const struct txn *t)
 
 /* ---------------------------------------------------------------- client side */
 
-int txn_client_new(struct txn_table *table, const struct txn_request *request,
-                   const struct txn_user *user, struct txn **out)
+static int start_client(struct txn_table *table, const struct txn_request *request,
+                        const struct txn_user *user, struct txn **out)
 {
     struct txn *t;
     int err =
@@ -495,6 +485,13 @@ int txn_client_new(struct txn_table *table, const struct txn_request *request,
     return 0;
 }
 
+int txn_client_new(struct txn_table *table, const struct txn_request *request,
+                   const struct txn_user *user, struct txn **out)
+{
+    int err = check_room(table, 1);
+    return err ? err : start_client(table, request, user, out);
+}
+
 bool txn_client_receive(struct txn_table *table, const struct msg *response)
 {
     struct hmap_node *n =
@@ -517,8 +514,8 @@ int txn_client_cancel(struct txn *t, struct str reason)
         return ERR_NOMEM;
     const struct txn_request cancel = {
         .flow = t->flow, .bytes = bytes, .branch = t->key, .method = STR("CANCEL")};
-    struct txn *own; /* runs by itself */
-    return txn_client_new(t->table, &cancel, &(struct txn_user){0}, &own);
+    struct txn *own; /* runs by itself; a full table takes it, too: it makes room */
+    return start_client(t->table, &cancel, &(struct txn_user){0}, &own);
 }
 
 void txn_client_drop(struct txn *t)

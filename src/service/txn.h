@@ -44,7 +44,6 @@ struct txn_conf {
     struct flow_table *flows;
     const struct mark_maker *marks; /* for To tags; outlives the table */
     uint32_t max;                   /* transactions at one time */
-    struct msg_limits limits;
 };
 
 int txn_table_new(const struct txn_conf *conf, struct txn_table **out);
@@ -62,13 +61,15 @@ size_t txn_table_size(const struct txn_table *t);
 
 /* ---- server side */
 
-/* Copies the request. The flow is where responses go. ERR_FULL: max reached; ERR_NOMEM. */
+/* Copies the request. The flow is where responses go. ERR_FULL: max reached, or no room left for
+ * the client transaction that it will have; ERR_NOMEM. */
 int txn_server_new(struct txn_table *t, const struct msg *request, const struct flow_ref *reply_to,
                    const struct txn_user *user, struct txn **out);
 
 /* Takes a request that repeats one, or an ACK, to its transaction: true when there was one (RFC
  * 3261 17.2.3, by the rules of RFC 2543 where there is no cookie, D34). A copy from another host
- * is a stranger's, whatever it knows. */
+ * is a stranger's, whatever it knows. An ACK to a 2xx is told to the user, but it is not for this
+ * hop alone: false, so that it is sent on like any other. */
 bool txn_server_receive(struct txn_table *t, const struct msg *request, const struct addr *source);
 
 /* The INVITE transaction that a CANCEL means, or NULL (9.2). */
@@ -82,7 +83,8 @@ void txn_server_cancelled(struct txn *t, const struct msg *cancel);
  * allow any more is dropped. */
 void txn_server_send(struct txn *t, unsigned status, struct str bytes);
 
-/* Makes and sends a response from the request. A final one gets a To tag. */
+/* Makes and sends a response from the request. All but a 100 get a To tag. A final one for which
+ * there is no memory ends the transaction. */
 void txn_server_reply(struct txn *t, const struct build_reply *reply);
 
 /* Ends a transaction that must stay without an answer (RFC 4320 4.2). */
@@ -111,7 +113,7 @@ int txn_client_new(struct txn_table *t, const struct txn_request *request,
 bool txn_client_receive(struct txn_table *t, const struct msg *response);
 
 /* Sends a CANCEL for an INVITE in Proceeding; its own transaction needs no user. reason: a Reason
- * header's value, or none. 0 or as txn_client_new. */
+ * header's value, or none. 0 or as txn_client_new, but never ERR_FULL. */
 int txn_client_cancel(struct txn *t, struct str reason);
 
 /* Ends a transaction that its user has given up (9.1: an INVITE that outlives its CANCEL); the user

@@ -187,8 +187,7 @@ static int build(struct worker *w, const struct conf_listen **failed)
     const struct txn_conf tc = {.loop = c->loop,
                                 .flows = c->flows,
                                 .marks = &c->marks,
-                                .max = w->conf->limits.max_transactions,
-                                .limits = msg_limits_default};
+                                .max = w->conf->limits.max_transactions};
     if (!err)
         err = txn_table_new(&tc, &c->txns);
     if (!err)

@@ -10,6 +10,8 @@
 const struct msg_limits msg_limits_default = {
     .max_len = 65535, .max_lines = 256, .max_separators = 256};
 
+const struct msg_limits msg_limits_none = {UINT32_MAX, UINT16_MAX, UINT16_MAX};
+
 enum { LINES_FIRST = 24 };
 
 /* What an index in the making needs besides the message. */
@@ -357,13 +359,12 @@ int msg_index(struct arena *a, struct str bytes, const struct msg_limits *limits
 
 struct msg *msg_copy(struct arena *a, const struct msg *m)
 {
-    static const struct msg_limits none = {UINT32_MAX, UINT16_MAX, UINT16_MAX};
     struct msg *copy = NULL;
     struct msg_fault fault;
     struct str bytes = str_dup(a, m->bytes);
     if (str_is_none(bytes))
         return NULL;
-    int err = msg_index(a, bytes, &none, &copy, &fault);
+    int err = msg_index(a, bytes, &msg_limits_none, &copy, &fault);
     BUG_ON(err && err != ERR_NOMEM);
     return copy;
 }

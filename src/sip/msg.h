@@ -24,6 +24,9 @@ struct msg_limits {
 
 extern const struct msg_limits msg_limits_default;
 
+/* For what was counted before, or is our own. */
+extern const struct msg_limits msg_limits_none;
+
 struct msg_line {
     enum hdr_id id;
     struct str name;  /* as written */
