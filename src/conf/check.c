@@ -88,14 +88,6 @@ static const struct setting *first_server(const struct settings_section *s)
     return settings_find(s, schema_find(SECTION_UPSTREAM, "servers"));
 }
 
-static bool has_server_before(const struct conf_upstream *u, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (addr_is_equal(&u->servers[k].addr, &u->servers[i].addr))
-            return true;
-    return false;
-}
-
 /* An upstream before u that has the address among its servers. */
 static const struct conf_upstream *
 owner_before(const struct conf *conf, const struct conf_upstream *u, const struct addr *server)
@@ -111,14 +103,15 @@ static void check_upstream(struct checker *c, const struct conf_upstream *u,
                            const struct settings_section *s)
 {
     const struct setting *setting = first_server(s);
+    if (u->n_servers > 1)
+        finding_error(c->findings, settings_next(setting)->line,
+                      "upstream \"%s\" servers: %zu are listed, expected exactly one server; "
+                      "fail-over between servers is not there yet",
+                      u->name, u->n_servers);
     for (size_t i = 0; i < u->n_servers; i++, setting = settings_next(setting)) {
         const struct conf_upstream *other = owner_before(c->conf, u, &u->servers[i].addr);
         if (u->servers[i].addr.family == 0)
             continue;
-        if (has_server_before(u, i))
-            finding_error(c->findings, setting->line,
-                          "upstream \"%s\" servers: \"%.200s\" is listed twice, expected once",
-                          u->name, setting->text);
         if (other)
             finding_warn(c->findings, setting->line,
                          "upstream \"%s\" servers: \"%.200s\" is a server of upstream \"%s\", too; "

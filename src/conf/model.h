@@ -35,7 +35,7 @@ struct conf_server {
 
 struct conf_upstream {
     const char *name;
-    struct conf_server *servers; /* at least one, in order of preference */
+    struct conf_server *servers; /* exactly one: check.c */
     size_t n_servers;
     struct conf_net *trusted; /* further sources that count as this upstream */
     size_t n_trusted;

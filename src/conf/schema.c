@@ -133,9 +133,9 @@ static const struct schema_option options[] = {
      .type = SCHEMA_SERVER,
      LIST_IN(conf_upstream, servers),
      .help =
-         "The registrar's addresses, in order of preference. The port is 5060 if none is given. "
-         "Requests that come from such an address and port count as coming from this "
-         "upstream."},
+         "The registrar's address: exactly one, as fail-over between servers is not there yet. The "
+         "port is 5060 if none is given. Requests that come from this address and port count as "
+         "coming from this upstream."},
     {.section = SECTION_UPSTREAM,
      .name = "trusted",
      .type = SCHEMA_NETWORK,
