@@ -14,8 +14,8 @@ enum { BATCH = 256 };
  * takes a single node from the pile, so no node can come back under a sender's compare. */
 struct inbox {
     _Atomic(struct inbox_node *) pile; /* newest first */
-    _Atomic size_t n_posts;
-    struct inbox_node *queue; /* the owner's: oldest first */
+    _Atomic size_t load;               /* of the posts that wait */
+    struct inbox_node *queue;          /* the owner's: oldest first */
     size_t max;
     void *arg;
     struct loop_wake *wake;
@@ -39,10 +39,16 @@ void inbox_push(struct inbox *box, struct inbox_node *node)
         loop_wake_send(box->wake);
 }
 
+/* What a post counts for. */
+static size_t load_of(struct str tail)
+{
+    return 1 + tail.n / 1024;
+}
+
 static void on_parcel(struct inbox_node *node, void *box_arg)
 {
     struct parcel *p = container_of(node, struct parcel, post.node);
-    atomic_fetch_sub_explicit(&p->box->n_posts, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&p->box->load, load_of(p->post.tail), memory_order_relaxed);
     p->fn(node, box_arg);
     free(p);
 }
@@ -70,7 +76,7 @@ static struct parcel *parcel_new(const void *head, size_t head_len, struct str t
 int inbox_post(struct inbox *box, inbox_fn *fn, const void *head, size_t head_len, struct str tail)
 {
     int err = ERR_FULL;
-    if (atomic_fetch_add_explicit(&box->n_posts, 1, memory_order_relaxed) >= box->max) {
+    if (atomic_fetch_add_explicit(&box->load, load_of(tail), memory_order_relaxed) >= box->max) {
         stats_inc(STAT_INBOX_FULL);
         goto fail;
     }
@@ -84,7 +90,7 @@ int inbox_post(struct inbox *box, inbox_fn *fn, const void *head, size_t head_le
     inbox_push(box, &p->post.node);
     return 0;
 fail:
-    atomic_fetch_sub_explicit(&box->n_posts, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&box->load, load_of(tail), memory_order_relaxed);
     return err;
 }
 

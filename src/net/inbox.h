@@ -29,7 +29,8 @@ struct inbox_post {
     struct str tail;
 };
 
-/* max: posts that may wait. 0 or ERR_NOMEM. */
+/* max: posts that may wait; one counts once more for each KiB of its tail, so the memory is
+ * bounded, too. 0 or ERR_NOMEM. */
 int inbox_new(struct loop *owner, size_t max, void *box_arg, struct inbox **out);
 
 /* No sender may be left. What still waits is handed to its handler first. NULL is legal. */
@@ -38,7 +39,7 @@ void inbox_free(struct inbox *box);
 /* Any thread: delivers a node that the sender allocated with what it carries; cannot fail. */
 void inbox_push(struct inbox *box, struct inbox_node *node);
 
-/* Any thread: copies head and tail. ERR_FULL: max posts wait already; ERR_NOMEM. */
+/* Any thread: copies head and tail. ERR_FULL: max is reached already; ERR_NOMEM. */
 int inbox_post(struct inbox *box, inbox_fn *fn, const void *head, size_t head_len, struct str tail);
 
 #endif

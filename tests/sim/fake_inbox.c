@@ -12,7 +12,7 @@
 /* One thread, so a plain queue. */
 struct inbox {
     struct inbox_node *first, *last;
-    size_t n_posts, max;
+    size_t load, max;
     void *arg;
     struct loop_wake *wake;
 };
@@ -51,17 +51,22 @@ static void free_parcel(struct parcel *p)
     free(p);
 }
 
+static size_t load_of(struct str tail)
+{
+    return 1 + tail.n / 1024;
+}
+
 static void on_parcel(struct inbox_node *node, void *box_arg)
 {
     struct parcel *p = container_of(node, struct parcel, post.node);
-    p->box->n_posts--;
+    p->box->load -= load_of(p->post.tail);
     p->fn(node, box_arg);
     free_parcel(p);
 }
 
 int inbox_post(struct inbox *box, inbox_fn *fn, const void *head, size_t head_len, struct str tail)
 {
-    if (box->n_posts >= box->max) {
+    if (box->load >= box->max) {
         stats_inc(STAT_INBOX_FULL);
         return ERR_FULL;
     }
@@ -78,7 +83,7 @@ int inbox_post(struct inbox *box, inbox_fn *fn, const void *head, size_t head_le
     p->post.node.fn = on_parcel;
     p->fn = fn;
     p->box = box;
-    box->n_posts++;
+    box->load += load_of(tail);
     inbox_push(box, &p->post.node);
     return 0;
 }

@@ -222,6 +222,26 @@ static void on_ignored(struct inbox_node *node, void *box_arg)
     (void)box_arg;
 }
 
+/* Long ones count for more: 8192 datagrams of 64 KiB must not take half a gigabyte. */
+static void long_posts_fill_the_box_sooner(void **state)
+{
+    (void)state;
+    static char bytes[65000];
+    struct world w;
+    world_init(&w, 640);
+    struct str tail = {bytes, sizeof bytes};
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 10; i++)
+            assert_int_equal(inbox_post(w.box, on_ignored, NULL, 0, tail), 0);
+        assert_int_equal(inbox_post(w.box, on_ignored, NULL, 0, tail), ERR_FULL);
+        assert_int_equal(inbox_post(w.box, on_ignored, NULL, 0, STR_NONE), ERR_FULL);
+        push(&w, 0, (uint32_t)round);
+        w.n_expected = w.n_pushed + 1;
+        loop_run(w.loop);
+    }
+    world_fini(&w);
+}
+
 static void use_inbox(void *arg)
 {
     (void)arg;
@@ -251,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_full_box_refuses_posts_but_no_pushes),
         cmocka_unit_test(a_flood_takes_several_turns),
         cmocka_unit_test(a_handler_may_post_to_its_own_box),
+        cmocka_unit_test(long_posts_fill_the_box_sooner),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
