@@ -13,10 +13,11 @@
 #include "net/loop.h"
 
 enum {
-    BATCH = 64,                   /* datagrams a system call */
-    BATCHES_PER_TURN = 4,         /* then the other sockets have their turn */
-    SEND_BYTES = 4 * UINT16_MAX,  /* what waits for the end of the turn */
-    DATAGRAM_MAX = UINT16_MAX - 8 /* the most that UDP can carry */
+    BATCH = 64,                            /* datagrams a system call */
+    BATCHES_PER_TURN = 4,                  /* then the other sockets have their turn */
+    SEND_BYTES = 4 * UINT16_MAX,           /* what waits for the end of the turn */
+    DATAGRAM_MAX_V4 = UINT16_MAX - 20 - 8, /* what the lengths in the headers leave room for */
+    DATAGRAM_MAX_V6 = UINT16_MAX - 8
 };
 
 /* Room for the address that a datagram came to or shall leave from. */
@@ -222,9 +223,10 @@ static void enqueue(struct udp *u, const struct flow_ref *to, struct str bytes)
 static int send_datagram(void *self, const struct flow_ref *to, struct str bytes)
 {
     struct udp *u = self;
-    if (to->peer.family != u->addr.family || bytes.n > DATAGRAM_MAX) {
+    size_t max = u->addr.family == 6 ? DATAGRAM_MAX_V6 : DATAGRAM_MAX_V4;
+    if (to->peer.family != u->addr.family || bytes.n > max) {
         stats_inc(STAT_SEND_FAILED);
-        errno = bytes.n > DATAGRAM_MAX ? EMSGSIZE : EAFNOSUPPORT;
+        errno = bytes.n > max ? EMSGSIZE : EAFNOSUPPORT;
         return ERR_IO;
     }
     if (u->n_out == BATCH || bytes.n > SEND_BYTES - u->out_len)

@@ -10,7 +10,11 @@
 #include "fake.h"
 #include "net/loop.h"
 
-enum { DATAGRAM_MAX = UINT16_MAX - 8, FIRST_EPHEMERAL = 32768 };
+enum {
+    DATAGRAM_MAX_V4 = UINT16_MAX - 28,
+    DATAGRAM_MAX_V6 = UINT16_MAX - 8,
+    FIRST_EPHEMERAL = 32768
+};
 
 /* One that waits to be read or to be flushed; its bytes are allocated alone, so that a sanitizer
  * sees who reads beyond them. */
@@ -184,9 +188,10 @@ static struct addr source_of(const struct udp *u, const struct flow_ref *to)
 static int send_datagram(void *self, const struct flow_ref *to, struct str bytes)
 {
     struct udp *u = self;
-    if (to->peer.family != u->addr.family || bytes.n > DATAGRAM_MAX) {
+    size_t max = u->addr.family == 6 ? DATAGRAM_MAX_V6 : DATAGRAM_MAX_V4;
+    if (to->peer.family != u->addr.family || bytes.n > max) {
         stats_inc(STAT_SEND_FAILED);
-        errno = bytes.n > DATAGRAM_MAX ? EMSGSIZE : EAFNOSUPPORT;
+        errno = bytes.n > max ? EMSGSIZE : EAFNOSUPPORT;
         return ERR_IO;
     }
     struct addr from = source_of(u, to);

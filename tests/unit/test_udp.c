@@ -339,12 +339,13 @@ static void what_cannot_be_sent_is_counted_and_harms_nobody(void **state)
     assert_int_equal(flow_send(w.table, &to, STR("hello")), ERR_IO);
     to = udp_flow_to(w.server, &peer);
     assert_int_equal(flow_send(w.table, &to, (struct str){bytes, sizeof bytes}), ERR_IO);
+    assert_int_equal(flow_send(w.table, &to, (struct str){bytes, 65508}), ERR_IO);
     assert_int_equal(send(fd, "x", 1, 0), 1);
     w.n_expected = 1;
     run(&w, TIMEOUT_MS);
     assert_int_equal(w.n_in, 1);
     assert_int_equal(recv(fd, bytes, sizeof bytes, 0), 5);
-    assert_int_equal(stats_sum(STAT_SEND_FAILED) - failed, 4);
+    assert_int_equal(stats_sum(STAT_SEND_FAILED) - failed, 5);
     close(fd);
     world_fini(&w);
 }
