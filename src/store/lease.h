@@ -81,8 +81,8 @@ enum lease_origin {
     LEASE_UNKNOWN     /* another boot and a clock that went back, or more than 7 days */
 };
 
-/* Maps or makes the table. ERR_IO (a foreign file, no room: logged with its path), ERR_NOMEM. A
- * torn, truncated or foreign file is put aside, counted, and made anew. */
+/* Maps or makes the table. ERR_IO (in use, no room: logged with its path), ERR_NOMEM. A torn,
+ * truncated or foreign file is put aside, counted, and made anew. */
 int lease_open(const struct lease_conf *conf, struct lease_table **out);
 enum lease_origin lease_origin(const struct lease_table *t, uint32_t *age_s);
 void lease_close(struct lease_table *t); /* writes a checkpoint; NULL is legal */

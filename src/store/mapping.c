@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -73,7 +74,7 @@ static int make_file(const char *dir, int *out)
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail_io("make", path);
-    if (reserve(fd, 0, file_len(GROW_SLOTS)) ||
+    if (flock(fd, LOCK_EX | LOCK_NB) || reserve(fd, 0, file_len(GROW_SLOTS)) ||
         pwrite(fd, &head, sizeof head, 0) != (ssize_t)sizeof head) {
         err = fail_io("make", path);
         (void)unlink(path);
@@ -114,6 +115,18 @@ static void warn_of_disk(int fd, const char *dir)
                  dir);
 }
 
+/* Two processes with one runtime-dir, whatever their state-dirs, would free each other's slots. */
+static int lock(int fd, const char *path)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return fail_io("lock", path);
+    log_error("lease table: %s is in use by another process; stop it, or set another runtime-dir",
+              path);
+    return ERR_IO;
+}
+
 static int open_file(const char *dir, int *out, bool *is_new)
 {
     char path[PATH_MAX];
@@ -125,6 +138,10 @@ static int open_file(const char *dir, int *out, bool *is_new)
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno != ENOENT)
         return fail_io("open", path);
+    if (fd >= 0 && lock(fd, path)) {
+        (void)close(fd);
+        return ERR_IO;
+    }
     if (fd >= 0 && is_good(fd)) {
         *out = fd;
         return 0;

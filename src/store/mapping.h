@@ -19,9 +19,9 @@ struct mapping {
     int fd;
 };
 
-/* Maps dir/leases; where there is none, a new file (*is_new) that has no name in dir yet. A file
- * that is none of ours or is shorter than its head says is renamed to leases.bad, counted and
- * logged. ERR_IO: logged with the path. */
+/* Maps and locks dir/leases; where there is none, a new file (*is_new) that has no name in dir yet.
+ * A file that is none of ours or is shorter than its head says is renamed to leases.bad, counted
+ * and logged. ERR_IO: logged with the path. */
 int mapping_open(const char *dir, uint32_t slots_max, struct mapping *out, bool *is_new);
 
 /* Gives a new file its name: it is complete. ERR_IO: logged. */

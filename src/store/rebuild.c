@@ -8,8 +8,9 @@
 
 enum { SCRATCH_LIMIT = 1 << 20, NAMES_LIMIT = 4 << 20 };
 
-/* With an unknown downtime each upstream registration is due; so they do not come all at once. */
-enum { DUE_SPREAD_S = 300 };
+/* What is overdue at a start does not come all at once; with an unknown downtime that is every
+ * registration upstream. */
+enum { OVERDUE_SPREAD_S = 60, UNKNOWN_SPREAD_S = 300 };
 
 struct name {
     struct name *next;
@@ -91,10 +92,11 @@ static int enter(struct scan *s, const struct aor_record *rec)
         return ERR_NOMEM;
     e->told_s = 0;
     e->must_tell = s->origin == LEASE_UNKNOWN;
+    sweep_file(s->r->sweep, e, rec);
     if (e->must_tell)
-        calendar_file(s->r->calendar, e, s->now_s + e->by_aor.hash % DUE_SPREAD_S);
-    else
-        sweep_file(s->r->sweep, e, rec);
+        calendar_file(s->r->calendar, e, s->now_s + e->by_aor.hash % UNKNOWN_SPREAD_S);
+    else if (e->due_s <= s->now_s)
+        calendar_file(s->r->calendar, e, s->now_s + e->by_aor.hash % OVERDUE_SPREAD_S);
     return 0;
 }
 

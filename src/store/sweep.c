@@ -7,7 +7,7 @@
 #include "base/sys.h"
 
 /* Of one turn: between, phones are served. */
-enum { LOOKS = 2048, LAPSES = 128 };
+enum { LOOKS = 512, LAPSES = 128 };
 
 /* What could not be done now is tried again after so long; what could not be read, later. */
 enum { RETRY_S = 5, REREAD_S = 60 };

@@ -253,6 +253,7 @@ static void an_unusable_directory_is_refused(void **state)
     (void)state;
     struct lease_conf c = conf();
     struct lease_table *t;
+    assert_int_equal(lease_open(&c, &t), ERR_IO); /* it is open already */
     c.runtime_dir = "/proc/none";
     assert_int_equal(lease_open(&c, &t), ERR_IO);
 }
