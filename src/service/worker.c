@@ -249,11 +249,6 @@ void worker_run(struct worker *w)
     loop_run(w->context.loop);
 }
 
-struct loop *worker_loop(struct worker *w)
-{
-    return w->context.loop;
-}
-
 void worker_stop(struct worker *w)
 {
     loop_stop(w->context.loop);

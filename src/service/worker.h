@@ -10,7 +10,6 @@
 #include "base/hash.h"
 #include "conf/conf.h"
 
-struct loop;
 struct worker;
 
 /* What all workers agree on. */
@@ -30,8 +29,6 @@ void worker_free(struct worker *w);
 
 /* Runs the loop until worker_stop; the body of the thread. */
 void worker_run(struct worker *w);
-
-struct loop *worker_loop(struct worker *w);
 
 /* Any thread, by message, each done at the worker's next turn: */
 
