@@ -34,7 +34,7 @@ struct context {
     struct hash_key loop_key; /* marks in branches (RFC 3261 16.6 step 8); equal on all workers */
     struct msg_limits limits;
     struct list passes; /* of proxy.c */
-    bool is_draining;   /* new requests get 503 */
+    bool is_draining;   /* new requests outside a dialog get 503 */
 };
 
 #endif
