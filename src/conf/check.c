@@ -171,6 +171,69 @@ static int add_host(struct checker *c, struct str host, const struct conf_domain
     return err;
 }
 
+static const struct conf_access_list *list_named(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->n_lists; i++)
+        if (conf->lists[i].name && strcmp(conf->lists[i].name, name) == 0)
+            return &conf->lists[i];
+    return NULL;
+}
+
+static int link_lists(struct checker *c, struct conf_domain *d, const struct settings_section *s)
+{
+    const struct setting *name = settings_find(s, schema_find(SECTION_DOMAIN, "access-list"));
+    d->lists = arena_calloc(c->arena, d->n_list_names + 1, sizeof(struct conf_access_list *));
+    if (!d->lists)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < d->n_list_names; i++, name = settings_next(name)) {
+        d->lists[i] = d->list_names[i] ? list_named(c->conf, d->list_names[i]) : NULL;
+        if (d->list_names[i] && !d->lists[i])
+            finding_error(c->findings, name->line,
+                          "domain \"%.80s\" access-list: there is no access-list \"%s\", expected "
+                          "the name of an access-list section",
+                          s->title, d->list_names[i]);
+    }
+    return 0;
+}
+
+/* Combinations that contradict each other, and those that work but save nothing. */
+static void check_policy(struct checker *c, const struct conf_domain *d,
+                         const struct settings_section *s)
+{
+    const struct absorb_conf *p = &d->absorb;
+    if (p->min_expires_s > p->max_expires_s)
+        finding_error(c->findings, line_of(s, SECTION_DOMAIN, "min-expires"),
+                      "domain \"%.80s\" min-expires: more than max-expires, expected at most %u",
+                      s->title, p->max_expires_s);
+    if (p->default_expires_s < p->min_expires_s || p->default_expires_s > p->max_expires_s)
+        finding_error(c->findings, line_of(s, SECTION_DOMAIN, "default-expires"),
+                      "domain \"%.80s\" default-expires: %us, expected something from min-expires "
+                      "to max-expires",
+                      s->title, p->default_expires_s);
+    if (d->insertion == CONF_INSERT_PATH && p->mode == MODE_AOR_THROTTLE)
+        finding_error(c->findings, line_of(s, SECTION_DOMAIN, "insertion"),
+                      "domain \"%.80s\" insertion: path cannot put the devices of a line under one "
+                      "registration, expected contact or another mode than aor-throttle",
+                      s->title);
+    if (p->authentication == AUTH_TRUSTED && d->n_list_names == 0)
+        finding_error(c->findings, line_of(s, SECTION_DOMAIN, "authentication"),
+                      "domain \"%.80s\" authentication: trusted without an access-list would trust "
+                      "everybody, expected an access-list as well",
+                      s->title);
+    uint32_t margin = 2 * p->max_expires_s + 64;
+    if (p->mode != MODE_MIRROR && margin >= p->upstream_expires_s)
+        finding_warn(c->findings, line_of(s, SECTION_DOMAIN, "upstream-expires"),
+                     "domain \"%.80s\" upstream-expires: with devices of up to %us each refresh "
+                     "is relayed and nothing is saved; more than %us would help",
+                     s->title, p->max_expires_s, margin);
+    if (p->mode != MODE_MIRROR && p->authentication == AUTH_RELAY &&
+        p->reproof_s <= p->max_expires_s)
+        finding_warn(c->findings, line_of(s, SECTION_DOMAIN, "reproof"),
+                     "domain \"%.80s\" reproof: not longer than max-expires, so each refresh is "
+                     "relayed and nothing is saved",
+                     s->title);
+}
+
 static int check_domain(struct checker *c, struct conf_domain *d, const struct settings_section *s)
 {
     const struct setting *alias = settings_find(s, schema_find(SECTION_DOMAIN, "aliases"));
@@ -178,7 +241,8 @@ static int check_domain(struct checker *c, struct conf_domain *d, const struct s
     for (size_t i = 0; !err && i < d->n_aliases; i++, alias = settings_next(alias))
         err = add_host(c, d->aliases[i], d, alias->line);
     link_domain(c, d, s);
-    return err;
+    check_policy(c, d, s);
+    return err ? err : link_lists(c, d, s);
 }
 
 static int check_domains(struct checker *c)

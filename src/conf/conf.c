@@ -136,6 +136,30 @@ const struct conf_upstream *conf_upstream_of(const struct conf *c, const struct 
     return NULL;
 }
 
+/* The bits of the longest of the networks that holds the address; -1: none does. */
+static int longest(const struct conf_net *nets, size_t n, const struct addr *a)
+{
+    int best = -1;
+    for (size_t i = 0; i < n; i++)
+        if (is_in_net(&nets[i], a) && (int)nets[i].bits > best)
+            best = (int)nets[i].bits;
+    return best;
+}
+
+static bool is_allowed(const struct conf_access_list *l, const struct addr *a)
+{
+    int allow = l->n_allow ? longest(l->allow, l->n_allow, a) : 0;
+    return allow > longest(l->deny, l->n_deny, a);
+}
+
+bool conf_domain_allows(const struct conf_domain *d, const struct addr *source)
+{
+    for (size_t i = 0; i < d->n_list_names; i++)
+        if (is_allowed(d->lists[i], source))
+            return true;
+    return false;
+}
+
 /* ---------------------------------------------------------------- reload */
 
 /* Two versions of one section, or of the whole. */

@@ -92,6 +92,8 @@ static void fill_sections(struct filler *f, enum schema_section_id id, const str
 {
     const struct schema_section *kind = &schema_sections[id];
     size_t n = from->n[id];
+    if (n == 0 && kind->is_optional)
+        return;
     if (n == 0 || n > kind->max) {
         if (f->is_partial)
             return;

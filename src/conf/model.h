@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "core/absorb.h"
 #include "net/flow.h"
 
 enum conf_side { CONF_SIDE_ANY, CONF_SIDE_ACCESS, CONF_SIDE_CORE };
@@ -33,13 +34,25 @@ struct conf_server {
     struct addr addr;
 };
 
+enum conf_token { CONF_TOKEN_PARAMETER, CONF_TOKEN_USER };
+
 struct conf_upstream {
     const char *name;
     struct conf_server *servers; /* exactly one: check.c */
     size_t n_servers;
     struct conf_net *trusted; /* further sources that count as this upstream */
     size_t n_trusted;
+    enum conf_token contact_token; /* where our token stands in the Contact */
 };
+
+struct conf_access_list {
+    const char *name;
+    struct conf_net *allow, *deny; /* the longest prefix decides; no allow: all but the denied */
+    size_t n_allow, n_deny;
+};
+
+enum conf_registration { CONF_REGISTER_YES, CONF_REGISTER_REFUSE };
+enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
 
 struct conf_domain {
     struct str name;     /* canonical: lower case, no trailing dot, IPv6 in brackets */
@@ -47,6 +60,15 @@ struct conf_domain {
     size_t n_aliases;
     const char *upstream_name; /* as configured; NULL: left out */
     const struct conf_upstream *upstream;
+    enum conf_registration registration;
+    enum conf_insertion insertion;
+    struct absorb_conf absorb;
+    const char **list_names; /* of access-list */
+    size_t n_list_names;
+    const struct conf_access_list **lists;
+    bool is_own_contact_only;
+    bool has_expires_header;
+    bool is_case_sensitive;
 };
 
 struct conf_limits {
@@ -65,6 +87,9 @@ struct conf {
     unsigned workers; /* at least 1 */
     uint32_t drain_timeout_s;
     const char *runtime_dir;
+    const char *state_dir;
+    int durability; /* enum store_durability */
+    uint32_t lease_checkpoint_s;
     struct log_conf log;
     struct conf_listen *listens;
     size_t n_listens;
@@ -72,6 +97,8 @@ struct conf {
     size_t n_upstreams;
     struct conf_domain *domains;
     size_t n_domains;
+    struct conf_access_list *lists;
+    size_t n_lists;
     struct conf_limits limits;
     struct conf_admin admin;
 };

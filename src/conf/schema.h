@@ -13,6 +13,7 @@ enum schema_type {
     SCHEMA_DURATION,  /* uint32_t, seconds */
     SCHEMA_SIZE,      /* uint32_t, bytes */
     SCHEMA_WORD,      /* an enum: the word's place in words */
+    SCHEMA_YESNO,     /* bool */
     SCHEMA_PATH,      /* const char *, absolute */
     SCHEMA_TARGET,    /* const char *, of the log */
     SCHEMA_NAME,      /* const char *, of a section or a reference to one */
@@ -32,6 +33,7 @@ enum schema_section_id {
     SECTION_LISTEN,
     SECTION_UPSTREAM,
     SECTION_DOMAIN,
+    SECTION_ACCESS_LIST,
     SECTION_LIMITS,
     SECTION_ADMIN,
     SECTION_MAX
@@ -65,6 +67,7 @@ struct schema_section {
     const char *help;
     uint32_t max; /* of them */
     bool is_titled;
+    bool is_optional; /* titled: none at all is fine, too */
 };
 
 extern const struct schema_section schema_sections[SECTION_MAX];

@@ -369,6 +369,15 @@ static int parse_token(struct value *v)
     return err;
 }
 
+static int parse_yesno(struct value *v)
+{
+    bool is_yes = str_eq(v->text, STR("yes"));
+    if (!is_yes && !str_eq(v->text, STR("no")))
+        return ERR_PARSE;
+    memcpy(v->field, &is_yes, sizeof is_yes);
+    return 0;
+}
+
 /* ---------------------------------------------------------------- all types */
 
 static const struct {
@@ -379,6 +388,7 @@ static const struct {
     [SCHEMA_DURATION] = {sizeof(uint32_t), parse_duration},
     [SCHEMA_SIZE] = {sizeof(uint32_t), parse_size},
     [SCHEMA_WORD] = {sizeof(int), parse_word},
+    [SCHEMA_YESNO] = {sizeof(bool), parse_yesno},
     [SCHEMA_PATH] = {sizeof(char *), parse_path},
     [SCHEMA_TARGET] = {sizeof(char *), parse_target},
     [SCHEMA_NAME] = {sizeof(char *), parse_name},

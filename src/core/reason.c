@@ -4,7 +4,7 @@ static const struct {
     const char *word, *help;
 } rows[REASON_MAX] = {
 #define REASON(id, word, help) [id] = {word, help},
-#include "core/reason.def"
+#include "base/reason.def"
 #undef REASON
 };
 

@@ -5,7 +5,7 @@
 
 enum reason {
 #define REASON(id, word, help) id,
-#include "core/reason.def"
+#include "base/reason.def"
 #undef REASON
     REASON_MAX
 };

@@ -22,16 +22,25 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "service/regview.h"
 #include "service/worker.h"
 #include "sip/glue.h"
+#include "store/keyring.h"
+#include "store/store.h"
+
+enum { STORE_QUEUE_MAX = 65536 };
 
 struct daemon {
     pthread_mutex_t lock; /* guards conf: a reload may come by signal and by the admin API */
     struct conf *conf;
-    struct conf
-        *first_conf; /* what the process started with: for changes that wait for a restart */
+    struct conf *last_conf;  /* before conf: the store thread may still be reading it */
+    struct conf *first_conf; /* of the start: for changes that wait for a restart */
     struct http *http;
     struct worker_group group;
+    struct store *store;
+    pthread_t store_thread;
+    bool has_store_thread;
+    const char **listener_names;
     pthread_t *threads;
     unsigned n_threads;
     int signal_fd;
@@ -65,7 +74,8 @@ static void spread(struct daemon *d, struct conf *next)
     for (unsigned i = 0; i < d->group.n; i++)
         if (worker_reload(d->group.workers[i], next))
             log_error("reload: worker %u keeps the old configuration: out of memory", i);
-    conf_unref(d->conf);
+    conf_unref(d->last_conf);
+    d->last_conf = d->conf;
     d->conf = next;
 }
 
@@ -174,6 +184,73 @@ static int block_signals(struct daemon *d)
     return d->signal_fd < 0 || d->idle_fd < 0 ? ERR_IO : 0;
 }
 
+/* ---------------------------------------------------------------- store */
+
+/* Used by the store thread within one step of its work: the snapshot outlives that, because the
+ * one before the newest is kept. */
+static const struct absorb_conf *policy_of(struct str aor, void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    const struct conf_domain *domain = regview_domain(d->conf, aor);
+    pthread_mutex_unlock(&d->lock);
+    return domain ? &domain->absorb : NULL;
+}
+
+static struct inbox *inbox_of(struct str aor, void *arg)
+{
+    const struct daemon *d = arg;
+    return worker_inbox_of(&d->group, aor);
+}
+
+static int name_listeners(struct daemon *d)
+{
+    d->listener_names = calloc(d->conf->n_listens, sizeof *d->listener_names);
+    for (size_t i = 0; d->listener_names && i < d->conf->n_listens; i++)
+        d->listener_names[i] = d->conf->listens[i].name;
+    return d->listener_names ? 0 : ERR_NOMEM;
+}
+
+static int open_store(struct daemon *d)
+{
+    int err = keyring_load(d->conf->state_dir, &d->group.token_key);
+    if (!err)
+        err = name_listeners(d);
+    if (err)
+        return err;
+    const struct store_conf conf = {.state_dir = d->conf->state_dir,
+                                    .runtime_dir = d->conf->runtime_dir,
+                                    .durability = (enum store_durability)d->conf->durability,
+                                    .lease_checkpoint_s = d->conf->lease_checkpoint_s,
+                                    .max_queue = STORE_QUEUE_MAX,
+                                    .names = {d->listener_names, d->conf->n_listens},
+                                    .policy = policy_of,
+                                    .owner = inbox_of,
+                                    .on_event = worker_on_store_event,
+                                    .arg = d};
+    err = store_open(&conf, &d->store);
+    d->group.store = d->store;
+    return err;
+}
+
+static void *store_thread(void *arg)
+{
+    log_thread_name("store");
+    if (stats_thread_start())
+        log_warn("store: no memory for counters of its own; it uses the shared ones");
+    store_run(arg);
+    return NULL;
+}
+
+/* After the workers' threads: nobody submits any more. */
+static void stop_store(struct daemon *d)
+{
+    if (!d->has_store_thread)
+        return;
+    store_stop(d->store);
+    (void)pthread_join(d->store_thread, NULL);
+}
+
 /* ---------------------------------------------------------------- start */
 
 static void say_not_opened(const struct conf_listen *l)
@@ -219,7 +296,8 @@ static int start_threads(struct daemon *d)
         if (pthread_create(&d->threads[d->n_threads], NULL, worker_thread, w))
             return ERR_NOMEM;
     }
-    return 0;
+    d->has_store_thread = !pthread_create(&d->store_thread, NULL, store_thread, d->store);
+    return d->has_store_thread ? 0 : ERR_NOMEM;
 }
 
 /* ---------------------------------------------------------------- admin */
@@ -259,8 +337,6 @@ static int start_admin(struct daemon *d)
 {
     const struct http_conf conf = {.admin = &d->conf->admin,
                                    .hooks = {is_ready, n_workers, on_reload, d}};
-    if (mkdir(d->conf->runtime_dir, 0750) && errno != EEXIST)
-        log_warn("runtime-dir: cannot make %s: %s", d->conf->runtime_dir, strerror(errno));
     return http_start(&conf, &d->http);
 }
 
@@ -272,7 +348,11 @@ static int start(struct daemon *d)
         return err;
     }
     glue_init();
+    if (mkdir(d->conf->runtime_dir, 0750) && errno != EEXIST)
+        log_warn("runtime-dir: cannot make %s: %s", d->conf->runtime_dir, strerror(errno));
     err = block_signals(d);
+    if (!err)
+        err = open_store(d);
     if (!err)
         err = make_workers(d);
     if (!err)
@@ -291,15 +371,19 @@ static void stop(struct daemon *d)
         worker_stop(d->group.workers[i]);
     for (unsigned i = 0; i < d->n_threads; i++)
         (void)pthread_join(d->threads[i], NULL);
+    stop_store(d);
     for (unsigned i = 0; d->group.workers && i < d->group.n; i++)
         worker_free(d->group.workers[i]);
     free(d->group.workers);
+    store_close(d->store);
+    free(d->listener_names);
     free(d->threads);
     if (d->signal_fd >= 0)
         (void)close(d->signal_fd);
     if (d->idle_fd >= 0)
         (void)close(d->idle_fd);
     conf_unref(d->conf);
+    conf_unref(d->last_conf);
     conf_unref(d->first_conf);
 }
 

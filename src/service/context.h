@@ -10,18 +10,25 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "conf/conf.h"
+#include "core/token.h"
 #include "net/flow.h"
 #include "service/mark.h"
 #include "sip/msg.h"
 
 struct egress;
+struct inbox;
 struct loop;
+struct store;
+struct store_reader;
 struct txn_table;
 struct udp;
+struct upstream;
 
 struct context {
-    unsigned worker;         /* its number */
-    const struct conf *conf; /* the snapshot of this turn */
+    unsigned n_workers;
+    struct hash_key owner_key; /* equal on all workers */
+    unsigned worker;           /* its number */
+    struct conf *conf;         /* the snapshot of this turn */
     struct loop *loop;
     struct flow_table *flows;
     const struct conf_listen *listens; /* as they were at the start: they change at a restart */
@@ -33,8 +40,20 @@ struct context {
     struct mark_maker marks;  /* our branches and tags */
     struct hash_key loop_key; /* marks in branches (RFC 3261 16.6 step 8); equal on all workers */
     struct msg_limits limits;
-    struct list passes; /* of proxy.c */
-    bool is_draining;   /* new requests outside a dialog get 503 */
+    struct token_key token_key; /* of our Contact upstream */
+    struct store *store;
+    struct store_reader *reader;
+    struct inbox *inbox;       /* ours: store results, events */
+    struct upstream *upstream; /* legs and REGISTERs on their way */
+    struct list regs;          /* of reg.c, but for those that wait for a leg */
+    struct list passes;        /* of proxy.c */
+    bool is_draining;          /* new requests outside a dialog get 503 */
 };
+
+/* The worker that owns an AoR or a Call-ID. */
+static inline unsigned context_owner(const struct context *c, struct str key)
+{
+    return (unsigned)(hash_str(&c->owner_key, key) % c->n_workers);
+}
 
 #endif

@@ -5,19 +5,36 @@
 #include "service/forward.h"
 #include "service/mark.h"
 #include "service/proxy.h"
+#include "service/registrar.h"
 #include "service/reply.h"
 #include "service/txn.h"
 
 enum { SCRATCH_KEEP = 128 * 1024 };
 
-bool dispatch_owner(const struct peek *peek, const struct hash_key *key, unsigned n,
-                    unsigned *owner)
+bool dispatch_owner(struct context *c, const struct peek *peek, unsigned *owner)
 {
     uint64_t mark;
+    struct str key = peek->call_id;
     if (!peek->is_request)
-        return mark_branch_parse(peek->branch, owner, &mark) && *owner < n;
-    *owner = (unsigned)(hash_str(key, peek->call_id) % n);
+        return mark_branch_parse(peek->branch, owner, &mark) && *owner < c->n_workers;
+    if (peek->method == METHOD_REGISTER)
+        (void)regview_aor(&c->scratch, c->conf, peek->to, &key);
+    *owner = context_owner(c, key);
+    arena_reset(&c->scratch, SCRATCH_KEEP);
     return true;
+}
+
+bool dispatch_absorb(struct context *c, const struct packet *p, const struct peek *peek)
+{
+    struct msg *m;
+    struct msg_fault fault;
+    bool is_done = false;
+    if (!peek->is_request || peek->method != METHOD_REGISTER)
+        return false;
+    if (msg_index(&c->scratch, p->bytes, &c->limits, &m, &fault) == 0)
+        is_done = registrar_absorb(c, p, m);
+    arena_reset(&c->scratch, SCRATCH_KEEP);
+    return is_done;
 }
 
 /* RFC 3261 16.10, 9.2: the CANCEL has an answer of its own; the INVITE's user hears of it. */
@@ -72,6 +89,8 @@ static void on_request(struct context *c, const struct packet *p, const struct m
         on_drain(c, p, m);
     else if (m->method == METHOD_OPTIONS && forward_is_us(c, p, m))
         on_options(c, p, m);
+    else if (m->method == METHOD_REGISTER)
+        registrar_request(c, p, m);
     else
         proxy_request(c, p, m);
 }

@@ -6,10 +6,14 @@
 #include "service/context.h"
 #include "sip/peek.h"
 
-/* The worker among n that owns a message: a response the one in our own branch, a request the one
- * that its Call-ID falls to. False: a response that answers nothing of ours. */
-bool dispatch_owner(const struct peek *peek, const struct hash_key *key, unsigned n,
-                    unsigned *owner);
+/* The worker among n that owns a message: a response the one in our own branch, a REGISTER the one
+ * that its AoR falls to, any other request the one of its Call-ID. False: a response that answers
+ * nothing of ours. */
+bool dispatch_owner(struct context *c, const struct peek *peek, unsigned *owner);
+
+/* A REGISTER that another worker owns is tried under its licence here first: the storm path never
+ * crosses a core. False: hand it over. */
+bool dispatch_absorb(struct context *c, const struct packet *p, const struct peek *peek);
 
 /* A message whose owner is this worker. */
 void dispatch_packet(struct context *c, const struct packet *p, const struct peek *peek);

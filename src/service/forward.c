@@ -102,6 +102,17 @@ static void edit_max_forwards(struct context *c, struct build *b, const struct m
         build_add_first(b, HDR_MAX_FORWARDS, buf_str(&value));
 }
 
+void forward_print_via(struct context *c, const struct forward *out, struct buf *text)
+{
+    buf_add(text, STR("SIP/2.0/"));
+    buf_add(text, flow_transport_name((enum flow_transport)out->flow.transport));
+    buf_add_char(text, ' ');
+    egress_print_sent_by(c->egress, &out->flow, text);
+    buf_add(text, STR(";branch="));
+    buf_add(text, out->branch);
+    buf_add(text, STR(";rport"));
+}
+
 /* The sender's Via gets received and rport (18.2.1); ours goes on top (16.6 step 8). */
 static void edit_vias(struct context *c, struct build *b, const struct packet *p,
                       const struct forward *f)
@@ -110,15 +121,18 @@ static void edit_vias(struct context *c, struct build *b, const struct packet *p
     via_print_received(&b->msg->via, &p->flow.peer, &theirs);
     build_replace_via(b, buf_str(&theirs));
     struct buf ours = buf_in(&c->scratch, OUR_VIA_MAX);
-    buf_add(&ours, STR("SIP/2.0/"));
-    buf_add(&ours, flow_transport_name((enum flow_transport)f->flow.transport));
-    buf_add_char(&ours, ' ');
-    egress_print_sent_by(c->egress, &f->flow, &ours);
-    buf_add(&ours, STR(";branch="));
-    buf_add(&ours, f->branch);
-    buf_add(&ours, STR(";rport"));
+    forward_print_via(c, f, &ours);
     b->has_failed = b->has_failed || theirs.has_overflown || ours.has_overflown;
     build_add_first(b, HDR_VIA, buf_str(&ours));
+}
+
+void forward_edit(struct context *c, struct build *b, const struct packet *p, struct forward *out)
+{
+    out->branch = mark_branch(&c->marks, loop_mark(c, b->msg), out->branch_text);
+    edit_vias(c, b, p, out);
+    edit_max_forwards(c, b, b->msg);
+    if (is_top_route_us(c, p, b->msg))
+        build_remove_top(b, HDR_ROUTE);
 }
 
 enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,
@@ -127,19 +141,14 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
     struct uri u;
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
-    uint64_t mark = loop_mark(c, m);
-    enum forward_refusal why = validate(m, &u, mark);
+    enum forward_refusal why = validate(m, &u, loop_mark(c, m));
     if (why == FORWARD_OK)
         why = find_way(c, p, &u, &out->flow);
     if (why != FORWARD_OK)
         return why;
-    out->branch = mark_branch(&c->marks, mark, out->branch_text);
     struct build b;
     build_init(&b, &c->scratch, m);
-    edit_vias(c, &b, p, out);
-    edit_max_forwards(c, &b, m);
-    if (is_top_route_us(c, p, m))
-        build_remove_top(&b, HDR_ROUTE);
+    forward_edit(c, &b, p, out);
     return build_finish(&b, &out->bytes) ? FORWARD_NO_MEMORY : FORWARD_OK;
 }
 

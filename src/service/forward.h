@@ -37,6 +37,13 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
 /* The answer to a refused request; counts it. Header lines it needs are in the scratch arena. */
 struct build_reply forward_reply(struct context *c, const struct msg *m, enum forward_refusal why);
 
+/* The edits that any request gets on its way (16.6): received and rport in the sender's Via, ours
+ * on top, Max-Forwards, our own Route gone. out->flow must be set; sets out->branch. */
+void forward_edit(struct context *c, struct build *b, const struct packet *p, struct forward *out);
+
+/* Appends the value of our Via for out->flow and out->branch. */
+void forward_print_via(struct context *c, const struct forward *out, struct buf *text);
+
 /* A response on its way back: our Via is gone. 0 or ERR_NOMEM; ERR_PARSE: no Via would be left. */
 int forward_response(struct context *c, const struct msg *m, struct str *out);
 

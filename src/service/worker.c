@@ -12,12 +12,16 @@
 #include "service/egress.h"
 #include "service/guard.h"
 #include "service/proxy.h"
+#include "service/registrar.h"
 #include "service/txn.h"
+#include "service/upstream.h"
 #include "sip/peek.h"
+#include "store/store.h"
 
 enum {
     INBOX_MAX = 8192,
     SCRATCH_LIMIT = 2 * 1024 * 1024,
+    SCRATCH_KEEP = 128 * 1024,
     SOCKET_BUFFER = 8 * 1024 * 1024,
     DRAIN_POLL_MS = 50
 };
@@ -28,6 +32,7 @@ struct worker {
     struct inbox *inbox;
     struct conf *conf;       /* the reference behind context.conf */
     struct conf *first_conf; /* and the one behind context.listens */
+    struct loop_hook *turn_end;
     struct wheel_timer drain_timer;
     uint64_t drain_until_ms;
     void (*on_idle)(void *arg);
@@ -64,12 +69,12 @@ static void on_packet(const struct packet *p, void *arg)
         return;
     if (peek_parse(p->bytes, &peek))
         stats_inc(STAT_NOT_SIP);
-    else if (!dispatch_owner(&peek, &w->group->owner_key, w->group->n, &owner))
+    else if (!dispatch_owner(&w->context, &peek, &owner))
         stats_inc(STAT_STRAY_RESPONSE);
-    else if (owner != w->context.worker)
-        hand_over(w, owner, p);
-    else
+    else if (owner == w->context.worker)
         dispatch_packet(&w->context, p, &peek);
+    else if (!dispatch_absorb(&w->context, p, &peek))
+        hand_over(w, owner, p);
 }
 
 /* ---------------------------------------------------------------- messages from the main thread */
@@ -151,6 +156,27 @@ int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *ar
                       &(struct order){.timeout_ms = timeout_ms, .on_idle = on_idle, .arg = arg});
 }
 
+/* ---------------------------------------------------------------- the store */
+
+struct inbox *worker_inbox_of(const struct worker_group *group, struct str aor)
+{
+    return group->workers[hash_str(&group->owner_key, aor) % group->n]->inbox;
+}
+
+void worker_on_store_event(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    upstream_on_event(node, w->context.upstream);
+}
+
+/* What timers and inbox messages used goes; the next turn sees what was committed in between. */
+static void on_turn_end(void *arg)
+{
+    struct worker *w = arg;
+    arena_reset(&w->context.scratch, SCRATCH_KEEP);
+    store_reader_reset(w->context.reader);
+}
+
 /* ---------------------------------------------------------------- life */
 
 static int open_listeners(struct worker *w, const struct conf_listen **failed)
@@ -182,6 +208,7 @@ static int build(struct worker *w, const struct conf_listen **failed)
     int err = loop_new(&c->loop);
     if (!err)
         err = inbox_new(c->loop, INBOX_MAX, w, &w->inbox);
+    c->inbox = w->inbox;
     if (!err)
         err = flow_table_new(c->worker, &c->flows);
     const struct txn_conf tc = {.loop = c->loop,
@@ -192,6 +219,12 @@ static int build(struct worker *w, const struct conf_listen **failed)
         err = txn_table_new(&tc, &c->txns);
     if (!err)
         err = egress_new(c, &c->egress);
+    if (!err)
+        err = store_reader_new(c->store, &c->reader);
+    if (!err)
+        err = upstream_new(c, registrar_resume, &c->upstream);
+    if (!err)
+        err = loop_hook_new(c->loop, on_turn_end, w, &w->turn_end);
     if (!err)
         err = open_listeners(w, failed);
     return err;
@@ -208,7 +241,12 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.worker = index;
     mark_init(&w->context.marks, index);
     w->context.loop_key = group->loop_key;
+    w->context.n_workers = group->n;
+    w->context.owner_key = group->owner_key;
+    w->context.token_key = group->token_key;
+    w->context.store = group->store;
     list_init(&w->context.passes);
+    list_init(&w->context.regs);
     arena_init(&w->context.scratch, SCRATCH_LIMIT);
     wheel_timer_init(&w->drain_timer, on_drain_timer, w);
     w->first_conf = conf_ref(conf);
@@ -232,6 +270,9 @@ void worker_free(struct worker *w)
         loop_timer_stop(c->loop, &w->drain_timer);
     inbox_free(w->inbox);
     txn_table_free(c->txns);
+    upstream_free(c->upstream);
+    store_reader_free(c->reader);
+    loop_hook_free(w->turn_end);
     for (size_t i = 0; i < c->n_listeners; i++)
         udp_close(c->listeners[i]);
     free(c->listeners);

@@ -9,7 +9,10 @@
 
 #include "base/hash.h"
 #include "conf/conf.h"
+#include "core/token.h"
+#include "net/inbox.h"
 
+struct store;
 struct worker;
 
 /* What all workers agree on. */
@@ -17,6 +20,8 @@ struct worker_group {
     unsigned n;
     struct worker **workers; /* filled in by worker_new; whole before any thread starts */
     struct hash_key owner_key, loop_key;
+    struct token_key token_key;
+    struct store *store; /* outlives the workers */
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;
@@ -29,6 +34,10 @@ void worker_free(struct worker *w);
 
 /* Runs the loop until worker_stop; the body of the thread. */
 void worker_run(struct worker *w);
+
+/* For the store: the inbox that owns an AoR, and what takes its events there. Any thread. */
+struct inbox *worker_inbox_of(const struct worker_group *group, struct str aor);
+void worker_on_store_event(struct inbox_node *node, void *arg);
 
 /* Any thread, by message, each done at the worker's next turn: */
 

@@ -1,0 +1,197 @@
+#include "service/reg.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "net/loop.h"
+#include "service/location.h"
+#include "service/regreply.h"
+#include "service/reply.h"
+#include "service/txn.h"
+#include "store/store.h"
+
+enum { ARENA_LIMIT = 512 * 1024 };
+
+static void on_server(struct txn *t, enum txn_note what, const struct msg *m, void *arg)
+{
+    struct reg *r = arg;
+    (void)m;
+    if (what == TXN_NOTE_LATE)
+        txn_server_reply(t, &(struct build_reply){.status = 100});
+    if (what != TXN_NOTE_END)
+        return;
+    r->server = NULL;
+    reg_free_if_done(r);
+}
+
+static struct reg *allocate(struct context *c)
+{
+    struct reg *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->context = c;
+    r->conf = conf_ref(c->conf);
+    arena_init(&r->arena, ARENA_LIMIT);
+    list_add(&c->regs, &r->link);
+    stats_inc(STAT_REGS);
+    return r;
+}
+
+int reg_new(struct context *c, const struct packet *p, const struct msg *m, const struct regview *v,
+            struct reg **out)
+{
+    struct reg *r = allocate(c);
+    if (!r)
+        return ERR_NOMEM;
+    const struct register_view *view = regview_copy(&r->arena, &v->view);
+    struct flow_ref reply_to = reply_flow(&m->via, &p->flow);
+    int err =
+        view ? txn_server_new(c->txns, m, &reply_to, &(struct txn_user){on_server, r}, &r->server)
+             : ERR_NOMEM;
+    if (err) {
+        reg_free_if_done(r);
+        return err;
+    }
+    r->flow = p->flow;
+    r->v = (struct regview){.domain = v->domain, .view = *view};
+    *out = r;
+    return 0;
+}
+
+int reg_new_own(struct context *c, const struct conf_domain *domain, struct str aor,
+                struct reg **out)
+{
+    struct reg *r = allocate(c);
+    if (!r)
+        return ERR_NOMEM;
+    r->is_own = true;
+    r->v.domain = domain;
+    r->v.view.aor = str_dup(&r->arena, aor);
+    if (r->arena.has_failed) {
+        reg_free_if_done(r);
+        return ERR_NOMEM;
+    }
+    *out = r;
+    return 0;
+}
+
+void reg_free_if_done(struct reg *r)
+{
+    if (r->server || r->client || r->is_storing || r->leg)
+        return;
+    loop_timer_stop(r->context->loop, &r->patience);
+    list_del(&r->link);
+    arena_fini(&r->arena);
+    conf_unref(r->conf);
+    stats_dec(STAT_REGS);
+    free(r);
+}
+
+void reg_free_all(struct context *c)
+{
+    while (!list_is_empty(&c->regs)) {
+        struct reg *r = container_of(c->regs.next, struct reg, link);
+        r->leg = NULL; /* gone already */
+        r->is_storing = false;
+        reg_free_if_done(r);
+    }
+}
+
+const struct msg *reg_request(const struct reg *r)
+{
+    return r->server ? txn_server_request(r->server) : NULL;
+}
+
+bool reg_is_answered(const struct reg *r)
+{
+    return !r->server || !txn_server_is_open(r->server);
+}
+
+void reg_answer(struct reg *r, const struct build_reply *reply)
+{
+    if (!reg_is_answered(r))
+        txn_server_reply(r->server, reply);
+}
+
+void reg_answer_bytes(struct reg *r, unsigned status, struct str bytes)
+{
+    if (!reg_is_answered(r))
+        txn_server_send(r->server, status, bytes);
+}
+
+void reg_refuse(struct reg *r, enum reason why, unsigned status)
+{
+    const struct verdict v = {.what = VERDICT_REJECT, .reason = why, .status = (uint16_t)status};
+    if (reg_is_answered(r))
+        return;
+    struct build_reply reply = regreply_refusal(r->context, reg_request(r), r->v.domain, &v);
+    reg_answer(r, &reply);
+}
+
+static void answer_from(struct reg *r, const struct regreply_input *in)
+{
+    struct context *c = r->context;
+    struct str bytes;
+    if (!r->answer) {
+        struct str lines = regreply_lines(c, in);
+        if (str_is_none(lines))
+            reg_refuse(r, REASON_NO_MEMORY, 503);
+        else
+            reg_answer(r, &(struct build_reply){.status = 200, .headers = lines});
+        return;
+    }
+    struct build b;
+    build_init(&b, &c->scratch, r->answer);
+    upreq_restore(&b, reg_request(r), &r->up);
+    regreply_edit(c, &b, in);
+    if (build_finish(&b, &bytes))
+        reg_refuse(r, REASON_NO_MEMORY, 503);
+    else
+        reg_answer_bytes(r, r->answer->status, bytes);
+}
+
+void reg_answer_ok(struct reg *r)
+{
+    struct context *c = r->context;
+    struct location now;
+    if (reg_is_answered(r))
+        return;
+    store_reader_reset(c->reader); /* it may be older than the commit */
+    if (location_read(c, &c->scratch, r->v.view.aor, &now)) {
+        reg_refuse(r, REASON_STORE, 503);
+        return;
+    }
+    const struct regreply_input in = {.domain = r->v.domain,
+                                      .record = now.record,
+                                      .leases = now.leases,
+                                      .view = &r->v.view,
+                                      .is_path_asked =
+                                          msg_has_token(reg_request(r), HDR_SUPPORTED, STR("path")),
+                                      .now_s = sys_service_s()};
+    answer_from(r, &in);
+}
+
+int reg_store(struct reg *r, const struct regchange *change, inbox_fn *on_result)
+{
+    const struct store_request request = {.aor = r->v.view.aor,
+                                          .reduce = regchange_reduce,
+                                          .input = change,
+                                          .copy = regchange_copy,
+                                          .reply_to = r->context->inbox,
+                                          .on_result = on_result,
+                                          .cookie = (uint64_t)(uintptr_t)r,
+                                          .is_background = r->is_own};
+    int err = store_update(r->context->store, &request);
+    r->is_storing = !err;
+    return err;
+}
+
+void reg_count(const struct conf_domain *d, struct str aor, enum reason why)
+{
+    stats_inc((enum stats_id)(STAT_REASON_LICENSED_FLOW + (int)why));
+    log_debug("register %.*s: %s", STR_FMT(aor), reason_word(why));
+    (void)d;
+}

@@ -1,0 +1,78 @@
+/* One REGISTER that is not answered at once: waiting for its turn, for upstream, or for the store.
+ * It lives until its transactions have ended and the store has answered. Also our own refreshes
+ * and removals, which have no phone behind them. The worker's thread. */
+#ifndef BW_SERVICE_REG_H
+#define BW_SERVICE_REG_H
+
+#include "base/list.h"
+#include "conf/conf.h"
+#include "net/inbox.h"
+#include "net/wheel.h"
+#include "service/regchange.h"
+#include "service/regview.h"
+#include "service/upreq.h"
+
+struct leg;
+struct txn;
+
+struct reg {
+    struct list link; /* among those that wait for a leg, or all others */
+    struct context *context;
+    struct conf *conf; /* the reference behind view.domain */
+    struct arena arena;
+    struct txn *server; /* NULL: our own, or the phone has its answer and is done with */
+    struct txn *client;
+    struct flow_ref flow; /* where the phone's came from */
+    struct regview v;
+    struct upreq up;
+    enum reason reason; /* why it was not absorbed */
+    struct leg *leg;
+    struct wheel_timer patience;
+    const struct msg *answer;                /* upstream's 2xx while the store commits it */
+    unsigned n_attempts;                     /* of our own removal */
+    uint64_t leaving[REGCHANGE_LEAVING_MAX]; /* registrations whose removal rides along (D58) */
+    size_t n_leaving;
+    bool is_own;
+    bool has_unblocked; /* upstream was silent too long; others may go */
+    bool has_tried_423;
+    bool is_storing;
+};
+
+/* From a phone's REGISTER: makes its server transaction and copies the view. ERR_FULL, ERR_NOMEM.
+ */
+int reg_new(struct context *c, const struct packet *p, const struct msg *m, const struct regview *v,
+            struct reg **out);
+
+/* Our own for an upstream registration of an AoR. ERR_NOMEM. */
+int reg_new_own(struct context *c, const struct conf_domain *domain, struct str aor,
+                struct reg **out);
+
+/* The phone's REGISTER; NULL for our own, and once it has been answered and is gone. */
+const struct msg *reg_request(const struct reg *r);
+
+/* Answers the phone, once; nothing for our own. */
+void reg_answer(struct reg *r, const struct build_reply *reply);
+void reg_refuse(struct reg *r, enum reason why, unsigned status);
+
+/* The answer is made elsewhere, with Via and identifiers restored. */
+void reg_answer_bytes(struct reg *r, unsigned status, struct str bytes);
+
+bool reg_is_answered(const struct reg *r);
+
+/* 200 with all bindings, from the record as it is now; edits the upstream's 2xx where there is
+ * one. */
+void reg_answer_ok(struct reg *r);
+
+/* Hands a change to the store; the result comes to on_result with the reg as cookie. */
+int reg_store(struct reg *r, const struct regchange *change, inbox_fn *on_result);
+
+/* When nothing holds it any more. */
+void reg_free_if_done(struct reg *r);
+
+/* The worker ends: what still waits is forgotten. */
+void reg_free_all(struct context *c);
+
+/* One line per decision (debug) and its counter. */
+void reg_count(const struct conf_domain *d, struct str aor, enum reason why);
+
+#endif

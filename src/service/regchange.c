@@ -1,0 +1,73 @@
+#include "service/regchange.h"
+
+#include "service/regview.h"
+
+static struct str copy_str(struct arena *a, struct str s)
+{
+    return str_is_none(s) ? s : str_dup(a, s);
+}
+
+void *regchange_copy(struct arena *a, const void *input)
+{
+    const struct regchange *in = input;
+    struct regchange *out = arena_alloc(a, sizeof *out);
+    const struct register_view *view = regview_copy(a, &in->view);
+    if (!out || !view)
+        return NULL;
+    *out = *in;
+    out->view = *view;
+    out->grant.contact = copy_str(a, in->grant.contact);
+    out->grant.call_id = copy_str(a, in->grant.call_id);
+    out->grant.service_route = copy_str(a, in->grant.service_route);
+    out->grant.associated = copy_str(a, in->grant.associated);
+    return a->has_failed ? NULL : out;
+}
+
+/* What rode along with an accepted REGISTER is over (D58). */
+static void drop_leaving(const struct regchange *change, struct aor_record *next)
+{
+    for (size_t i = 0; i < change->n_leaving; i++) {
+        struct upreg *u = binding_upreg(next, change->leaving[i]);
+        if (u && u->state != UPREG_LIVE)
+            binding_upreg_del(next, u);
+    }
+}
+
+static enum reason accept_it(const struct absorb_input *in, const struct regchange *change,
+                             struct aor_record *next, bool *is_changed)
+{
+    enum reason why = absorb_apply(in, &change->grant, next);
+    bool is_nothing = why == REASON_FULL || why == REASON_STALE_CSEQ || why == REASON_NOT_PROVEN;
+    *is_changed = !is_nothing || change->grant.is_removal;
+    if (*is_changed)
+        drop_leaving(change, next);
+    return why;
+}
+
+static enum reason decide_again(const struct absorb_input *in, struct aor_record *next,
+                                bool *is_changed)
+{
+    struct verdict v = absorb_decide(in, next);
+    *is_changed = v.what == VERDICT_COMMIT;
+    return *is_changed ? v.reason : REASON_MAX;
+}
+
+int regchange_reduce(const struct store_change *c, void *input, bool *is_changed)
+{
+    const struct regchange *change = input;
+    const struct absorb_input in = {.conf = &change->conf,
+                                    .view = &change->view,
+                                    .now_state = c->now_state,
+                                    .leases = c->leases,
+                                    .now_s = c->now_s};
+    *is_changed = false;
+    switch (change->kind) {
+    case REGCHANGE_LICENSED:
+        return (int)decide_again(&in, c->next, is_changed);
+    case REGCHANGE_ACCEPTED:
+        return (int)accept_it(&in, change, c->next, is_changed);
+    default:
+        *is_changed = absorb_refused(&in, change->status, c->next);
+        return REASON_REFUSED;
+    }
+}

@@ -1,0 +1,254 @@
+#include "service/registrar.h"
+
+#include "base/err.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "service/location.h"
+#include "service/regreply.h"
+#include "service/reply.h"
+#include "service/upstream.h"
+#include "store/store.h"
+
+/* A refresh that a commit has overtaken is decided anew, but not for ever. */
+enum { TRIES = 3 };
+
+/* One decision: on what, and what it was. */
+struct decision {
+    struct absorb_input in;
+    struct location location;
+    struct upreq up; /* only the registration's names */
+    struct verdict verdict;
+};
+
+static int decide(struct context *c, const struct regview *v, struct decision *d)
+{
+    int err = location_read(c, &c->scratch, v->view.aor, &d->location);
+    if (err)
+        return err;
+    d->in = (struct absorb_input){.conf = &v->domain->absorb,
+                                  .view = &v->view,
+                                  .now_state = d->location.record,
+                                  .leases = d->location.leases,
+                                  .now_s = sys_service_s()};
+    err = upreq_name(c, &c->scratch, v->domain, &d->in, &d->up);
+    if (err)
+        return err;
+    d->in.is_upstream_busy = upstream_is_busy(c->upstream, d->up.upreg_id);
+    d->verdict = absorb_decide(&d->in, NULL);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- absorbing */
+
+/* Reasons for which no lease moves. */
+static bool is_still(enum reason why)
+{
+    return why == REASON_REPEAT || why == REASON_QUERY || why == REASON_NOTHING_TO_REMOVE;
+}
+
+static enum lease_result extend(struct context *c, const struct decision *d,
+                                const struct register_contact *contact)
+{
+    const struct absorb_input *in = &d->in;
+    const struct binding *b =
+        binding_find(in->now_state, contact->uri, contact->instance, contact->reg_id);
+    if (!b || contact->expires_s == 0) /* nothing to remove (D18) */
+        return LEASE_REPEAT;
+    const struct upreg *u = binding_upreg(in->now_state, b->upreg_id);
+    uint64_t dead_at_s = u ? u->dead_at_s : UINT64_MAX;
+    bool can_refresh = absorb_can_refresh(in->conf);
+    uint64_t expires_at_s;
+    const struct lease_refresh refresh = {
+        .ref = b->lease,
+        .expires_at_s = in->now_s + absorb_grant_s(in, contact->expires_s, dead_at_s, can_refresh),
+        .cseq = in->view->cseq,
+        .branch_hash = in->view->branch_hash,
+        .is_equal_cseq_allowed = in->conf->is_equal_cseq_allowed};
+    return lease_extend(store_leases(c->store), &refresh, &expires_at_s);
+}
+
+/* False: a lease has moved on since the decision. */
+static bool extend_all(struct context *c, const struct decision *d)
+{
+    if (is_still(d->verdict.reason))
+        return true;
+    for (size_t i = 0; i < d->in.view->n_contacts; i++) {
+        enum lease_result got = extend(c, d, &d->in.view->contacts[i]);
+        if (got != LEASE_EXTENDED && got != LEASE_REPEAT)
+            return false;
+    }
+    return true;
+}
+
+static struct str ok_lines(struct context *c, const struct regview *v, const struct msg *m,
+                           const struct location *now)
+{
+    const struct regreply_input in = {.domain = v->domain,
+                                      .record = now->record,
+                                      .leases = now->leases,
+                                      .view = &v->view,
+                                      .is_path_asked = msg_has_token(m, HDR_SUPPORTED, STR("path")),
+                                      .now_s = sys_service_s()};
+    return regreply_lines(c, &in);
+}
+
+/* Extends and builds the answer; STR_NONE: it could not be. */
+static struct str absorb(struct context *c, const struct regview *v, const struct msg *m,
+                         const struct decision *d)
+{
+    struct location now;
+    if (!extend_all(c, d) || location_read(c, &c->scratch, v->view.aor, &now))
+        return STR_NONE;
+    reg_count(v->domain, v->view.aor, d->verdict.reason);
+    return ok_lines(c, v, m, &now);
+}
+
+static bool answer_absorbed(struct context *c, const struct packet *p, const struct msg *m,
+                            const struct regview *v, const struct decision *d)
+{
+    struct str lines = absorb(c, v, m, d);
+    if (str_is_none(lines))
+        return false;
+    reply_send(c, p, m, &(struct build_reply){.status = 200, .headers = lines});
+    return true;
+}
+
+bool registrar_absorb(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct regview v;
+    struct decision d;
+    if (regview_parse(c, &c->scratch, p, m, &v) != REASON_MAX || decide(c, &v, &d) ||
+        d.verdict.what != VERDICT_ABSORB)
+        return false;
+    if (!answer_absorbed(c, p, m, &v, &d))
+        return false;
+    stats_inc(STAT_REGISTER_IN);
+    return true;
+}
+
+/* ---------------------------------------------------------------- the other verdicts */
+
+static void on_committed(struct inbox_node *node, void *arg)
+{
+    struct store_result *result = container_of(node, struct store_result, node);
+    struct reg *r = (struct reg *)(uintptr_t)result->cookie;
+    (void)arg;
+    r->is_storing = false;
+    if (result->outcome == STORE_FAILED) {
+        reg_refuse(r, REASON_STORE, 503);
+    } else if (result->outcome == STORE_UNCHANGED) {
+        registrar_resume(r); /* the record has changed: decide anew */
+    } else {
+        reg_count(r->v.domain, r->v.view.aor, (enum reason)result->code);
+        reg_answer_ok(r);
+    }
+    store_result_free(result);
+    reg_free_if_done(r);
+}
+
+static void commit(struct reg *r)
+{
+    const struct regchange what = {
+        .kind = REGCHANGE_LICENSED, .conf = r->v.domain->absorb, .view = r->v.view};
+    if (++r->n_attempts > TRIES || reg_store(r, &what, on_committed))
+        reg_refuse(r, REASON_STORE, 503);
+}
+
+static void absorb_late(struct reg *r, const struct decision *d)
+{
+    struct str lines = absorb(r->context, &r->v, reg_request(r), d);
+    if (str_is_none(lines))
+        reg_refuse(r, REASON_NO_MEMORY, 503);
+    else
+        reg_answer(r, &(struct build_reply){.status = 200, .headers = lines});
+}
+
+static void act(struct reg *r, const struct decision *d)
+{
+    r->up.upreg_id = d->up.upreg_id;
+    r->up.call_id = str_dup(&r->arena, d->up.call_id);
+    switch (d->verdict.what) {
+    case VERDICT_ABSORB:
+        absorb_late(r, d);
+        break;
+    case VERDICT_COMMIT:
+        commit(r);
+        break;
+    case VERDICT_FORWARD:
+        upstream_submit(r, &d->verdict, d->location.record);
+        break;
+    case VERDICT_WAIT:
+        upstream_wait(r);
+        break;
+    case VERDICT_REJECT:
+        reg_count(r->v.domain, r->v.view.aor, d->verdict.reason);
+        reg_refuse(r, d->verdict.reason, d->verdict.status);
+        break;
+    }
+}
+
+void registrar_resume(struct reg *r)
+{
+    struct decision d;
+    if (reg_is_answered(r))
+        return;
+    if (decide(r->context, &r->v, &d))
+        reg_refuse(r, REASON_STORE, 503);
+    else
+        act(r, &d);
+}
+
+static void refuse(struct context *c, const struct packet *p, const struct msg *m,
+                   const struct regview *v, const struct verdict *why)
+{
+    struct build_reply reply = regreply_refusal(c, m, v->domain, why);
+    reg_count(v->domain, v->view.aor, why->reason);
+    reply_send(c, p, m, &reply);
+}
+
+static void refuse_for(struct context *c, const struct packet *p, const struct msg *m,
+                       const struct regview *v, enum reason reason)
+{
+    refuse(c, p, m, v, &(struct verdict){.what = VERDICT_REJECT, .reason = reason});
+}
+
+/* What needs no transaction of its own is answered without one. */
+static void begin(struct context *c, const struct packet *p, const struct msg *m,
+                  const struct regview *v, const struct decision *d)
+{
+    struct reg *r;
+    if (d->verdict.what == VERDICT_REJECT)
+        refuse(c, p, m, v, &d->verdict);
+    else if (d->verdict.what == VERDICT_FORWARD && m->max_forwards == 0)
+        refuse_for(c, p, m, v, REASON_HOPS); /* D25 */
+    else if (reg_new(c, p, m, v, &r))
+        refuse_for(c, p, m, v, REASON_NO_MEMORY);
+    else
+        act(r, d);
+}
+
+static void refuse_registration(struct context *c, const struct packet *p, const struct msg *m)
+{
+    stats_inc(STAT_REFUSED_METHOD);
+    const struct build_reply reply = {
+        .status = 405,
+        .headers = STR("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, SUBSCRIBE, "
+                       "NOTIFY, PUBLISH, INFO, REFER, MESSAGE, UPDATE\r\n")};
+    reply_send(c, p, m, &reply);
+}
+
+void registrar_request(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct regview v;
+    struct decision d;
+    stats_inc(STAT_REGISTER_IN);
+    enum reason why = regview_parse(c, &c->scratch, p, m, &v);
+    if (v.domain && v.domain->registration == CONF_REGISTER_REFUSE)
+        refuse_registration(c, p, m);
+    else if (why != REASON_MAX)
+        refuse_for(c, p, m, &v, why);
+    else if (decide(c, &v, &d))
+        refuse_for(c, p, m, &v, REASON_STORE);
+    else if (d.verdict.what != VERDICT_ABSORB || !answer_absorbed(c, p, m, &v, &d))
+        begin(c, p, m, &v, &d);
+}

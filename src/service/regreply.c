@@ -1,0 +1,208 @@
+#include "service/regreply.h"
+
+#include <time.h>
+
+#include "base/sys.h"
+
+enum { LINE_MAX = 160, RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 30 };
+
+/* In grace a binding rings, but is not listed (D64). */
+static uint64_t left_s(const struct regreply_input *in, size_t i)
+{
+    uint64_t until = in->record->bindings[i].expires_at_s;
+    if (in->leases && in->leases[i].is_held)
+        until = in->leases[i].expires_at_s;
+    return until > in->now_s ? until - in->now_s : 0;
+}
+
+static bool is_own(const struct regreply_input *in, const struct binding *b)
+{
+    return str_eq(b->call_id, in->view->call_id);
+}
+
+static bool is_listed(const struct regreply_input *in, size_t i)
+{
+    return left_s(in, i) > 0 &&
+           (!in->domain->is_own_contact_only || is_own(in, &in->record->bindings[i]));
+}
+
+static void add_q(struct buf *out, int q)
+{
+    if (q >= 0)
+        buf_addf(out, ";q=%d.%03d", q / 1000, q % 1000);
+}
+
+static void add_contact(struct buf *out, const struct regreply_input *in, size_t i)
+{
+    const struct binding *b = &in->record->bindings[i];
+    buf_add_char(out, '<');
+    buf_add(out, b->contact);
+    buf_add_char(out, '>');
+    if (!str_is_none(b->params))
+        buf_add(out, b->params);
+    add_q(out, b->q);
+    buf_add(out, STR(";expires="));
+    buf_add_u64(out, left_s(in, i));
+}
+
+static size_t contacts_size(const struct regreply_input *in)
+{
+    size_t n = 64;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        n += in->record->bindings[i].contact.n + in->record->bindings[i].params.n + LINE_MAX;
+    return n;
+}
+
+static void add_line(struct buf *out, struct str name, struct str value)
+{
+    if (str_is_none(value))
+        return;
+    buf_add(out, name);
+    buf_add(out, STR(": "));
+    buf_add(out, value);
+    buf_add(out, STR("\r\n"));
+}
+
+/* The requester's own expiry, for phones that read only this (D39). */
+static void add_expires(struct buf *out, const struct regreply_input *in)
+{
+    for (size_t i = 0; i < in->record->n_bindings && in->domain->has_expires_header; i++) {
+        if (is_own(in, &in->record->bindings[i]) && left_s(in, i)) {
+            buf_addf(out, "Expires: %llu\r\n", (unsigned long long)left_s(in, i));
+            return;
+        }
+    }
+}
+
+static void add_contacts(struct buf *out, const struct regreply_input *in)
+{
+    for (size_t i = 0; i < in->record->n_bindings; i++) {
+        if (!is_listed(in, i))
+            continue;
+        buf_add(out, STR("Contact: "));
+        add_contact(out, in, i);
+        buf_add(out, STR("\r\n"));
+    }
+}
+
+/* Our own clock: a stored one would be stale (D40). */
+static void add_date(struct buf *out)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t now = (time_t)(sys_wall_ms() / 1000);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    buf_addf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * tm.tm_wday,
+             tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+             tm.tm_sec);
+}
+
+static const struct upreg *own_upreg(const struct regreply_input *in)
+{
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        if (is_own(in, &in->record->bindings[i]))
+            return binding_upreg(in->record, in->record->bindings[i].upreg_id);
+    return in->record->n_upregs ? &in->record->upregs[0] : NULL;
+}
+
+struct str regreply_lines(struct context *c, const struct regreply_input *in)
+{
+    const struct upreg *u = own_upreg(in);
+    size_t routes = u ? u->service_route.n + u->associated.n : 0;
+    struct buf out =
+        buf_in(&c->scratch, contacts_size(in) + routes + in->view->path.n + 4 * LINE_MAX);
+    add_contacts(&out, in);
+    add_expires(&out, in);
+    if (in->is_path_asked)
+        add_line(&out, STR("Path"), in->view->path);
+    if (u) {
+        add_line(&out, STR("Service-Route"), u->service_route);
+        add_line(&out, STR("P-Associated-URI"), u->associated);
+    }
+    add_date(&out);
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+void regreply_edit(struct context *c, struct build *b, const struct regreply_input *in)
+{
+    build_remove_all(b, HDR_CONTACT);
+    build_remove_all(b, HDR_EXPIRES);
+    build_remove_all(b, HDR_PATH);
+    for (size_t i = 0; i < in->record->n_bindings; i++) {
+        if (!is_listed(in, i))
+            continue;
+        struct buf value = buf_in(&c->scratch, in->record->bindings[i].contact.n +
+                                                   in->record->bindings[i].params.n + LINE_MAX);
+        add_contact(&value, in, i);
+        b->has_failed = b->has_failed || value.has_overflown;
+        build_add_last(b, STR("Contact"), buf_str(&value));
+    }
+    if (in->is_path_asked && !str_is_none(in->view->path))
+        build_add_last(b, STR("Path"), in->view->path);
+    struct buf expires = buf_in(&c->scratch, 32);
+    add_expires(&expires, in);
+    if (expires.len > 11) /* "Expires: " and its CRLF */
+        build_add_last(b, STR("Expires"), (struct str){expires.p + 9, expires.len - 11});
+}
+
+/* ---------------------------------------------------------------- refusals */
+
+static unsigned status_of(const struct verdict *v)
+{
+    switch (v->reason) {
+    case REASON_BAD_AOR:
+    case REASON_BAD_STAR:
+    case REASON_BAD_CONTACT:
+        return 400;
+    case REASON_FOREIGN_DOMAIN:
+        return 404;
+    case REASON_NOT_ALLOWED:
+        return 403;
+    case REASON_BAD_EXTENSION:
+        return 420;
+    case REASON_TOO_BRIEF:
+        return 423;
+    case REASON_LOOP:
+        return 482;
+    case REASON_HOPS:
+        return 483;
+    case REASON_FULL:
+    case REASON_TOO_MANY:
+    case REASON_QUEUE_FULL:
+    case REASON_HELD_TOO_LONG:
+    case REASON_NO_MEMORY:
+    case REASON_STORE:
+        return 503;
+    case REASON_UPSTREAM_TIMEOUT:
+        return 504;
+    default:
+        return v->status ? v->status : 500;
+    }
+}
+
+static struct str unsupported_line(struct context *c, const struct msg *m)
+{
+    struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
+    for (const struct msg_line *l = msg_first(m, HDR_REQUIRE); l; l = msg_next(m, l))
+        add_line(&out, STR("Unsupported"), l->value);
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+struct build_reply regreply_refusal(struct context *c, const struct msg *m,
+                                    const struct conf_domain *domain, const struct verdict *v)
+{
+    struct build_reply r = {.status = status_of(v)};
+    struct buf line = buf_in(&c->scratch, LINE_MAX);
+    if (r.status == 423 && domain) {
+        buf_addf(&line, "Min-Expires: %u\r\n", domain->absorb.min_expires_s);
+    } else if (r.status == 503) {
+        uint64_t spread = hash_str(&c->loop_key, m->call_id) % RETRY_AFTER_SPREAD_S;
+        buf_addf(&line, "Retry-After: %u\r\n", (unsigned)(RETRY_AFTER_MIN_S + spread));
+    } else if (r.status == 420) {
+        r.headers = unsupported_line(c, m);
+        return r;
+    }
+    r.headers = buf_str(&line);
+    return r;
+}

@@ -1,0 +1,32 @@
+/* The answers to a REGISTER (RFC 3261 10.3 step 8, D35-D45): all bindings in the phones' own bytes
+ * with what is left of their expiry. Output is in the scratch arena. The worker's thread. */
+#ifndef BW_SERVICE_REGREPLY_H
+#define BW_SERVICE_REGREPLY_H
+
+#include "core/absorb.h"
+#include "service/context.h"
+#include "sip/build.h"
+
+struct regreply_input {
+    const struct conf_domain *domain;
+    const struct aor_record *record;
+    const struct lease_view *leases;  /* of its bindings; NULL: the record's own expiries hold */
+    const struct register_view *view; /* whose the answer is */
+    bool is_path_asked;               /* the request has Supported: path (D42) */
+    uint64_t now_s;
+};
+
+/* The header lines of a 200 of our own: Contact lines, Expires where the domain wants it, Path,
+ * Service-Route, P-Associated-URI, Date. STR_NONE: arena exhausted. */
+struct str regreply_lines(struct context *c, const struct regreply_input *in);
+
+/* Upstream's 2xx with our bindings in place of its contacts; Via and identifiers are the caller's
+ * to edit. */
+void regreply_edit(struct context *c, struct build *b, const struct regreply_input *in);
+
+/* The answer to a refused REGISTER, with what its reason asks for: Min-Expires, Unsupported,
+ * Retry-After (randomised, D87). */
+struct build_reply regreply_refusal(struct context *c, const struct msg *m,
+                                    const struct conf_domain *domain, const struct verdict *v);
+
+#endif

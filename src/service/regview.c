@@ -1,0 +1,255 @@
+#include "service/regview.h"
+
+#include "base/err.h"
+#include "sip/contact.h"
+#include "sip/param.h"
+#include "sip/uri.h"
+
+enum { AOR_MAX = 512, CONTACTS_MAX = RECORD_BINDINGS_MAX };
+
+struct way regview_way(const struct flow_ref *flow)
+{
+    return (struct way){.peer = flow->peer,
+                        .local = flow->local,
+                        .transport = flow->transport,
+                        .listener = flow->listener};
+}
+
+/* ---------------------------------------------------------------- address of record */
+
+static bool print_aor(struct arena *a, const struct conf *conf, const struct uri *u,
+                      const struct conf_domain **domain, struct str *aor)
+{
+    *domain = u->scheme == URI_TEL ? &conf->domains[0] : conf_domain_find(conf, u->host);
+    if (!*domain)
+        return false;
+    struct buf out = buf_in(a, AOR_MAX);
+    struct uri canonical = *u;
+    canonical.host = u->scheme == URI_TEL ? u->host : (*domain)->name; /* aliases are one domain */
+    canonical.port = 0;
+    enum uri_fault fault = uri_to_aor(&canonical, (*domain)->is_case_sensitive, &out);
+    *aor = buf_str(&out);
+    return fault == URI_OK && !out.has_overflown;
+}
+
+bool regview_aor(struct arena *a, const struct conf *conf, struct str to, struct str *aor)
+{
+    struct nameaddr n;
+    struct uri u;
+    const struct conf_domain *domain;
+    return nameaddr_parse(to, &n) == 0 && uri_parse(n.uri, &u) == 0 &&
+           print_aor(a, conf, &u, &domain, aor);
+}
+
+const struct conf_domain *regview_domain(const struct conf *conf, struct str aor)
+{
+    const char *at = aor.p + aor.n;
+    while (at > aor.p && at[-1] != '@')
+        at--;
+    return at > aor.p ? conf_domain_find(conf, str_span(at, str_end(aor))) : &conf->domains[0];
+}
+
+/* D1-D9. A domain that is not ours is told from an address that is none (D8). */
+static enum reason read_aor(struct context *c, struct arena *a, const struct msg *m,
+                            struct regview *out)
+{
+    struct uri u;
+    if (uri_parse(m->to.uri, &u) || u.scheme > URI_TEL)
+        return REASON_BAD_AOR;
+    if (u.scheme != URI_TEL && !conf_domain_find(c->conf, u.host))
+        return REASON_FOREIGN_DOMAIN;
+    return print_aor(a, c->conf, &u, &out->domain, &out->view.aor) ? REASON_MAX : REASON_BAD_AOR;
+}
+
+/* ---------------------------------------------------------------- contacts */
+
+/* The Contact's own parameters without expires and q, which are ours to say. */
+static struct str other_params(struct arena *a, struct str params)
+{
+    struct buf out = buf_in(a, params.n);
+    struct str rest = params;
+    struct param p;
+    while (param_next(&rest, &p) == 1) {
+        if (str_ieq(p.name, STR("expires")) || str_ieq(p.name, STR("q")))
+            continue;
+        buf_add_char(&out, ';');
+        buf_add(&out, p.name);
+        if (!str_is_none(p.value)) {
+            buf_add_char(&out, '=');
+            buf_add(&out, p.value);
+        }
+    }
+    return out.len ? buf_str(&out) : STR_NONE;
+}
+
+static bool is_same_device(const struct register_contact *a, const struct register_contact *b)
+{
+    if (a->instance.n && b->instance.n)
+        return str_eq(a->instance, b->instance) && a->reg_id == b->reg_id;
+    struct uri ua, ub;
+    return uri_parse(a->uri, &ua) == 0 && uri_parse(b->uri, &ub) == 0 && uri_is_equal(&ua, &ub);
+}
+
+/* The same contact twice: the last one stands (D20). */
+static enum reason add_contact(struct register_view *v, const struct register_contact *contact)
+{
+    for (size_t i = 0; i < v->n_contacts; i++) {
+        if (is_same_device(&v->contacts[i], contact)) {
+            v->contacts[i] = *contact;
+            return REASON_MAX;
+        }
+    }
+    if (v->n_contacts == CONTACTS_MAX)
+        return REASON_TOO_MANY;
+    v->contacts[v->n_contacts++] = *contact;
+    return REASON_MAX;
+}
+
+/* Expires of the header, -1 where absent or malformed (D14, D15). */
+static int64_t header_expires(const struct msg *m)
+{
+    uint32_t s;
+    struct str value = msg_value(m, HDR_EXPIRES);
+    return !str_is_none(value) && contact_expires(value, &s) == 0 ? (int64_t)s : -1;
+}
+
+static enum reason read_line(struct arena *a, struct str rest, int64_t expires_s,
+                             struct register_view *v)
+{
+    struct contact contact;
+    int got;
+    while ((got = contact_next(&rest, &contact)) == 1) {
+        if (contact.addr.is_star) {
+            v->is_star = true;
+            continue;
+        }
+        const struct register_contact c = {
+            .uri = contact.addr.uri,
+            .params = other_params(a, contact.addr.params),
+            .instance = contact.instance,
+            .reg_id = contact.reg_id,
+            .q = contact.q,
+            .expires_s = contact.expires_s != CONTACT_NO_EXPIRES ? contact.expires_s : expires_s};
+        enum reason why = add_contact(v, &c);
+        if (why != REASON_MAX)
+            return why;
+    }
+    return got < 0 ? REASON_BAD_CONTACT : REASON_MAX;
+}
+
+static enum reason read_contacts(struct arena *a, const struct msg *m, struct register_view *v)
+{
+    int64_t expires_s = header_expires(m);
+    v->contacts = arena_calloc(a, CONTACTS_MAX, sizeof *v->contacts);
+    if (!v->contacts)
+        return REASON_NO_MEMORY;
+    for (const struct msg_line *l = msg_first(m, HDR_CONTACT); l; l = msg_next(m, l)) {
+        enum reason why = read_line(a, l->value, expires_s, v);
+        if (why != REASON_MAX)
+            return why;
+    }
+    /* D11: alone, and with the Expires header */
+    if (v->is_star && (v->n_contacts || expires_s != 0))
+        return REASON_BAD_STAR;
+    return REASON_MAX;
+}
+
+/* ---------------------------------------------------------------- the rest */
+
+/* Several lines of a header as one comma-separated value. */
+static struct str join_lines(struct arena *a, const struct msg *m, enum hdr_id id)
+{
+    const struct msg_line *first = msg_first(m, id);
+    if (!first || !msg_next(m, first))
+        return first ? first->value : STR_NONE;
+    struct buf out = buf_in(a, m->bytes.n);
+    for (const struct msg_line *l = first; l; l = msg_next(m, l)) {
+        if (l != first)
+            buf_add(&out, STR(", "));
+        buf_add(&out, l->value);
+    }
+    return buf_str(&out);
+}
+
+/* As a registrar we know the option tag "path" (RFC 3327). */
+static bool is_require_known(const struct msg *m)
+{
+    for (const struct msg_line *l = msg_first(m, HDR_REQUIRE); l; l = msg_next(m, l)) {
+        struct str rest = l->value, tag;
+        while (param_split(&rest, &tag))
+            if (!str_ieq(tag, STR("path")))
+                return false;
+    }
+    return true;
+}
+
+static bool is_own_token_in(const struct context *c, const struct msg *m)
+{
+    for (const struct msg_line *l = msg_first(m, HDR_CONTACT); l; l = msg_next(m, l)) {
+        struct str rest = l->value;
+        struct contact contact;
+        struct str token;
+        uint64_t id;
+        while (contact_next(&rest, &contact) == 1)
+            if (!contact.addr.is_star && uri_param(&contact.uri, STR("bw"), &token) &&
+                token_parse(&c->token_key, token, &id))
+                return true;
+    }
+    return false;
+}
+
+enum reason regview_parse(struct context *c, struct arena *a, const struct packet *p,
+                          const struct msg *m, struct regview *out)
+{
+    *out = (struct regview){0};
+    struct register_view *v = &out->view;
+    enum reason why = read_aor(c, a, m, out);
+    if (why != REASON_MAX)
+        return why;
+    if (!is_require_known(m))
+        return REASON_BAD_EXTENSION;
+    if (is_own_token_in(c, m))
+        return REASON_LOOP;
+    why = read_contacts(a, m, v);
+    if (why != REASON_MAX)
+        return why;
+    v->expires_s = header_expires(m);
+    v->call_id = m->call_id;
+    v->cseq = m->cseq;
+    v->way = regview_way(&p->flow);
+    v->path = join_lines(a, m, HDR_PATH);
+    v->user_agent = msg_value(m, HDR_USER_AGENT);
+    v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
+    v->is_source_trusted = conf_domain_allows(out->domain, &p->flow.peer);
+    uint64_t branch_hash = hash_str(&c->loop_key, m->via.branch);
+    uint64_t parts[3] = {hash_str(&c->loop_key, v->call_id), v->cseq, branch_hash};
+    v->branch_hash = (uint32_t)branch_hash;
+    v->spread = hash_bytes(&c->loop_key, parts, sizeof parts);
+    return a->has_failed ? REASON_NO_MEMORY : REASON_MAX;
+}
+
+static struct str copy_str(struct arena *a, struct str s)
+{
+    return str_is_none(s) ? s : str_dup(a, s);
+}
+
+struct register_view *regview_copy(struct arena *a, const struct register_view *v)
+{
+    struct register_view *out = arena_alloc(a, sizeof *out);
+    struct register_contact *contacts = arena_calloc(a, v->n_contacts + 1, sizeof *contacts);
+    if (!out || !contacts)
+        return NULL;
+    *out = *v;
+    out->aor = copy_str(a, v->aor);
+    out->call_id = copy_str(a, v->call_id);
+    out->path = copy_str(a, v->path);
+    out->user_agent = copy_str(a, v->user_agent);
+    out->contacts = contacts;
+    for (size_t i = 0; i < v->n_contacts; i++) {
+        contacts[i] = v->contacts[i];
+        contacts[i].uri = copy_str(a, v->contacts[i].uri);
+        contacts[i].params = copy_str(a, v->contacts[i].params);
+        contacts[i].instance = copy_str(a, v->contacts[i].instance);
+    }
+    return a->has_failed ? NULL : out;
+}

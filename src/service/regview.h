@@ -1,0 +1,32 @@
+/* A REGISTER as the policy sees it: read from the message, checked as far as RFC 3261 10.3 asks
+ * before any state is looked at (D1-D26). Everything lives in the given arena or points into the
+ * message. The worker's thread. */
+#ifndef BW_SERVICE_REGVIEW_H
+#define BW_SERVICE_REGVIEW_H
+
+#include "conf/conf.h"
+#include "core/absorb.h"
+#include "net/flow.h"
+#include "service/context.h"
+#include "sip/msg.h"
+
+struct regview {
+    const struct conf_domain *domain;
+    struct register_view view;
+};
+
+/* REASON_MAX: all is well. Else the reason for a refusal; out->domain is set once it is known. */
+enum reason regview_parse(struct context *c, struct arena *a, const struct packet *p,
+                          const struct msg *m, struct regview *out);
+
+/* The AoR alone, for finding the owner of a REGISTER: false if the To gives none. */
+bool regview_aor(struct arena *a, const struct conf *conf, struct str to, struct str *aor);
+
+/* The domain of a stored AoR; NULL: it is served no more. */
+const struct conf_domain *regview_domain(const struct conf *conf, struct str aor);
+
+/* A deep copy in another arena; NULL: exhausted. */
+struct register_view *regview_copy(struct arena *a, const struct register_view *v);
+
+struct way regview_way(const struct flow_ref *flow);
+#endif

@@ -1,0 +1,335 @@
+#include "service/upreq.h"
+
+#include "base/err.h"
+#include "base/sys.h"
+#include "service/egress.h"
+#include "service/mark.h"
+#include "sip/contact.h"
+#include "sip/param.h"
+
+enum { SENT_BY_MAX = 320, NUMBER_MAX = 12 };
+
+/* ---------------------------------------------------------------- names of a registration */
+
+static struct str device_of(const struct conf_domain *domain, const struct register_view *v)
+{
+    if (domain->absorb.mode == MODE_AOR_THROTTLE)
+        return STR("");
+    if (v->n_contacts && v->contacts[0].instance.n)
+        return v->contacts[0].instance;
+    return v->call_id;
+}
+
+static uint64_t id_of(const struct context *c, struct str call_id)
+{
+    struct hash_key key;
+    memcpy(&key, c->token_key.bytes, sizeof key);
+    uint64_t id = hash_str(&key, call_id);
+    return id ? id : 1;
+}
+
+int upreq_name(struct context *c, struct arena *a, const struct conf_domain *domain,
+               const struct absorb_input *in, struct upreq *u)
+{
+    char text[TOKEN_CALL_ID_LEN];
+    const struct register_view *v = in->view;
+    const struct upreg *known = absorb_upreg(in);
+    struct str own = token_call_id(&c->token_key, v->aor, device_of(domain, v), 0, text);
+    u->upreg_id = known ? known->id : id_of(c, own);
+    bool is_own = domain->absorb.mode != MODE_MIRROR;
+    bool is_kept = is_own && known && !str_is_none(known->call_id);
+    u->call_id = str_dup(a, is_kept ? known->call_id : is_own ? own : v->call_id);
+    return a->has_failed ? ERR_NOMEM : 0;
+}
+
+static struct str token_of(const struct context *c, uint64_t id, char text[TOKEN_LEN])
+{
+    return token_print(&c->token_key, id, text);
+}
+
+/* <sip:user@us;bw=token;transport=udp>, or with the token in the user's place. */
+static struct str print_contact(struct context *c, struct arena *a, const struct upreq *u)
+{
+    char text[TOKEN_LEN];
+    struct str token = token_of(c, u->upreg_id, text);
+    struct buf out = buf_in(a, u->user.n + SENT_BY_MAX + 2 * TOKEN_LEN);
+    bool is_user = u->domain->upstream->contact_token == CONF_TOKEN_USER;
+    buf_add(&out, is_user ? STR("sip:t-") : STR("sip:"));
+    buf_add(&out, is_user ? token : u->user);
+    buf_add_char(&out, '@');
+    egress_print_sent_by(c->egress, &u->flow, &out);
+    if (!is_user) {
+        buf_add(&out, STR(";bw="));
+        buf_add(&out, token);
+    }
+    buf_add(&out, STR(";transport=udp"));
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+/* <sip:t-token@us;lr> */
+static struct str print_path(struct context *c, struct arena *a, const struct upreq *u)
+{
+    char text[TOKEN_LEN];
+    struct buf out = buf_in(a, SENT_BY_MAX + 2 * TOKEN_LEN);
+    buf_add(&out, STR("<sip:t-"));
+    buf_add(&out, token_of(c, u->upreg_id, text));
+    buf_add_char(&out, '@');
+    egress_print_sent_by(c->egress, &u->flow, &out);
+    buf_add(&out, STR(";lr>"));
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+static struct str user_of(struct str aor)
+{
+    const char *at = aor.p + aor.n;
+    while (at > aor.p && at[-1] != '@')
+        at--;
+    return at > aor.p ? str_span(aor.p, at - 1) : aor;
+}
+
+int upreq_plan(struct context *c, struct arena *a, struct upreq *u)
+{
+    const struct conf_server *server = &u->domain->upstream->servers[0];
+    char tag[TOKEN_TAG_LEN];
+    if (egress_pick(c->egress, CONF_SIDE_CORE, server->transport, &server->addr, &u->flow))
+        return ERR_ABSENT;
+    u->user = user_of(u->aor);
+    u->from_tag = str_dup(a, token_from_tag(&c->token_key, u->call_id, tag));
+    if (u->domain->insertion == CONF_INSERT_PATH)
+        u->path = print_path(c, a, u);
+    else
+        u->contact = print_contact(c, a, u);
+    return a->has_failed ? ERR_NOMEM : 0;
+}
+
+/* ---------------------------------------------------------------- a phone's REGISTER */
+
+static struct str number(struct context *c, struct build *b, uint64_t n)
+{
+    struct buf out = buf_in(&c->scratch, 2 * NUMBER_MAX);
+    buf_add_u64(&out, n);
+    b->has_failed = b->has_failed || out.has_overflown;
+    return buf_str(&out);
+}
+
+/* From with our tag in place of the phone's, or behind it where it had none. */
+static struct str from_value(struct context *c, struct build *b, const struct upreq *u)
+{
+    const struct nameaddr *from = &b->msg->from;
+    struct buf out = buf_in(&c->scratch, from->text.n + u->from_tag.n + 8);
+    struct str rest = from->params;
+    struct param p;
+    buf_add(&out, str_is_none(from->params) ? from->text : str_span(from->text.p, from->params.p));
+    while (param_next(&rest, &p) == 1) {
+        if (str_ieq(p.name, STR("tag")))
+            continue;
+        buf_add_char(&out, ';');
+        buf_add(&out, str_is_none(p.value) ? p.name : str_span(p.name.p, str_end(p.value)));
+    }
+    buf_add(&out, STR(";tag="));
+    buf_add(&out, u->from_tag);
+    b->has_failed = b->has_failed || out.has_overflown;
+    return buf_str(&out);
+}
+
+static void edit_sequence(struct context *c, struct build *b, const struct upreq *u)
+{
+    if (u->is_mirror)
+        return;
+    struct buf cseq = buf_in(&c->scratch, 2 * NUMBER_MAX);
+    buf_add_u64(&cseq, u->cseq);
+    buf_add(&cseq, STR(" REGISTER"));
+    b->has_failed = b->has_failed || cseq.has_overflown;
+    build_replace(b, msg_value(b->msg, HDR_CALL_ID), u->call_id);
+    build_replace(b, msg_value(b->msg, HDR_CSEQ), buf_str(&cseq));
+    build_replace(b, msg_value(b->msg, HDR_FROM), from_value(c, b, u));
+}
+
+static void add_contact(struct build *b, struct context *c, struct str uri, uint32_t expires_s)
+{
+    struct buf out = buf_in(&c->scratch, uri.n + 2 + 9 + 2 * NUMBER_MAX);
+    buf_add_char(&out, '<');
+    buf_add(&out, uri);
+    buf_add(&out, STR(">;expires="));
+    buf_add_u64(&out, expires_s);
+    b->has_failed = b->has_failed || out.has_overflown;
+    build_add_last(b, STR("Contact"), buf_str(&out));
+}
+
+/* The one place that writes expiries: parameter and header alike (OpenSIPS #2350). */
+static void edit_contacts(struct context *c, struct build *b, const struct upreq *u)
+{
+    if (u->as == FORWARD_QUERY)
+        return;
+    build_remove_all(b, HDR_CONTACT);
+    build_remove_all(b, HDR_EXPIRES);
+    add_contact(b, c, u->contact, u->expires_s);
+    for (size_t i = 0; i < u->n_leaving; i++)
+        add_contact(b, c, u->leaving[i], 0);
+    build_add_last(b, STR("Expires"), number(c, b, u->expires_s));
+}
+
+/* What the access proxies put in stays here: it leads to the phone, not to us (RFC 3327). What a
+ * device says of its own flow is not ours to promise upstream (D92). */
+static void edit_path(struct build *b, const struct upreq *u)
+{
+    build_remove_all(b, HDR_PATH);
+    if (str_is_none(u->path))
+        return;
+    build_add_last(b, STR("Path"), u->path);
+    if (!msg_has_token(b->msg, HDR_SUPPORTED, STR("path")))
+        build_add_last(b, STR("Supported"), STR("path"));
+}
+
+int upreq_forward(struct context *c, const struct packet *p, const struct msg *m,
+                  const struct upreq *u, struct forward *out)
+{
+    struct build b;
+    out->flow = u->flow;
+    build_init(&b, &c->scratch, m);
+    forward_edit(c, &b, p, out);
+    edit_sequence(c, &b, u);
+    edit_contacts(c, &b, u);
+    edit_path(&b, u);
+    return build_finish(&b, &out->bytes);
+}
+
+/* ---------------------------------------------------------------- our own REGISTER */
+
+static void add_lines(const struct upreq *u, struct buf *out)
+{
+    buf_add(out, STR("Max-Forwards: 70\r\nFrom: <sip:"));
+    buf_add(out, u->aor);
+    buf_add(out, STR(">;tag="));
+    buf_add(out, u->from_tag);
+    buf_add(out, STR("\r\nTo: <sip:"));
+    buf_add(out, u->aor);
+    buf_add(out, STR(">\r\nCall-ID: "));
+    buf_add(out, u->call_id);
+    buf_add(out, STR("\r\nCSeq: "));
+    buf_add_u64(out, u->cseq);
+    buf_add(out, STR(" REGISTER\r\nContact: <"));
+    buf_add(out, u->contact);
+    buf_add(out, STR(">;expires="));
+    buf_add_u64(out, u->expires_s);
+    buf_add(out, STR("\r\nExpires: "));
+    buf_add_u64(out, u->expires_s);
+    if (!str_is_none(u->path)) {
+        buf_add(out, STR("\r\nSupported: path\r\nPath: "));
+        buf_add(out, u->path);
+    }
+    buf_add(out, STR("\r\nUser-Agent: Breakwater\r\nContent-Length: 0\r\n\r\n"));
+}
+
+int upreq_own(struct context *c, const struct upreq *u, struct forward *out)
+{
+    struct buf b = buf_in(&c->scratch, 3 * u->aor.n + u->contact.n + u->path.n + u->call_id.n +
+                                           2 * SENT_BY_MAX + 512);
+    out->flow = u->flow;
+    out->branch = mark_branch(&c->marks, 0, out->branch_text);
+    buf_add(&b, STR("REGISTER sip:"));
+    buf_add(&b, u->domain->name);
+    buf_add(&b, STR(" SIP/2.0\r\nVia: "));
+    forward_print_via(c, out, &b);
+    buf_add(&b, STR("\r\n"));
+    add_lines(u, &b);
+    out->bytes = buf_str(&b);
+    return b.has_overflown ? ERR_NOMEM : 0;
+}
+
+/* ---------------------------------------------------------------- answers */
+
+/* By token first: registrars re-order, re-case, re-escape and drop what is not (D48). */
+static bool is_ours(struct context *c, const struct upreq *u, const struct contact *contact)
+{
+    uint64_t id;
+    struct str token;
+    if (uri_param(&contact->uri, STR("bw"), &token) && token_parse(&c->token_key, token, &id))
+        return id == u->upreg_id;
+    struct str user = contact->uri.user;
+    if (str_has_iprefix(user, STR("t-")) && token_parse(&c->token_key, str_skip(user, 2), &id))
+        return id == u->upreg_id;
+    struct uri own;
+    return uri_parse(u->contact, &own) == 0 && uri_is_equal(&own, &contact->uri);
+}
+
+static bool find_contact(struct context *c, const struct msg *m, const struct upreq *u,
+                         struct contact *out)
+{
+    for (const struct msg_line *l = msg_first(m, HDR_CONTACT); l; l = msg_next(m, l)) {
+        struct str rest = l->value;
+        while (contact_next(&rest, out) == 1)
+            if (!out->addr.is_star && is_ours(c, u, out))
+                return true;
+    }
+    return false;
+}
+
+/* D50: our contact's parameter, else the header, else what we asked for; never more than that. */
+static uint32_t granted(const struct msg *m, const struct contact *contact, const struct upreq *u)
+{
+    uint32_t header = u->expires_s;
+    int64_t s = contact->expires_s;
+    if (s == CONTACT_NO_EXPIRES && contact_expires(msg_value(m, HDR_EXPIRES), &header) == 0)
+        s = header;
+    if (s == CONTACT_NO_EXPIRES)
+        s = u->expires_s;
+    return s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
+}
+
+static struct str join(struct context *c, const struct msg *m, enum hdr_id id)
+{
+    const struct msg_line *first = msg_first(m, id);
+    if (!first)
+        return STR_NONE;
+    struct buf out = buf_in(&c->scratch, m->bytes.n);
+    for (const struct msg_line *l = first; l; l = msg_next(m, l)) {
+        if (l != first)
+            buf_add(&out, STR(", "));
+        buf_add(&out, l->value);
+    }
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+/* D91: a 2xx that does not echo our Path has not taken it. */
+static bool is_path_echoed(const struct msg *m, const struct upreq *u)
+{
+    for (const struct msg_line *l = msg_first(m, HDR_PATH); l; l = msg_next(m, l)) {
+        struct str rest = l->value, element;
+        while (param_split(&rest, &element))
+            if (str_eq(element, u->path))
+                return true;
+    }
+    return str_is_none(u->path);
+}
+
+enum reason upreq_read(struct context *c, const struct msg *m, const struct upreq *u,
+                       struct upstream_grant *out)
+{
+    struct contact contact;
+    *out = (struct upstream_grant){.upreg_id = u->upreg_id,
+                                   .contact = u->contact,
+                                   .call_id = u->call_id,
+                                   .cseq = u->cseq,
+                                   .is_removal = u->as == FORWARD_REMOVAL,
+                                   .service_route = join(c, m, HDR_SERVICE_ROUTE),
+                                   .associated = join(c, m, HDR_P_ASSOCIATED_URI),
+                                   .new_upreg_id = u->upreg_id};
+    sys_random(&out->new_binding_id, sizeof out->new_binding_id);
+    if (u->as != FORWARD_REFRESH)
+        return REASON_ACCEPTED;
+    if (!find_contact(c, m, u, &contact) || !is_path_echoed(m, u))
+        return REASON_CONTACT_MISSING;
+    out->granted_s = granted(m, &contact, u);
+    return out->granted_s ? REASON_ACCEPTED : REASON_NOT_GRANTED;
+}
+
+void upreq_restore(struct build *b, const struct msg *request, const struct upreq *u)
+{
+    build_remove_top(b, HDR_VIA);
+    if (u->is_mirror)
+        return;
+    build_replace(b, msg_value(b->msg, HDR_CALL_ID), request->call_id);
+    build_replace(b, msg_value(b->msg, HDR_FROM), msg_value(request, HDR_FROM));
+    build_replace(b, msg_value(b->msg, HDR_CSEQ), msg_value(request, HDR_CSEQ));
+}

@@ -1,0 +1,55 @@
+/* REGISTER as it goes upstream and comes back: what is asked for a registration, the edits that
+ * make it of a phone's REGISTER, one of our own, and what an answer grants (D46-D60, D91, D92). No
+ * state. Output is in the scratch arena. The worker's thread. */
+#ifndef BW_SERVICE_UPREQ_H
+#define BW_SERVICE_UPREQ_H
+
+#include "core/absorb.h"
+#include "core/token.h"
+#include "service/context.h"
+#include "service/forward.h"
+
+enum { UPREQ_LEAVING_MAX = 8 };
+
+struct upreq {
+    const struct conf_domain *domain;
+    struct str aor;
+    enum forward_as as;
+    bool is_mirror; /* the phone's own Call-ID, From tag and CSeq pass */
+    uint64_t upreg_id;
+    struct str user;    /* of our Contact */
+    struct str contact; /* our Contact URI; with insertion by Path the phone's own */
+    struct str path;    /* our Path value, or none */
+    struct str call_id, from_tag;
+    uint32_t cseq;
+    uint32_t expires_s; /* 0 in a removal */
+    struct flow_ref flow;
+    struct str leaving[UPREQ_LEAVING_MAX]; /* old contacts that ride along with expires=0 */
+    size_t n_leaving;
+};
+
+/* The registration that a REGISTER belongs to: the one the record knows (then its id, Call-ID and
+ * contact stay as they are), else a new one, whose names follow from the AoR and the device, so
+ * that challenge, retry and restart agree. Sets upreg_id and call_id; the slice is in the arena. */
+int upreq_name(struct context *c, struct arena *a, const struct conf_domain *domain,
+               const struct absorb_input *in, struct upreq *u);
+
+/* Fills flow, user, contact or path, and From tag, from domain, aor, upreg_id and call_id. Slices
+ * in the arena. ERR_ABSENT: no listener fits; ERR_NOMEM. */
+int upreq_plan(struct context *c, struct arena *a, struct upreq *u);
+
+/* The phone's REGISTER for upstream. 0, ERR_NOMEM. out->flow is set. */
+int upreq_forward(struct context *c, const struct packet *p, const struct msg *m,
+                  const struct upreq *u, struct forward *out);
+
+/* Our own REGISTER, refresh or removal. 0, ERR_NOMEM. */
+int upreq_own(struct context *c, const struct upreq *u, struct forward *out);
+
+/* What a 2xx grants: REASON_ACCEPTED and *out; REASON_CONTACT_MISSING, REASON_NOT_GRANTED. */
+enum reason upreq_read(struct context *c, const struct msg *m, const struct upreq *u,
+                       struct upstream_grant *out);
+
+/* The identifiers of the phone's REGISTER back in an answer; our Via goes (D32). */
+void upreq_restore(struct build *b, const struct msg *request, const struct upreq *u);
+
+#endif

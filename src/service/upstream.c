@@ -1,0 +1,588 @@
+#include "service/upstream.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "net/loop.h"
+#include "service/leg.h"
+#include "service/location.h"
+#include "service/regreply.h"
+#include "service/txn.h"
+#include "sip/contact.h"
+
+/* A silent registrar stops blocking others after 5 s; the phone is told after 10 (D60, D61). */
+enum { BLOCK_MS = 5000, ANSWER_MS = 10000, RETRY_FIRST_MS = 30000, RETRY_MAX = 8 };
+enum { LEARNED_MAX_S = 86400 };
+
+struct upstream {
+    struct context *context;
+    struct hmap legs;
+    void (*resume)(struct reg *r);
+    uint32_t learned_min_s; /* the highest Min-Expires that a registrar asked for (D54) */
+};
+
+int upstream_new(struct context *c, void (*resume)(struct reg *r), struct upstream **out)
+{
+    struct upstream *u = calloc(1, sizeof *u);
+    if (!u)
+        return ERR_NOMEM;
+    u->context = c;
+    u->resume = resume;
+    hmap_init(&u->legs);
+    *out = u;
+    return 0;
+}
+
+void upstream_free(struct upstream *u)
+{
+    if (!u)
+        return;
+    for (struct hmap_node *n = hmap_any(&u->legs); n; n = hmap_any(&u->legs)) {
+        struct leg *l = container_of(n, struct leg, node);
+        list_splice(&u->context->regs, &l->waiting);
+        leg_free(l);
+    }
+    reg_free_all(u->context);
+    hmap_fini(&u->legs);
+    free(u);
+}
+
+bool upstream_is_busy(const struct upstream *u, uint64_t upreg_id)
+{
+    const struct leg *l = leg_find(&u->legs, upreg_id);
+    return l && l->busy;
+}
+
+/* ---------------------------------------------------------------- turns */
+
+/* The next one that waits is decided anew: the record may have changed. */
+static void give_turn(struct leg *l)
+{
+    struct upstream *u = l->context->upstream;
+    leg_join(l); /* resume may end the last user */
+    while (!l->busy && !list_is_empty(&l->waiting)) {
+        struct reg *r = container_of(list_pop(&l->waiting), struct reg, link);
+        list_add(&l->context->regs, &r->link);
+        l->n_waiting--;
+        loop_timer_stop(l->context->loop, &r->patience);
+        r->leg = NULL;
+        leg_leave(l);
+        u->resume(r);
+    }
+    leg_leave(l);
+}
+
+static void unblock(struct reg *r)
+{
+    struct leg *l = r->leg;
+    if (!l || l->busy != r)
+        return;
+    l->busy = NULL;
+    give_turn(l);
+}
+
+/* The REGISTER is over: nothing of it is expected any more. */
+static void leave_leg(struct reg *r)
+{
+    struct leg *l = r->leg;
+    if (!l)
+        return;
+    leg_join(l);
+    unblock(r);
+    r->leg = NULL;
+    leg_leave(l);
+    leg_leave(l);
+}
+
+static void on_held_too_long(void *arg)
+{
+    struct reg *r = arg;
+    struct leg *l = r->leg;
+    list_del(&r->link);
+    list_add(&r->context->regs, &r->link);
+    l->n_waiting--;
+    r->leg = NULL;
+    leg_leave(l);
+    reg_count(r->v.domain, r->v.view.aor, REASON_HELD_TOO_LONG);
+    reg_refuse(r, REASON_HELD_TOO_LONG, 503);
+    reg_free_if_done(r);
+}
+
+static bool is_source_waiting(const struct leg *l, const struct reg *r)
+{
+    list_each (it, &l->waiting) {
+        const struct reg *other = container_of(it, struct reg, link);
+        if (binding_is_same_way(&other->v.view.way, &r->v.view.way))
+            return true;
+    }
+    return false;
+}
+
+void upstream_wait(struct reg *r)
+{
+    struct context *c = r->context;
+    struct leg *l = leg_find(&c->upstream->legs, r->up.upreg_id);
+    if (!l || l->n_waiting >= LEG_WAITING_MAX || is_source_waiting(l, r)) {
+        reg_count(r->v.domain, r->v.view.aor, REASON_QUEUE_FULL);
+        reg_refuse(r, REASON_QUEUE_FULL, 503);
+        return;
+    }
+    list_del(&r->link);
+    list_add(&l->waiting, &r->link);
+    l->n_waiting++;
+    r->leg = l;
+    leg_join(l);
+    wheel_timer_init(&r->patience, on_held_too_long, r);
+    loop_timer_start(c->loop, &r->patience, BLOCK_MS);
+}
+
+static void tidy(struct context *c, struct str aor);
+
+/* ---------------------------------------------------------------- changes */
+
+static void begin_change(const struct reg *r, enum regchange_kind kind, struct regchange *out)
+{
+    *out = (struct regchange){.kind = kind, .conf = r->v.domain->absorb, .view = r->v.view};
+}
+
+static void on_stored(struct inbox_node *node, void *arg)
+{
+    struct store_result *result = container_of(node, struct store_result, node);
+    struct reg *r = (struct reg *)(uintptr_t)result->cookie;
+    enum reason why = (enum reason)result->code;
+    (void)arg;
+    r->is_storing = false;
+    reg_count(r->v.domain, r->v.view.aor, why);
+    if (result->outcome == STORE_FAILED)
+        reg_refuse(r, REASON_STORE, 503);
+    else if (why == REASON_FULL)
+        reg_refuse(r, why, 503);
+    else if (why == REASON_NOT_GRANTED || why == REASON_NOT_PROVEN || why == REASON_STALE_CSEQ)
+        reg_refuse(r, why, 500);
+    else
+        reg_answer_ok(r);
+    store_result_free(result);
+    leave_leg(r);
+    tidy(r->context, r->v.view.aor);
+    reg_free_if_done(r);
+}
+
+/* What nobody waits for: the record follows, the phone has its answer. */
+static void on_noted(struct inbox_node *node, void *arg)
+{
+    struct store_result *result = container_of(node, struct store_result, node);
+    struct reg *r = (struct reg *)(uintptr_t)result->cookie;
+    (void)arg;
+    r->is_storing = false;
+    if (result->outcome == STORE_COMMITTED)
+        reg_count(r->v.domain, r->v.view.aor, (enum reason)result->code);
+    store_result_free(result);
+    leave_leg(r);
+    reg_free_if_done(r);
+}
+
+static void change(struct reg *r, const struct regchange *what, inbox_fn *on_result)
+{
+    if (reg_store(r, what, on_result) == 0)
+        return;
+    reg_refuse(r, REASON_STORE, 503);
+    leave_leg(r);
+}
+
+static int send_again(struct reg *r);
+
+/* ---------------------------------------------------------------- our own, again */
+
+static bool has_binding(const struct aor_record *r, uint64_t upreg_id)
+{
+    for (size_t i = 0; i < r->n_bindings; i++)
+        if (r->bindings[i].upreg_id == upreg_id)
+            return true;
+    return false;
+}
+
+/* A phone that has come back in between needs the registration again. */
+static bool is_still_wanted(const struct reg *r)
+{
+    struct location now;
+    if (location_read(r->context, &r->context->scratch, r->v.view.aor, &now))
+        return false;
+    const struct upreg *u = binding_upreg(now.record, r->up.upreg_id);
+    return u && u->dead_at_s > sys_service_s() &&
+           has_binding(now.record, u->id) == (r->up.as == FORWARD_REFRESH);
+}
+
+static void on_retry(void *arg)
+{
+    struct reg *r = arg;
+    if (!r->leg->busy && is_still_wanted(r)) {
+        r->leg->busy = r;
+        if (send_again(r) == 0)
+            return;
+    }
+    leave_leg(r);
+    reg_free_if_done(r);
+}
+
+/* D58: until upstream's own deadline, which is hours away at the most. */
+static bool retry_own(struct reg *r)
+{
+    if (!r->is_own || r->n_attempts >= RETRY_MAX)
+        return false;
+    wheel_timer_init(&r->patience, on_retry, r);
+    loop_timer_start(r->context->loop, &r->patience, (uint64_t)RETRY_FIRST_MS << r->n_attempts++);
+    unblock(r);
+    return true;
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static void pass_answer(struct reg *r, const struct msg *m)
+{
+    struct context *c = r->context;
+    struct build b;
+    struct str bytes;
+    if (reg_is_answered(r))
+        return;
+    build_init(&b, &c->scratch, m);
+    upreq_restore(&b, reg_request(r), &r->up);
+    if (build_finish(&b, &bytes))
+        reg_refuse(r, REASON_NO_MEMORY, 503);
+    else
+        reg_answer_bytes(r, m->status, bytes);
+}
+
+static void finish(struct reg *r, enum reason why, unsigned status)
+{
+    reg_count(r->v.domain, r->v.view.aor, why);
+    reg_refuse(r, why, status);
+    if (r->leg)
+        leg_release(r->leg);
+    leave_leg(r);
+}
+
+static void note_unchallenged(const struct reg *r)
+{
+    if (r->is_own || r->v.view.has_authorization ||
+        r->v.domain->absorb.authentication != AUTH_RELAY)
+        return;
+    stats_inc(STAT_ALARM_UNCHALLENGED);
+    log_warn("alarm upstream-unchallenged: upstream \"%s\" accepted a REGISTER without an "
+             "Authorization; authentication = relay needs an upstream that challenges",
+             r->v.domain->upstream->name);
+}
+
+static void on_accepted(struct reg *r, const struct msg *m)
+{
+    struct regchange what;
+    begin_change(r, REGCHANGE_ACCEPTED, &what);
+    enum reason why = upreq_read(r->context, m, &r->up, &what.grant);
+    if (why == REASON_CONTACT_MISSING) {
+        stats_inc(STAT_ALARM_MISSING);
+        log_warn("upstream \"%s\": a 2xx to the REGISTER of %.*s: %s", r->v.domain->upstream->name,
+                 STR_FMT(r->v.view.aor), reason_word(why));
+        finish(r, why, 500);
+        return;
+    }
+    note_unchallenged(r);
+    what.n_leaving = r->n_leaving;
+    memcpy(what.leaving, r->leaving, sizeof what.leaving);
+    leg_release(r->leg);
+    if (r->up.as == FORWARD_QUERY) {
+        r->answer = m;
+        reg_answer_ok(r);
+        r->answer = NULL;
+        leave_leg(r);
+        return;
+    }
+    r->answer = msg_copy(&r->arena, m); /* without memory our own 200 serves as well */
+    change(r, &what, on_stored);
+}
+
+static void on_challenged(struct reg *r, const struct msg *m)
+{
+    bool is_ours_to_answer = r->is_own || r->v.domain->absorb.authentication == AUTH_TRUSTED;
+    reg_count(r->v.domain, r->v.view.aor, REASON_CHALLENGED);
+    if (is_ours_to_answer) {
+        stats_inc(STAT_ALARM_CHALLENGES);
+        log_warn("alarm upstream-challenges-us: upstream \"%s\" challenges a REGISTER of ours",
+                 r->v.domain->upstream->name);
+    }
+    if (r->is_own && r->up.as == FORWARD_REMOVAL) {
+        struct regchange what;
+        begin_change(r, REGCHANGE_REFUSED, &what);
+        what.status = m->status;
+        change(r, &what, on_noted);
+        return;
+    }
+    pass_answer(r, m);
+    leave_leg(r); /* the bindings stay pending for the answer to the challenge (D30) */
+}
+
+/* D54: our stretched expiry was too brief; never shown to a phone that did not ask for it. */
+static bool retry_longer(struct reg *r, const struct msg *m)
+{
+    uint32_t min_s;
+    if (r->has_tried_423 || r->up.as != FORWARD_REFRESH || r->up.is_mirror ||
+        contact_expires(msg_value(m, HDR_MIN_EXPIRES), &min_s) || min_s <= r->up.expires_s)
+        return false;
+    r->has_tried_423 = true;
+    r->up.expires_s = min_s;
+    if (min_s > r->context->upstream->learned_min_s && min_s <= LEARNED_MAX_S)
+        r->context->upstream->learned_min_s = min_s;
+    reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_BRIEF);
+    return send_again(r) == 0;
+}
+
+/* D53: what the refusal is evidence of, the policy knows. D55: core addresses stay here. D56: a
+ * server's 503 is told with a time of our own. */
+static void on_refused(struct reg *r, const struct msg *m)
+{
+    struct regchange what;
+    if (r->leg)
+        leg_release(r->leg);
+    if (m->status >= 500 && retry_own(r))
+        return;
+    if (m->status == 503 || m->status < 400) {
+        finish(r, REASON_UPSTREAM_ERROR, m->status == 503 ? 503 : 500);
+        return;
+    }
+    reg_count(r->v.domain, r->v.view.aor, REASON_REFUSED);
+    pass_answer(r, m);
+    if (m->status != 403 && m->status != 404 && m->status != 410) {
+        leave_leg(r);
+        return;
+    }
+    begin_change(r, REGCHANGE_REFUSED, &what);
+    what.status = m->status;
+    change(r, &what, on_noted);
+}
+
+static void on_final(struct reg *r, const struct msg *m)
+{
+    loop_timer_stop(r->context->loop, &r->patience);
+    if (m->status < 300)
+        on_accepted(r, m);
+    else if (m->status == 401 || m->status == 407)
+        on_challenged(r, m);
+    else if (m->status != 423 || !retry_longer(r, m))
+        on_refused(r, m);
+}
+
+static void on_silence(struct reg *r)
+{
+    loop_timer_stop(r->context->loop, &r->patience);
+    if (!retry_own(r))
+        finish(r, REASON_UPSTREAM_TIMEOUT, 504);
+}
+
+static void on_client(struct txn *t, enum txn_note what, const struct msg *m, void *arg)
+{
+    struct reg *r = arg;
+    if (t != r->client) /* an attempt before this one */
+        return;
+    switch (what) {
+    case TXN_NOTE_MESSAGE:
+        if (m->status >= 200)
+            on_final(r, m);
+        break;
+    case TXN_NOTE_TIMEOUT:
+    case TXN_NOTE_ERROR:
+        on_silence(r);
+        break;
+    case TXN_NOTE_END:
+        r->client = NULL;
+        reg_free_if_done(r);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---------------------------------------------------------------- sending */
+
+static void on_patience(void *arg)
+{
+    struct reg *r = arg;
+    if (!r->has_unblocked) {
+        r->has_unblocked = true;
+        loop_timer_start(r->context->loop, &r->patience, ANSWER_MS - BLOCK_MS);
+        unblock(r);
+        return;
+    }
+    reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_TIMEOUT);
+    reg_refuse(r, REASON_UPSTREAM_TIMEOUT, 504); /* a late 2xx is adopted (D62) */
+}
+
+static int build(struct reg *r, struct forward *out)
+{
+    if (r->is_own)
+        return upreq_own(r->context, &r->up, out);
+    const struct packet p = {.flow = r->flow};
+    const struct msg *m = reg_request(r);
+    return m ? upreq_forward(r->context, &p, m, &r->up, out) : ERR_GONE;
+}
+
+static int send_again(struct reg *r)
+{
+    struct context *c = r->context;
+    struct forward f;
+    r->up.cseq = r->up.is_mirror ? r->v.view.cseq : token_cseq(r->leg->cseq, sys_service_s());
+    r->leg->cseq = r->up.cseq;
+    int err = build(r, &f);
+    const struct txn_request request = {
+        .flow = f.flow, .bytes = f.bytes, .branch = f.branch, .method = STR("REGISTER")};
+    if (r->client)
+        txn_client_drop(r->client);
+    r->client = NULL;
+    if (!err)
+        err = txn_client_new(c->txns, &request, &(struct txn_user){on_client, r}, &r->client);
+    if (err)
+        return err;
+    stats_inc(STAT_REGISTER_OUT);
+    wheel_timer_init(&r->patience, on_patience, r);
+    loop_timer_start(c->loop, &r->patience, BLOCK_MS);
+    return 0;
+}
+
+/* Registrations upstream that no device needs any more, by other contacts than ours (D58). */
+static void take_leaving(struct reg *r, const struct aor_record *record)
+{
+    for (size_t i = 0; i < record->n_upregs && r->n_leaving < REGCHANGE_LEAVING_MAX; i++) {
+        const struct upreg *u = &record->upregs[i];
+        if (u->id == r->up.upreg_id || u->state == UPREG_LIVE || str_is_none(u->contact))
+            continue;
+        r->up.leaving[r->n_leaving] = str_dup(&r->arena, u->contact);
+        r->leaving[r->n_leaving++] = u->id;
+    }
+    r->up.n_leaving = r->n_leaving;
+}
+
+/* Longest of what the REGISTER asks for: mirror passes it on (D46). */
+static uint32_t asked_s(const struct reg *r)
+{
+    const struct absorb_conf *p = &r->v.domain->absorb;
+    int64_t most = 0;
+    for (size_t i = 0; i < r->v.view.n_contacts; i++) {
+        int64_t s = r->v.view.contacts[i].expires_s;
+        s = s < 0 ? p->default_expires_s : s;
+        most = s > most ? s : most;
+    }
+    return most > p->max_expires_s ? p->max_expires_s : (uint32_t)most;
+}
+
+static uint32_t expires_for(const struct reg *r)
+{
+    const struct absorb_conf *p = &r->v.domain->absorb;
+    uint32_t learned = r->context->upstream->learned_min_s;
+    if (r->up.as == FORWARD_REMOVAL)
+        return 0;
+    if (p->mode == MODE_MIRROR)
+        return asked_s(r);
+    return p->upstream_expires_s > learned ? p->upstream_expires_s : learned;
+}
+
+static int plan(struct reg *r, enum forward_as as, const struct aor_record *record)
+{
+    struct upreq *u = &r->up;
+    u->domain = r->v.domain;
+    u->aor = r->v.view.aor;
+    u->as = as;
+    u->is_mirror = r->v.domain->absorb.mode == MODE_MIRROR && !r->is_own;
+    int err = upreq_plan(r->context, &r->arena, u);
+    if (err)
+        return err;
+    u->expires_s = expires_for(r);
+    if (!str_is_none(u->path) && r->v.view.n_contacts)
+        u->contact = r->v.view.contacts[0].uri;
+    take_leaving(r, record);
+    const struct upreg *known = binding_upreg(record, u->upreg_id);
+    if (known && known->cseq > r->leg->cseq)
+        r->leg->cseq = known->cseq;
+    return r->arena.has_failed ? ERR_NOMEM : 0;
+}
+
+static void hold_bindings(struct reg *r, const struct aor_record *record)
+{
+    struct lease_ref refs[LEG_REFS];
+    size_t n = 0;
+    for (size_t i = 0; i < r->v.view.n_contacts && n < LEG_REFS; i++) {
+        const struct register_contact *contact = &r->v.view.contacts[i];
+        const struct binding *b =
+            binding_find(record, contact->uri, contact->instance, contact->reg_id);
+        if (b && b->lease.generation && binding_is_same_way(&b->way, &r->v.view.way))
+            refs[n++] = b->lease;
+    }
+    leg_hold(r->leg, refs, n);
+}
+
+static int start(struct reg *r, enum forward_as as, const struct aor_record *record)
+{
+    struct context *c = r->context;
+    r->leg = leg_get(c, &c->upstream->legs, r->up.upreg_id);
+    if (!r->leg)
+        return ERR_NOMEM;
+    leg_join(r->leg);
+    r->leg->busy = r;
+    int err = plan(r, as, record);
+    if (!err)
+        err = send_again(r);
+    if (!err)
+        hold_bindings(r, record);
+    return err;
+}
+
+void upstream_submit(struct reg *r, const struct verdict *v, const struct aor_record *record)
+{
+    r->reason = v->reason;
+    reg_count(r->v.domain, r->v.view.aor, v->reason);
+    int err = start(r, v->as, record);
+    if (err)
+        finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR,
+               err == ERR_ABSENT ? 500 : 503);
+}
+
+/* ---------------------------------------------------------------- events of the store */
+
+static void submit_own(struct context *c, const struct conf_domain *d,
+                       const struct aor_record *record, const struct upreg *u, enum forward_as as)
+{
+    struct reg *r;
+    if (upstream_is_busy(c->upstream, u->id) || reg_new_own(c, d, record->aor, &r))
+        return; /* the next event, or the device itself, comes again */
+    r->up.upreg_id = r->v.view.own_upreg_id = u->id;
+    r->up.call_id = str_dup(&r->arena, u->call_id);
+    if (r->arena.has_failed || start(r, as, record))
+        leave_leg(r);
+    reg_free_if_done(r);
+}
+
+/* What an AoR's upstream registrations need of us: a removal once no device stands on them, a
+ * refresh where we may. */
+static void tidy(struct context *c, struct str aor)
+{
+    const struct conf_domain *d = regview_domain(c->conf, aor);
+    struct location now;
+    if (!d || location_read(c, &c->scratch, aor, &now))
+        return;
+    bool can_refresh = absorb_can_refresh(&d->absorb) && d->absorb.mode != MODE_MIRROR;
+    for (size_t i = 0; i < now.record->n_upregs; i++) {
+        const struct upreg *u = &now.record->upregs[i];
+        if (u->state == UPREG_LEAVING)
+            submit_own(c, d, now.record, u, FORWARD_REMOVAL);
+        else if (u->state == UPREG_LIVE && can_refresh &&
+                 absorb_refresh_by_s(now.record, u) <= sys_service_s())
+            submit_own(c, d, now.record, u, FORWARD_REFRESH);
+    }
+}
+
+void upstream_on_event(struct inbox_node *node, void *arg)
+{
+    struct store_event *event = container_of(node, struct store_event, node);
+    struct upstream *u = arg;
+    tidy(u->context, event->aor);
+    store_event_free(event);
+}

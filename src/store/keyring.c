@@ -1,0 +1,70 @@
+#include "store/keyring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/sys.h"
+
+enum { KEY_ID = 0, OWNER_ONLY = 0600, OTHERS = 077 };
+
+static int fail(const char *what, const char *path)
+{
+    log_error("%s %s: %s", what, path, strerror(errno));
+    return ERR_IO;
+}
+
+static int read_key(int fd, const char *path, struct token_key *out)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return fail("cannot look at", path);
+    if (st.st_mode & OTHERS) {
+        log_error("%s: others may read it; expected mode 0600", path);
+        return ERR_BADCONF;
+    }
+    char more;
+    if (read(fd, out->bytes, TOKEN_KEY_LEN) != TOKEN_KEY_LEN || read(fd, &more, 1) != 0) {
+        log_error("%s: not a key of %d bytes", path, TOKEN_KEY_LEN);
+        return ERR_BADCONF;
+    }
+    return 0;
+}
+
+/* Under another name first: a half-written key would make every token a stranger's. */
+static int make_key(const char *path, struct token_key *out)
+{
+    char temp[PATH_MAX + 4];
+    (void)snprintf(temp, sizeof temp, "%s.new", path);
+    sys_random(out->bytes, TOKEN_KEY_LEN);
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, OWNER_ONLY);
+    if (fd < 0)
+        return fail("cannot make", temp);
+    bool is_written = write(fd, out->bytes, TOKEN_KEY_LEN) == TOKEN_KEY_LEN && fsync(fd) == 0;
+    (void)close(fd);
+    if (!is_written || rename(temp, path))
+        return fail("cannot write", path);
+    return 0;
+}
+
+int keyring_load(const char *state_dir, struct token_key *out)
+{
+    char path[PATH_MAX];
+    *out = (struct token_key){.id = KEY_ID};
+    if (mkdir(state_dir, 0700) && errno != EEXIST)
+        return fail("state-dir: cannot make", state_dir);
+    (void)snprintf(path, sizeof path, "%s/token.key", state_dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? make_key(path, out) : fail("cannot open", path);
+    int err = read_key(fd, path, out);
+    (void)close(fd);
+    return err;
+}
