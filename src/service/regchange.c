@@ -36,12 +36,10 @@ static void drop_leaving(const struct regchange *change, struct aor_record *next
 static enum reason accept_it(const struct absorb_input *in, const struct regchange *change,
                              struct aor_record *next, bool *is_changed)
 {
-    enum reason why = absorb_apply(in, &change->grant, next);
-    bool is_nothing = why == REASON_FULL || why == REASON_STALE_CSEQ || why == REASON_NOT_PROVEN;
-    *is_changed = !is_nothing || change->grant.is_removal;
-    if (*is_changed)
-        drop_leaving(change, next);
-    return why;
+    /* Even where no binding changes: the upstream side follows upstream. */
+    *is_changed = true;
+    drop_leaving(change, next);
+    return absorb_apply(in, &change->grant, next);
 }
 
 static enum reason decide_again(const struct absorb_input *in, struct aor_record *next,

@@ -34,12 +34,16 @@ int upreq_name(struct context *c, struct arena *a, const struct conf_domain *dom
     char text[TOKEN_CALL_ID_LEN];
     const struct register_view *v = in->view;
     const struct upreg *known = absorb_upreg(in);
+    bool is_mirror = domain->absorb.mode == MODE_MIRROR;
+    if (known && !is_mirror && !str_is_none(known->call_id)) {
+        u->upreg_id = known->id;
+        u->call_id = known->call_id;
+        return 0;
+    }
     struct str own = token_call_id(&c->token_key, v->aor, device_of(domain, v), 0, text);
     u->upreg_id = known ? known->id : id_of(c, own);
-    bool is_own = domain->absorb.mode != MODE_MIRROR;
-    bool is_kept = is_own && known && !str_is_none(known->call_id);
-    u->call_id = str_dup(a, is_kept ? known->call_id : is_own ? own : v->call_id);
-    return a->has_failed ? ERR_NOMEM : 0;
+    u->call_id = str_dup(a, is_mirror ? v->call_id : own);
+    return a->has_failed || str_is_none(own) ? ERR_NOMEM : 0;
 }
 
 static struct str token_of(const struct context *c, uint64_t id, char text[TOKEN_LEN])

@@ -160,7 +160,9 @@ static void on_stored(struct inbox_node *node, void *arg)
         reg_refuse(r, REASON_STORE, 503);
     else if (why == REASON_FULL)
         reg_refuse(r, why, 503);
-    else if (why == REASON_NOT_GRANTED || why == REASON_NOT_PROVEN || why == REASON_STALE_CSEQ)
+    else if (why == REASON_NOT_PROVEN)
+        reg_refuse(r, why, 403);
+    else if (why == REASON_NOT_GRANTED || why == REASON_STALE_CSEQ)
         reg_refuse(r, why, 500);
     else
         reg_answer_ok(r);
@@ -431,6 +433,8 @@ static int send_again(struct reg *r)
     struct context *c = r->context;
     struct forward f;
     r->up.cseq = r->up.is_mirror ? r->v.view.cseq : token_cseq(r->leg->cseq, sys_service_s());
+    if (!r->up.cseq)
+        return ERR_FULL; /* 2^31 REGISTERs (D33) */
     r->leg->cseq = r->up.cseq;
     int err = build(r, &f);
     const struct txn_request request = {
@@ -505,6 +509,12 @@ static int plan(struct reg *r, enum forward_as as, const struct aor_record *reco
     return r->arena.has_failed ? ERR_NOMEM : 0;
 }
 
+/* A stranger's REGISTER must not stop the owner's refreshes. */
+static bool is_own_binding(const struct binding *b, const struct register_view *v)
+{
+    return binding_is_same_way(&b->way, &v->way) && str_eq(b->call_id, v->call_id);
+}
+
 static void hold_bindings(struct reg *r, const struct aor_record *record)
 {
     struct lease_ref refs[LEG_REFS];
@@ -513,7 +523,7 @@ static void hold_bindings(struct reg *r, const struct aor_record *record)
         const struct register_contact *contact = &r->v.view.contacts[i];
         const struct binding *b =
             binding_find(record, contact->uri, contact->instance, contact->reg_id);
-        if (b && b->lease.generation && binding_is_same_way(&b->way, &r->v.view.way))
+        if (b && b->lease.generation && is_own_binding(b, &r->v.view))
             refs[n++] = b->lease;
     }
     leg_hold(r->leg, refs, n);
