@@ -14,12 +14,18 @@ static bool is_uri_us(struct context *c, const struct packet *p, const struct ur
     return !str_is_none(u->host) && egress_is_us(c->egress, u->host, port, &p->flow);
 }
 
+bool forward_is_served(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct uri u;
+    if (uri_parse(m->uri, &u) || u.scheme > URI_SIPS)
+        return false;
+    return conf_domain_find(c->conf, u.host) || is_uri_us(c, p, &u);
+}
+
 bool forward_is_us(struct context *c, const struct packet *p, const struct msg *m)
 {
     struct uri u;
-    if (uri_parse(m->uri, &u) || u.scheme > URI_SIPS || !str_is_none(u.user))
-        return false;
-    return conf_domain_find(c->conf, u.host) || is_uri_us(c, p, &u);
+    return uri_parse(m->uri, &u) == 0 && str_is_none(u.user) && forward_is_served(c, p, m);
 }
 
 /* RFC 3261 16.6 step 8 and D85: what a loop cannot change on its way round, the Request-URI above

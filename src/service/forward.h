@@ -47,6 +47,9 @@ void forward_print_via(struct context *c, const struct forward *out, struct buf 
 /* A response on its way back: our Via is gone. 0 or ERR_NOMEM; ERR_PARSE: no Via would be left. */
 int forward_response(struct context *c, const struct msg *m, struct str *out);
 
+/* The Request-URI's host is an address of ours or a served domain, whatever its user. */
+bool forward_is_served(struct context *c, const struct packet *p, const struct msg *m);
+
 /* The URI means this server itself, not a line: an address of ours or a served domain, no user. */
 bool forward_is_us(struct context *c, const struct packet *p, const struct msg *m);
 

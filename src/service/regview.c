@@ -1,6 +1,7 @@
 #include "service/regview.h"
 
 #include "base/err.h"
+#include "service/forward.h"
 #include "sip/contact.h"
 #include "sip/param.h"
 #include "sip/uri.h"
@@ -206,6 +207,8 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     enum reason why = read_aor(c, a, m, out);
     if (why != REASON_MAX)
         return why;
+    if (!forward_is_served(c, p, m)) /* RFC 3261 10.3 step 1 */
+        return REASON_FOREIGN_DOMAIN;
     if (!is_require_known(m))
         return REASON_BAD_EXTENSION;
     if (is_own_token_in(c, m))
