@@ -1,6 +1,7 @@
 #include "craft.h"
 
 #include "base/buf.h"
+#include "contacts.h"
 #include "text.h"
 
 enum { OWN_LINES_MAX = 4096, MESSAGE_MAX = 65535, EDITS = 16 };
@@ -14,11 +15,12 @@ struct edit {
 
 struct craft {
     struct run *run;
-    const struct peer *from;
+    struct peer *from;
     const struct mail *re; /* what the message refers to, or NULL */
     struct str head, user; /* head: method or status */
     struct str cseq, call_id, branch, from_value, from_tag, to_value, to_tag, max_forwards, ruri,
         via, sent_by, rport, contact, reason, body, type, re_name, vias_of;
+    struct str expires, authorization, instance, reg_id, q, path, supported, contacts, min_expires;
     struct str of_step; /* words that the statement itself reads */
     struct edit edits[EDITS];
     size_t n_edits;
@@ -47,6 +49,15 @@ static const struct {
     {{"type", 4}, offsetof(struct craft, type)},
     {{"re", 2}, offsetof(struct craft, re_name)},
     {{"vias-of", 7}, offsetof(struct craft, vias_of)},
+    {{"expires", 7}, offsetof(struct craft, expires)},
+    {{"authorization", 13}, offsetof(struct craft, authorization)},
+    {{"instance", 8}, offsetof(struct craft, instance)},
+    {{"regid", 5}, offsetof(struct craft, reg_id)},
+    {{"q", 1}, offsetof(struct craft, q)},
+    {{"path", 4}, offsetof(struct craft, path)},
+    {{"supported", 9}, offsetof(struct craft, supported)},
+    {{"contacts", 8}, offsetof(struct craft, contacts)},
+    {{"min-expires", 11}, offsetof(struct craft, min_expires)},
     {{"as", 2}, offsetof(struct craft, of_step)},
     {{"cancel", 6}, offsetof(struct craft, of_step)},
     {{"to-us", 5}, offsetof(struct craft, of_step)},
@@ -66,7 +77,9 @@ static const struct {
     {302, "Moved Temporarily"},
     {401, "Unauthorized"},
     {404, "Not Found"},
+    {403, "Forbidden"},
     {407, "Proxy Authentication Required"},
+    {423, "Interval Too Brief"},
     {486, "Busy Here"},
     {487, "Request Terminated"},
     {481, "Call/Transaction Does Not Exist"},
@@ -254,9 +267,9 @@ static struct str header_of_re(const struct craft *c, struct str name)
 static void put_parties(struct craft *c)
 {
     struct arena *a = &c->run->arena;
-    bool is_register = str_eq(c->head, STR("REGISTER"));
+    bool is_own = str_eq(c->head, STR("REGISTER"));
     struct str user = pick(c->user, STR("bob"));
-    struct str caller = is_register ? user : STR("alice");
+    struct str caller = is_own ? user : STR("alice");
     struct str from = c->from_value, to = c->to_value;
     if (!from.p)
         from = header_of_re(c, STR("From"));
@@ -273,6 +286,78 @@ static void put_parties(struct craft *c)
     put(c, STR("To"), to);
 }
 
+/* ---------------------------------------------------------------- REGISTERs */
+
+static bool is_register(const struct craft *c)
+{
+    return str_eq(c->head, STR("REGISTER"));
+}
+
+/* A phone keeps its Call-ID and counts on. */
+static struct str register_call_id(struct craft *c)
+{
+    char text[ADDR_TEXT];
+    return format(&c->run->arena, "reg-%.*s-%s", STR_FMT(c->user),
+                  addr_text(&c->from->addr, text));
+}
+
+static struct str register_cseq(struct craft *c)
+{
+    uint32_t n;
+    if (!c->cseq.p)
+        return format(&c->run->arena, "%u", ++c->from->cseq);
+    if (str_to_u32(c->cseq, INT32_MAX, &n) == 0)
+        c->from->cseq = n;
+    return c->cseq;
+}
+
+/* <sip:user@peer> with what the step says of it; contact= is the whole value. */
+static void put_register_contact(struct craft *c)
+{
+    struct arena *a = &c->run->arena;
+    char text[ADDR_TEXT];
+    struct str value = c->contact;
+    if (!value.p && c->expires.p)
+        value = format(a, "<sip:%.*s@%s>", STR_FMT(pick(c->user, STR("bob"))),
+                       addr_text(&c->from->addr, text));
+    if (!value.p)
+        return;
+    if (c->q.p)
+        value = format(a, "%.*s;q=%.*s", STR_FMT(value), STR_FMT(c->q));
+    if (c->instance.p)
+        value = format(a, "%.*s;+sip.instance=\"<%.*s>\"", STR_FMT(value), STR_FMT(c->instance));
+    if (c->reg_id.p)
+        value = format(a, "%.*s;reg-id=%.*s", STR_FMT(value), STR_FMT(c->reg_id));
+    put(c, STR("Contact"), value);
+}
+
+static struct str credentials(struct craft *c)
+{
+    if (!str_eq(c->authorization, STR("yes")))
+        return c->authorization;
+    return format(&c->run->arena,
+                  "Digest username=\"%.*s\", realm=\"example.com\", nonce=\"n1\", "
+                  "uri=\"sip:example.com\", response=\"0123456789abcdef0123456789abcdef\"",
+                  STR_FMT(pick(c->user, STR("bob"))));
+}
+
+static void put_optional(struct craft *c, struct str name, struct str value)
+{
+    if (value.p)
+        put(c, name, value);
+}
+
+static void put_registration(struct craft *c)
+{
+    put_register_contact(c);
+    put_optional(c, STR("Expires"), c->expires);
+    put_optional(c, STR("Authorization"), c->authorization.p ? credentials(c) : STR_NONE);
+    put_optional(c, STR("Path"), c->path);
+    put_optional(c, STR("Supported"), c->supported);
+}
+
+/* ---------------------------------------------------------------- all requests */
+
 static struct str uri_of(struct craft *c)
 {
     if (c->ruri.p)
@@ -288,8 +373,14 @@ static void put_request(struct craft *c)
 {
     struct arena *a = &c->run->arena;
     char text[ADDR_TEXT];
+    bool is_new = is_register(c) && !c->re;
     struct str number = pick(c->cseq, c->re ? text_cseq(c->re->bytes) : STR("1"));
     struct str call_id = pick(c->call_id, header_of_re(c, STR("Call-ID")));
+    if (is_new) {
+        number = register_cseq(c);
+        call_id = str_eq(c->call_id, STR("new")) ? STR_NONE
+                                                 : pick(c->call_id, register_call_id(c));
+    }
     put_line(c, format(a, "%.*s %.*s SIP/2.0", STR_FMT(c->head), STR_FMT(uri_of(c))));
     put_via(c);
     put_older_vias(c);
@@ -297,7 +388,9 @@ static void put_request(struct craft *c)
     put_parties(c);
     put(c, STR("Call-ID"), call_id.p ? call_id : new_id(c, "call-"));
     put(c, STR("CSeq"), format(a, "%.*s %.*s", STR_FMT(number), STR_FMT(c->head)));
-    if (str_eq(c->head, STR("INVITE")) || c->contact.p)
+    if (is_register(c))
+        put_registration(c);
+    else if (str_eq(c->head, STR("INVITE")) || c->contact.p)
         put(c, STR("Contact"),
             pick(c->contact, format(a, "<sip:alice@%s>", addr_text(&c->from->addr, text))));
     put_end(c);
@@ -318,6 +411,21 @@ static void put_vias(struct craft *c, struct str request)
     }
 }
 
+static void put_answer_of_registrar(struct craft *c, struct str request)
+{
+    const struct contacts_list list = {c->contacts, request, c->expires};
+    if (c->contacts.p)
+        contacts_build(&list, &c->out);
+    else
+        put_optional(c, STR("Expires"), c->expires);
+    put_optional(c, STR("Min-Expires"), c->min_expires);
+    if (str_eq(c->path, STR("yes")))
+        put_optional(c, STR("Path"), text_header(request, STR("Path"), 0));
+    else
+        put_optional(c, STR("Path"), c->path);
+    put_optional(c, STR("Supported"), c->supported);
+}
+
 static void put_response(struct craft *c, struct str request, unsigned status)
 {
     struct arena *a = &c->run->arena;
@@ -333,6 +441,7 @@ static void put_response(struct craft *c, struct str request, unsigned status)
     put(c, STR("CSeq"), pick(c->cseq, text_header(request, STR("CSeq"), 0)));
     if (c->contact.p)
         put(c, STR("Contact"), c->contact);
+    put_answer_of_registrar(c, request);
     put_end(c);
 }
 
@@ -351,17 +460,17 @@ static bool put_answer(struct craft *c, unsigned status)
 /* Nothing is written that the step or what it refers to does not hold, but for our own lines. */
 static size_t room_for(const struct craft *c)
 {
-    size_t n = OWN_LINES_MAX + 2 * c->run->step->text.n + c->body.n;
+    size_t n = OWN_LINES_MAX + 4 * c->run->step->text.n + c->body.n;
     if (c->re)
-        n += c->re->bytes.n;
+        n += 2 * c->re->bytes.n;
     if (c->from->request)
-        n += c->from->request->bytes.n;
+        n += 2 * c->from->request->bytes.n;
     if (c->vias_of.n)
         n += MESSAGE_MAX;
     return n;
 }
 
-struct str craft_message(struct run *r, const struct peer *from, size_t nth)
+struct str craft_message(struct run *r, struct peer *from, size_t nth)
 {
     struct craft c = {.run = r, .from = from};
     uint32_t status = 0;

@@ -7,7 +7,7 @@
 
 /* The message that a step describes; its words from nth on are the method (or status) and the
  * user. None: the run has failed. */
-struct str craft_message(struct run *r, const struct peer *from, size_t nth);
+struct str craft_message(struct run *r, struct peer *from, size_t nth);
 
 /* What automatic peers need. A response to a request: */
 struct str craft_response(struct arena *a, struct str request, unsigned status);

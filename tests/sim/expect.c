@@ -1,6 +1,7 @@
 #include "expect.h"
 
 #include "base/buf.h"
+#include "contacts.h"
 #include "text.h"
 
 /* A timer of the daemon may be late by one turn of its wheel, and after some repeats by some. */
@@ -185,6 +186,149 @@ static void check_came_from(struct finding *f)
     compare(f, str_dup(&f->run->arena, str_of(addr_text(&f->mail->from, text))));
 }
 
+/* ---------------------------------------------------------------- registrations */
+
+/* "60", "50-60" */
+static bool is_in_range(struct str range, uint32_t n)
+{
+    const char *dash = str_find(range, '-');
+    uint32_t low, high;
+    if (str_to_u32(dash ? str_span(range.p, dash) : range, UINT32_MAX, &low))
+        return false;
+    high = low;
+    if (dash && str_to_u32(str_span(dash + 1, str_end(range)), UINT32_MAX, &high))
+        return false;
+    return n >= low && n <= high;
+}
+
+/* contact="URI 50-60": it is listed, with so many seconds left. */
+static void check_contact(struct finding *f)
+{
+    struct str range;
+    struct str uri = text_word(f->value, &range);
+    struct contacts_item c;
+    uint32_t left;
+    f->got = text_header(f->mail->bytes, STR("Contact"), 0);
+    for (unsigned i = 0; contacts_nth(f->mail->bytes, i, &c); i++) {
+        if (!str_eq(c.uri, uri))
+            continue;
+        f->got = c.value;
+        f->is_good = !range.n || (contacts_expires(&c, &left) && is_in_range(range, left));
+        return;
+    }
+}
+
+static void check_contacts(struct finding *f)
+{
+    struct contacts_item c;
+    unsigned n = 0;
+    while (contacts_nth(f->mail->bytes, n, &c))
+        n++;
+    compare_number(f, n);
+}
+
+/* Both places of a request must say it; of a response the header, else the first Contact. */
+static void check_expires(struct finding *f)
+{
+    struct contacts_item c;
+    uint32_t in_param = 0, in_header = 0;
+    bool has_param = contacts_nth(f->mail->bytes, 0, &c) && contacts_expires(&c, &in_param);
+    struct str header = text_header(f->mail->bytes, STR("Expires"), 0);
+    bool has_header = header.p && str_to_u32(header, UINT32_MAX, &in_header) == 0;
+    bool is_param_good = !has_param || is_in_range(f->value, in_param);
+    if (has_header && !text_is_request(f->mail->bytes))
+        is_param_good = true;
+    f->got = has_header ? header : has_param ? c.value : STR("nothing");
+    f->is_good = (has_header || has_param) && is_param_good &&
+                 (!has_header || is_in_range(f->value, in_header));
+}
+
+static void check_min_expires(struct finding *f)
+{
+    compare(f, text_header(f->mail->bytes, STR("Min-Expires"), 0));
+}
+
+static void check_retry_after(struct finding *f)
+{
+    uint32_t n;
+    f->got = text_header(f->mail->bytes, STR("Retry-After"), 0);
+    f->is_good = f->got.p && str_to_u32(f->got, UINT32_MAX, &n) == 0 && is_in_range(f->value, n);
+}
+
+/* Of the first Contact, else of Path. */
+static struct str token_of(struct str message)
+{
+    struct contacts_item c;
+    struct str token = contacts_nth(message, 0, &c) ? contacts_token(c.uri) : STR_NONE;
+    struct str path = text_header(message, STR("Path"), 0);
+    if (token.n || path.n < 2)
+        return token;
+    const char *close = str_find(path, '>');
+    return close ? contacts_token(str_span(path.p + 1, close)) : STR_NONE;
+}
+
+static void check_token(struct finding *f)
+{
+    f->got = token_of(f->mail->bytes);
+    f->is_good = str_eq(f->value, STR("some")) ? f->got.n > 0 : !f->got.n;
+}
+
+static void check_token_of(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = token_of(f->mail->bytes);
+    f->is_good = other && f->got.n && str_eq(f->got, token_of(other->bytes));
+}
+
+static void check_token_not_of(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = token_of(f->mail->bytes);
+    f->is_good = other && f->got.n && !str_eq(f->got, token_of(other->bytes));
+}
+
+static void check_call_id(struct finding *f)
+{
+    compare(f, text_header(f->mail->bytes, STR("Call-ID"), 0));
+}
+
+static void check_call_id_of(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = text_header(f->mail->bytes, STR("Call-ID"), 0);
+    f->is_good = other && str_eq(f->got, text_header(other->bytes, STR("Call-ID"), 0));
+}
+
+static void check_call_id_not_of(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = text_header(f->mail->bytes, STR("Call-ID"), 0);
+    f->is_good = other && !str_eq(f->got, text_header(other->bytes, STR("Call-ID"), 0));
+}
+
+static struct str from_tag(struct str message)
+{
+    return text_param(text_header(message, STR("From"), 0), STR("tag"));
+}
+
+static void check_from_tag_of(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    f->got = from_tag(f->mail->bytes);
+    f->is_good = other && f->got.n && str_eq(f->got, from_tag(other->bytes));
+}
+
+static void check_cseq_above(struct finding *f)
+{
+    const struct mail *other = label_of(f);
+    uint32_t n, old;
+    f->got = text_cseq(f->mail->bytes);
+    f->is_good = other && str_to_u32(f->got, INT32_MAX, &n) == 0 &&
+                 str_to_u32(text_cseq(other->bytes), INT32_MAX, &old) == 0 && n > old;
+}
+
+/* ---------------------------------------------------------------- the table */
+
 /* What the step itself sees to. */
 static void check_nothing(struct finding *f)
 {
@@ -205,6 +349,15 @@ static const struct {
     {{"cseq", 4}, check_cseq},           {{"max-forwards", 12}, check_max_forwards},
     {{"ruri", 4}, check_ruri},           {{"at", 2}, check_at},
     {{"came-from", 9}, check_came_from}, {{"as", 2}, check_nothing},
+    {{"contact", 7}, check_contact},     {{"contacts", 8}, check_contacts},
+    {{"expires", 7}, check_expires},     {{"min-expires", 11}, check_min_expires},
+    {{"retry-after", 11}, check_retry_after},
+    {{"token", 5}, check_token},         {{"token-of", 8}, check_token_of},
+    {{"token-not-of", 12}, check_token_not_of},
+    {{"call-id", 7}, check_call_id},     {{"call-id-of", 10}, check_call_id_of},
+    {{"call-id-not-of", 14}, check_call_id_not_of},
+    {{"from-tag-of", 11}, check_from_tag_of},
+    {{"cseq-above", 10}, check_cseq_above},
     {{"times", 5}, check_nothing},       {{"within", 6}, check_nothing},
 };
 

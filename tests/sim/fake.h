@@ -20,9 +20,17 @@ void fake_sys_start(uint64_t seed);
 /* The clock only goes forward. */
 void fake_sys_set_ms(uint64_t now_ms);
 
+/* Somebody sets the wall clock: so much on, or back. */
+void fake_sys_step_wall(int64_t ms);
+
+/* A program starts: its service clock begins by the wall clock. */
+void fake_sys_boot(void);
+
 /* Lets every loop that has something to do now have one turn, in the order in which the loops were
  * made. False: none had. */
 bool fake_loop_turn_all(void);
+
+bool fake_loop_has_work(void);
 
 /* The time when a loop may have something to do, UINT64_MAX for never; not before now + 1. */
 uint64_t fake_loop_next_ms(void);

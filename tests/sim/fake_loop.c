@@ -110,6 +110,14 @@ bool fake_loop_turn_all(void)
     return has_run;
 }
 
+bool fake_loop_has_work(void)
+{
+    list_each (it, &loops)
+        if (has_work(container_of(it, struct loop, link)))
+            return true;
+    return false;
+}
+
 uint64_t fake_loop_next_ms(void)
 {
     uint64_t now_ms = sys_now_ms();

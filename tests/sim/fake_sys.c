@@ -7,12 +7,25 @@
 #include "fake.h"
 
 static uint64_t clock_ms = FAKE_BOOT_MS;
+static int64_t wall_ahead_ms, service_ahead_ms; /* of the clock */
 static struct dice dice;
 
 void fake_sys_start(uint64_t seed)
 {
     clock_ms = FAKE_BOOT_MS;
+    wall_ahead_ms = FAKE_WALL_MS - FAKE_BOOT_MS;
     dice.state = seed;
+    fake_sys_boot();
+}
+
+void fake_sys_step_wall(int64_t ms)
+{
+    wall_ahead_ms += ms;
+}
+
+void fake_sys_boot(void)
+{
+    service_ahead_ms = wall_ahead_ms;
 }
 
 void fake_sys_set_ms(uint64_t now_ms)
@@ -28,12 +41,12 @@ uint64_t sys_now_ms(void)
 
 uint64_t sys_wall_ms(void)
 {
-    return FAKE_WALL_MS + (clock_ms - FAKE_BOOT_MS);
+    return (uint64_t)((int64_t)clock_ms + wall_ahead_ms);
 }
 
 uint64_t sys_service_s(void)
 {
-    return sys_wall_ms() / 1000;
+    return (uint64_t)((int64_t)clock_ms + service_ahead_ms) / 1000;
 }
 
 void sys_random(void *out, size_t n)

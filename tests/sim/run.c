@@ -219,7 +219,7 @@ static void start(struct run *r, uint64_t seed)
     r->conf = conf_of(r->script);
     run_add_peer(r, STR("upstream"), &upstream);
     run_add_peer(r, STR("phone"), &phone);
-    if (!world_boot(&r->world, run_conf_text(r, r->conf)))
+    if (!host_boot(&r->world.host, run_conf_text(r, r->conf)))
         run_fail(r, "the daemon does not start");
 }
 

@@ -31,6 +31,7 @@ struct peer {
     struct addr addr;
     struct list mails;          /* unread */
     const struct mail *request; /* the last one that a step expected here */
+    uint32_t cseq;              /* of its REGISTERs */
     bool is_noisy;              /* sends nonsense, so whatever comes back is right */
 };
 

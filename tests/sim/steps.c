@@ -3,10 +3,11 @@
 #include "base/buf.h"
 #include "craft.h"
 #include "expect.h"
+#include "fake.h"
 #include "noise.h"
 #include "text.h"
 
-enum { RANDOM_RUNS = 100, SIP_PORT = 5060 };
+enum { RANDOM_RUNS = 100, SIP_PORT = 5060, DRAIN_MS = 10000 };
 
 static bool parse_time(struct run *r, struct str text, uint64_t *ms)
 {
@@ -86,7 +87,7 @@ static const struct mail *keep_sent(struct run *r, const struct peer *from, stru
 }
 
 /* What the step wants to arrive: bytes as they stand, those of before, or made from words. */
-static struct str bytes_of(struct run *r, const struct peer *from, size_t nth)
+static struct str bytes_of(struct run *r, struct peer *from, size_t nth)
 {
     static const struct str keys = {"again as times to-us via-worker", 31};
     struct str again = script_value(r->step, STR("again"));
@@ -100,7 +101,7 @@ static struct str bytes_of(struct run *r, const struct peer *from, size_t nth)
     return is_raw ? r->step->block : craft_message(r, from, nth);
 }
 
-static void recv_one(struct run *r, const struct peer *from, size_t nth, int socket)
+static void recv_one(struct run *r, struct peer *from, size_t nth, int socket)
 {
     struct str label = script_value(r->step, STR("as"));
     struct str bytes = bytes_of(r, from, nth);
@@ -118,7 +119,7 @@ static void do_recv(struct run *r)
     size_t nth = 1;
     uint32_t worker = UINT32_MAX, times = 1;
     struct addr usual = r->us;
-    const struct peer *from = run_peer_of(r, &nth);
+    struct peer *from = run_peer_of(r, &nth);
     if (!from || !take_number(r, STR("via-worker"), &worker) ||
         !take_number(r, STR("times"), &times) || !take_addr(r, STR("to-us"), &r->us))
         return;
@@ -265,7 +266,10 @@ static bool is_row(const struct run *r, const struct stats_row *row)
         if (!str_is_none(w->key))
             buf_addf(&b, "%s%.*s=\"%.*s\"", b.len ? "," : "", STR_FMT(w->key), STR_FMT(w->value));
     }
-    return str_eq(str_of(row->name), script_word(r->step, 1)) &&
+    struct str name = script_word(r->step, 1);
+    if (str_has_prefix(name, STR("breakwater_")))
+        name = str_skip(name, 11);
+    return str_eq(str_of(row->name), name) &&
            str_eq(str_of(row->labels), buf_str(&b));
 }
 
@@ -288,7 +292,7 @@ static void do_stat(struct run *r)
 static void do_reload(struct run *r)
 {
     r->conf = r->step->block;
-    if (!world_reload(&r->world, run_conf_text(r, r->conf)))
+    if (!host_reload(&r->world.host, run_conf_text(r, r->conf)))
         run_fail(r, "the configuration was refused");
     world_pass(&r->world, 0);
 }
@@ -298,7 +302,7 @@ static void do_drain(struct run *r)
     uint64_t ms;
     if (!parse_time(r, script_word(r->step, 1), &ms))
         return;
-    if (!world_drain(&r->world, ms))
+    if (!host_drain(&r->world.host, ms))
         run_fail(r, "out of memory");
     world_pass(&r->world, 0);
 }
@@ -306,10 +310,57 @@ static void do_drain(struct run *r)
 /* idle yes|no: the drain of all workers is over. */
 static void do_idle(struct run *r)
 {
-    bool is_idle = r->world.n_idle == r->world.group.n;
+    const struct host *h = &r->world.host;
+    bool is_idle = h->n_idle == h->group.n;
     bool want = str_eq(script_word(r->step, 1), STR("yes"));
     if (is_idle != want)
-        run_fail(r, "%u of %u workers are idle", r->world.n_idle, r->world.group.n);
+        run_fail(r, "%u of %u workers are idle", h->n_idle, h->group.n);
+}
+
+/* Nobody answers for down=TIME, then the daemon starts on what is left. */
+static void start_again(struct run *r, enum host_end how)
+{
+    uint64_t down_ms = 0;
+    if (!take_time(r, STR("down"), &down_ms))
+        return;
+    world_pass(&r->world, 0);
+    host_stop(&r->world.host, how);
+    world_pass(&r->world, down_ms);
+    if (!host_boot(&r->world.host, run_conf_text(r, r->conf)))
+        run_fail(r, "the daemon does not start again");
+    world_pass(&r->world, 0);
+}
+
+/* As SIGTERM does it: drain, then stop. */
+static void do_restart(struct run *r)
+{
+    const struct host *h = &r->world.host;
+    if (!host_drain(&r->world.host, DRAIN_MS))
+        run_fail(r, "out of memory");
+    world_pass(&r->world, 0);
+    for (uint64_t ms = 0; h->n_idle < h->group.n && ms <= DRAIN_MS; ms += 100)
+        world_pass(&r->world, 100);
+    start_again(r, HOST_STOP);
+}
+
+static void do_crash(struct run *r)
+{
+    start_again(r, HOST_KILL);
+}
+
+static void do_reboot(struct run *r)
+{
+    start_again(r, HOST_REBOOT);
+}
+
+/* clock TIME, clock -TIME: somebody sets it. */
+static void do_clock(struct run *r)
+{
+    struct str step = script_word(r->step, 1);
+    bool is_back = step.n && step.p[0] == '-';
+    uint64_t ms;
+    if (parse_time(r, is_back ? str_skip(step, 1) : step, &ms))
+        fake_sys_step_wall(is_back ? -(int64_t)ms : (int64_t)ms);
 }
 
 static void do_answer(struct run *r)
@@ -385,6 +436,10 @@ static const struct {
     {{"recv", 4}, do_recv, 5, NULL},
     {{"expect", 6}, do_expect, 5, NULL},
     {{"call", 4}, do_call, 5, NULL},
+    {{"restart", 7}, do_restart, 1, "down"},
+    {{"crash", 5}, do_crash, 1, "down"},
+    {{"reboot", 6}, do_reboot, 1, "down"},
+    {{"clock", 5}, do_clock, 2, ""},
     {{"answer", 6}, do_answer, 12, ""},
     {{"outcome", 7}, do_outcome, 12, ""},
     {{"ignore", 6}, do_ignore, 3, ""},

@@ -1,12 +1,9 @@
 #include "world.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "base/err.h"
 #include "base/list.h"
-#include "conf/conf.h"
 #include "fake.h"
 
 /* One packet on its way. */
@@ -95,6 +92,13 @@ uint64_t world_round_trip_ms(const struct world *w)
 
 /* ---------------------------------------------------------------- time */
 
+/* Whether somebody heard of it. */
+static bool turn_store(struct world *w)
+{
+    host_turn(&w->host);
+    return host_next_ms(&w->host) <= w->now_ms || fake_loop_has_work();
+}
+
 static void exhaust_now(struct world *w)
 {
     bool is_busy = true;
@@ -102,6 +106,8 @@ static void exhaust_now(struct world *w)
         is_busy = land_due(w);
         is_busy |= fake_loop_turn_all();
         is_busy |= wheel_advance(&w->wheel, w->now_ms) > 0;
+        if (!is_busy)
+            is_busy = turn_store(w);
     }
 }
 
@@ -110,6 +116,8 @@ static uint64_t next_event_ms(const struct world *w)
     const struct flight *f = first_flight(w);
     uint64_t next_ms = fake_loop_next_ms();
     uint64_t wait_ms = wheel_wait_ms(&w->wheel, w->now_ms);
+    if (host_next_ms(&w->host) < next_ms)
+        next_ms = host_next_ms(&w->host);
     if (f && f->due_ms < next_ms)
         next_ms = f->due_ms;
     if (wait_ms < next_ms - w->now_ms)
@@ -131,92 +139,7 @@ void world_pass(struct world *w, uint64_t ms)
     exhaust_now(w);
 }
 
-/* ---------------------------------------------------------------- the daemon */
-
-static void say(bool is_error, const char *text, void *arg)
-{
-    (void)arg;
-    if (is_error) /* warnings are about this machine, which the simulated one is not */
-        fprintf(stderr, "%s\n", text);
-}
-
-/* The text goes through a file, as the daemon reads it. */
-static int load_conf(struct world *w, struct str text, struct conf **out)
-{
-    FILE *f = fopen(w->conf_path, "w");
-    if (!f)
-        return ERR_IO;
-    bool is_written = fwrite(text.p, 1, text.n, f) == text.n;
-    if (fclose(f) || !is_written)
-        return ERR_IO;
-    return conf_load(w->conf_path, say, NULL, out);
-}
-
-static int make_workers(struct world *w)
-{
-    w->group.owner_key = hash_key_new();
-    w->group.loop_key = hash_key_new();
-    w->group.workers = calloc(w->conf->workers, sizeof *w->group.workers);
-    if (!w->group.workers)
-        return ERR_NOMEM;
-    w->group.n = w->conf->workers;
-    for (unsigned i = 0; i < w->group.n; i++) {
-        const struct conf_listen *failed;
-        int err = worker_new(&w->group, i, w->conf, &failed, &w->group.workers[i]);
-        if (err)
-            return err;
-    }
-    return 0;
-}
-
-bool world_boot(struct world *w, struct str conf)
-{
-    int err = load_conf(w, conf, &w->conf);
-    if (!err)
-        err = make_workers(w);
-    if (err)
-        fprintf(stderr, "cannot start the daemon: %s\n", err_text(err));
-    return err == 0;
-}
-
-bool world_reload(struct world *w, struct str conf)
-{
-    struct conf *next;
-    if (load_conf(w, conf, &next))
-        return false;
-    for (unsigned i = 0; i < w->group.n; i++)
-        BUG_ON(worker_reload(w->group.workers[i], next));
-    conf_unref(w->conf);
-    w->conf = next;
-    return true;
-}
-
-static void on_idle(void *arg)
-{
-    struct world *w = arg;
-    w->n_idle++;
-}
-
-bool world_drain(struct world *w, uint64_t timeout_ms)
-{
-    for (unsigned i = 0; i < w->group.n; i++)
-        if (worker_drain(w->group.workers[i], timeout_ms, on_idle, w))
-            return false;
-    return true;
-}
-
 /* ---------------------------------------------------------------- beginning and end */
-
-static char *new_conf_path(void)
-{
-    const char *folder = getenv("TMPDIR");
-    char path[512];
-    (void)snprintf(path, sizeof path, "%s/sim-XXXXXX", folder ? folder : "/tmp");
-    int fd = mkstemp(path);
-    BUG_ON(fd < 0);
-    (void)close(fd);
-    return strdup(path);
-}
 
 void world_init(struct world *w, uint64_t seed, world_fn *fn, void *arg)
 {
@@ -225,20 +148,15 @@ void world_init(struct world *w, uint64_t seed, world_fn *fn, void *arg)
     fake_udp_on_send(on_datagram, w);
     list_init(&w->flights);
     wheel_init(&w->wheel, w->now_ms);
-    w->conf_path = new_conf_path();
+    host_init(&w->host);
 }
 
 void world_fini(struct world *w)
 {
     fake_udp_on_send(NULL, NULL);
-    for (unsigned i = 0; i < w->group.n; i++)
-        worker_free(w->group.workers[i]);
-    free(w->group.workers);
-    conf_unref(w->conf);
+    host_fini(&w->host);
     for (struct flight *f = first_flight(w); f; f = first_flight(w)) {
         list_del(&f->node);
         free_flight(f);
     }
-    (void)unlink(w->conf_path);
-    free(w->conf_path);
 }

@@ -9,8 +9,8 @@
 #include "base/addr.h"
 #include "base/str.h"
 #include "dice.h"
+#include "host.h"
 #include "net/wheel.h"
-#include "service/worker.h"
 
 /* What every link does to packets. */
 struct world_link {
@@ -43,23 +43,12 @@ struct world {
     struct wheel wheel;  /* of the peers */
     world_fn *fn;
     void *arg;
-    char *conf_path;
-    struct conf *conf;
-    struct worker_group group;
-    unsigned n_idle; /* workers whose drain is over */
+    struct host host;
 };
 
 /* An empty world: clock, network, no daemon. Same seed, same run. */
 void world_init(struct world *w, uint64_t seed, world_fn *fn, void *arg);
 void world_fini(struct world *w);
-
-/* Reads the configuration and makes the workers; false: said on standard error. */
-bool world_boot(struct world *w, struct str conf);
-
-/* Reads another one and gives it to the workers. */
-bool world_reload(struct world *w, struct str conf);
-
-bool world_drain(struct world *w, uint64_t timeout_ms);
 
 /* A peer sends: copies the packet into the network. */
 void world_send(struct world *w, const struct world_packet *p);

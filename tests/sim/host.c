@@ -1,0 +1,293 @@
+#include "host.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/sys.h"
+#include "conf/conf.h"
+#include "fake.h"
+#include "service/regview.h"
+#include "store/keyring.h"
+#include "store/store.h"
+
+enum { KEEPER_MS = 1000, QUEUE_MAX = 65536, LEASES_MAX = 65536, MAP_LEN = 64 << 20 };
+
+static void path_of(const struct host *h, const char *name, char path[PATH_MAX])
+{
+    BUG_ON(snprintf(path, PATH_MAX, "%s/%s", h->root, name) >= PATH_MAX);
+}
+
+/* ---------------------------------------------------------------- directories */
+
+static const char *const folders[] = {"state", "run", "kept-state", "kept-run"};
+
+static void make_folders(const struct host *h)
+{
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        path_of(h, folders[i], path);
+        BUG_ON(mkdir(path, 0700));
+    }
+}
+
+/* Copies one file, with its mode; to NULL: removes it. */
+static void do_file(const char *from, const char *to)
+{
+    static char block[1 << 16];
+    struct stat st;
+    if (!to) {
+        BUG_ON(unlink(from));
+        return;
+    }
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    BUG_ON(!in || !out || fstat(fileno(in), &st) || fchmod(fileno(out), st.st_mode & 0777));
+    for (size_t n = fread(block, 1, sizeof block, in); n; n = fread(block, 1, sizeof block, in))
+        BUG_ON(fwrite(block, 1, n, out) != n);
+    (void)fclose(in);
+    BUG_ON(fclose(out));
+}
+
+static void do_files(const struct host *h, const char *from, const char *to)
+{
+    char folder[PATH_MAX], source[PATH_MAX + NAME_MAX], target[PATH_MAX + NAME_MAX];
+    path_of(h, from, folder);
+    DIR *d = opendir(folder);
+    BUG_ON(!d);
+    for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+        if (e->d_name[0] == '.')
+            continue;
+        (void)snprintf(source, sizeof source, "%s/%s/%s", h->root, from, e->d_name);
+        (void)snprintf(target, sizeof target, "%s/%s/%s", h->root, to ? to : "", e->d_name);
+        do_file(source, to ? target : NULL);
+    }
+    (void)closedir(d);
+}
+
+static void copy_files(const struct host *h, const char *from, const char *to)
+{
+    do_files(h, to, NULL);
+    do_files(h, from, to);
+}
+
+static void remove_files(const struct host *h, const char *folder)
+{
+    do_files(h, folder, NULL);
+}
+
+/* In memory where there is such a place: the store syncs. */
+static char *make_root(void)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[PATH_MAX];
+    if (!folder)
+        folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    (void)snprintf(path, sizeof path, "%s/sim-XXXXXX", folder);
+    BUG_ON(!mkdtemp(path));
+    return strdup(path);
+}
+
+/* ---------------------------------------------------------------- configuration */
+
+static void say(bool is_error, const char *text, void *arg)
+{
+    (void)arg;
+    if (is_error) /* warnings are about this machine, which the simulated one is not */
+        fprintf(stderr, "%s\n", text);
+}
+
+/* The text goes through a file, as the daemon reads it. */
+static int load_conf(const struct host *h, struct str text, struct conf **out)
+{
+    char path[PATH_MAX];
+    path_of(h, "conf", path);
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return ERR_IO;
+    bool is_written =
+        fprintf(f, "state-dir = \"%s/state\"\nruntime-dir = \"%s/run\"\ndurability = process\n",
+                h->root, h->root) > 0 &&
+        fwrite(text.p, 1, text.n, f) == text.n;
+    if (fclose(f) || !is_written)
+        return ERR_IO;
+    return conf_load(path, say, NULL, out);
+}
+
+/* ---------------------------------------------------------------- store */
+
+static const struct absorb_conf *policy_of(struct str aor, void *arg)
+{
+    const struct host *h = arg;
+    const struct conf_domain *domain = regview_domain(h->conf, aor);
+    return domain ? &domain->absorb : NULL;
+}
+
+static struct inbox *inbox_of(struct str aor, void *arg)
+{
+    const struct host *h = arg;
+    return worker_inbox_of(&h->group, aor);
+}
+
+static int open_store(struct host *h)
+{
+    int err = keyring_load(h->conf->state_dir, &h->group.token_key);
+    h->listener_names = calloc(h->conf->n_listens, sizeof *h->listener_names);
+    if (err || !h->listener_names)
+        return err ? err : ERR_NOMEM;
+    for (size_t i = 0; i < h->conf->n_listens; i++)
+        h->listener_names[i] = h->conf->listens[i].name;
+    const struct store_conf conf = {.state_dir = h->conf->state_dir,
+                                    .runtime_dir = h->conf->runtime_dir,
+                                    .durability = DURABILITY_PROCESS,
+                                    .lease_checkpoint_s = h->conf->lease_checkpoint_s,
+                                    .max_queue = QUEUE_MAX,
+                                    .leases_max = LEASES_MAX,
+                                    .map_len = MAP_LEN,
+                                    .names = {h->listener_names, h->conf->n_listens},
+                                    .policy = policy_of,
+                                    .owner = inbox_of,
+                                    .on_event = worker_on_store_event,
+                                    .arg = h};
+    err = store_open(&conf, &h->store);
+    h->group.store = h->store;
+    return err;
+}
+
+void host_turn(struct host *h)
+{
+    uint64_t now_ms = sys_now_ms();
+    if (!h->store)
+        return;
+    h->turn_ms = now_ms + store_turn(h->store);
+    if (now_ms < h->keeper_ms)
+        return;
+    h->keeper_ms = now_ms + KEEPER_MS;
+    (void)lease_checkpoint(store_leases(h->store));
+}
+
+uint64_t host_next_ms(const struct host *h)
+{
+    return h->store ? h->turn_ms : UINT64_MAX;
+}
+
+/* ---------------------------------------------------------------- the daemon */
+
+static int make_workers(struct host *h)
+{
+    h->group.owner_key = hash_key_new();
+    h->group.loop_key = hash_key_new();
+    h->group.workers = calloc(h->conf->workers, sizeof *h->group.workers);
+    if (!h->group.workers)
+        return ERR_NOMEM;
+    h->group.n = h->conf->workers;
+    for (unsigned i = 0; i < h->group.n; i++) {
+        const struct conf_listen *failed;
+        int err = worker_new(&h->group, i, h->conf, &failed, &h->group.workers[i]);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+bool host_boot(struct host *h, struct str conf)
+{
+    fake_sys_boot();
+    h->n_idle = 0;
+    h->keeper_ms = sys_now_ms() + KEEPER_MS;
+    int err = load_conf(h, conf, &h->conf);
+    if (!err)
+        err = open_store(h);
+    if (!err)
+        err = make_workers(h);
+    if (err)
+        fprintf(stderr, "cannot start the daemon: %s\n", err_text(err));
+    return err == 0;
+}
+
+bool host_reload(struct host *h, struct str conf)
+{
+    struct conf *next;
+    if (load_conf(h, conf, &next))
+        return false;
+    for (unsigned i = 0; i < h->group.n; i++)
+        BUG_ON(worker_reload(h->group.workers[i], next));
+    conf_unref(h->conf);
+    h->conf = next;
+    return true;
+}
+
+static void on_idle(void *arg)
+{
+    struct host *h = arg;
+    h->n_idle++;
+}
+
+bool host_drain(struct host *h, uint64_t timeout_ms)
+{
+    for (unsigned i = 0; i < h->group.n; i++)
+        if (worker_drain(h->group.workers[i], timeout_ms, on_idle, h))
+            return false;
+    return true;
+}
+
+/* As the daemon does it: the store's last commits, the workers, then the files. */
+static void take_down(struct host *h)
+{
+    if (h->store) {
+        store_stop(h->store);
+        while (store_turn(h->store) == 0)
+            ;
+    }
+    for (unsigned i = 0; i < h->group.n; i++)
+        worker_free(h->group.workers[i]);
+    free(h->group.workers);
+    store_close(h->store);
+    free(h->listener_names);
+    conf_unref(h->conf);
+    h->group = (struct worker_group){0};
+    h->store = NULL;
+    h->listener_names = NULL;
+    h->conf = NULL;
+}
+
+/* A killed process leaves its files as they are; what the shutdown does to them is undone. */
+void host_stop(struct host *h, enum host_end how)
+{
+    if (how != HOST_STOP) {
+        copy_files(h, "state", "kept-state");
+        copy_files(h, "run", "kept-run");
+    }
+    take_down(h);
+    if (how != HOST_STOP) {
+        copy_files(h, "kept-state", "state");
+        copy_files(h, "kept-run", "run");
+    }
+    if (how == HOST_REBOOT)
+        remove_files(h, "run");
+}
+
+void host_init(struct host *h)
+{
+    *h = (struct host){.root = make_root()};
+    BUG_ON(!h->root);
+    make_folders(h);
+}
+
+void host_fini(struct host *h)
+{
+    char path[PATH_MAX];
+    take_down(h);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        remove_files(h, folders[i]);
+        path_of(h, folders[i], path);
+        BUG_ON(rmdir(path));
+    }
+    path_of(h, "conf", path);
+    (void)unlink(path);
+    (void)rmdir(h->root);
+    free(h->root);
+}

@@ -1,0 +1,52 @@
+/* The simulated machine's disk and the daemon that runs on it: directories of its own in memory,
+ * store, workers; and the ways in which all that can end and begin anew. */
+#ifndef BW_TESTS_SIM_HOST_H
+#define BW_TESTS_SIM_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "service/worker.h"
+
+struct store;
+
+struct host {
+    char *root; /* state-dir "state", runtime-dir "run", the configuration "conf" */
+    struct conf *conf;
+    struct worker_group group; /* n: 0 while no daemon runs */
+    struct store *store;
+    const char **listener_names;
+    unsigned n_idle;             /* workers whose drain is over */
+    uint64_t turn_ms, keeper_ms; /* when the writer and the keeper want a turn */
+};
+
+/* Makes the directories; no daemon yet. */
+void host_init(struct host *h);
+
+/* Stops what runs and removes the directories. */
+void host_fini(struct host *h);
+
+/* Starts the daemon with a configuration, on what the directories hold. False: said on standard
+ * error. */
+bool host_boot(struct host *h, struct str conf);
+
+/* Gives the workers another configuration. */
+bool host_reload(struct host *h, struct str conf);
+
+bool host_drain(struct host *h, uint64_t timeout_ms);
+
+enum host_end {
+    HOST_STOP,  /* everything queued is committed, a checkpoint is written */
+    HOST_KILL,  /* like kill -9: the files stay as they are at this moment */
+    HOST_REBOOT /* and runtime-dir is gone */
+};
+void host_stop(struct host *h, enum host_end how);
+
+/* One turn of the store's writer, and of its keeper where that is due. */
+void host_turn(struct host *h);
+
+/* When the store wants a turn, UINT64_MAX: no daemon runs. */
+uint64_t host_next_ms(const struct host *h);
+
+#endif
