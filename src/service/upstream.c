@@ -452,12 +452,14 @@ static int send_again(struct reg *r)
     return 0;
 }
 
-/* Registrations upstream that no device needs any more, by other contacts than ours (D58). */
+/* Registrations upstream that no device needs any more, by other contacts than ours (D58); with a
+ * star those of all devices: our own removals might be challenged (D59). */
 static void take_leaving(struct reg *r, const struct aor_record *record)
 {
     for (size_t i = 0; i < record->n_upregs && r->n_leaving < REGCHANGE_LEAVING_MAX; i++) {
         const struct upreg *u = &record->upregs[i];
-        if (u->id == r->up.upreg_id || u->state == UPREG_LIVE || str_is_none(u->contact))
+        bool is_needed = u->state == UPREG_LIVE && !r->v.view.is_star;
+        if (u->id == r->up.upreg_id || is_needed || str_is_none(u->contact))
             continue;
         r->up.leaving[r->n_leaving] = str_dup(&r->arena, u->contact);
         r->leaving[r->n_leaving++] = u->id;
