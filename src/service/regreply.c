@@ -154,6 +154,7 @@ static unsigned status_of(const struct verdict *v)
     case REASON_BAD_AOR:
     case REASON_BAD_STAR:
     case REASON_BAD_CONTACT:
+    case REASON_TOO_MANY:
         return 400;
     case REASON_FOREIGN_DOMAIN:
         return 404;
@@ -168,7 +169,6 @@ static unsigned status_of(const struct verdict *v)
     case REASON_HOPS:
         return 483;
     case REASON_FULL:
-    case REASON_TOO_MANY:
     case REASON_QUEUE_FULL:
     case REASON_HELD_TOO_LONG:
     case REASON_NO_MEMORY:
