@@ -15,7 +15,7 @@ SANE = """
         exit;
     }
     if (is_method("REGISTER")) {
-        append_to_reply("Contact: $ct;expires=60\\r\\n");
+        append_to_reply("Contact: $ct\\r\\n");
         sl_send_reply("200", "OK");
         exit;
     }
@@ -39,7 +39,7 @@ def test_a_register_is_answered(site):
     phone = site.phone()
     answer = phone.ask(phone.request("REGISTER"))
     assert answer.status == 200
-    assert answer.header("Contact") == f"<{phone.contact}>;expires=60"
+    assert answer.all("Contact")[0].startswith(f"<{phone.contact}>;expires=")
 
 
 def test_a_call_is_refused_and_acknowledged(site):

@@ -109,7 +109,8 @@ def usual_config(addresses, directory, workers):
     """Phones reach it at .access, the upstream is at .upstream."""
     http = net.free_port(addresses.proxy, socket.SOCK_STREAM)
     return Config({
-        "": {"workers": workers, "drain-timeout": 0, "runtime-dir": directory},
+        "": {"workers": workers, "drain-timeout": 0, "runtime-dir": directory,
+             "state-dir": os.path.join(directory, "state")},
         "log": {"level": "debug"},
         'listen "phones"': {},
         'upstream "registrar"': {},

@@ -4,6 +4,7 @@ import os
 import time
 
 from . import net, sip
+from .phone import Phone, contacts
 from .program import Program
 from .ua import TIMEOUT, Ua
 
@@ -29,6 +30,7 @@ request_route {{
 # A registrar with digest that has its bindings in memory: the password of X is "secret-X".
 REGISTRAR = """
     if (is_method("REGISTER")) {
+        xlog("got REGISTER from=$si aor=$tU proof=$au contact=$ct expires=$hdr(Expires) id=$ci\n");
         if (!pv_www_authenticate("$td", "secret-$tU", "0")) {
             www_challenge("$td", "1");
             exit;
@@ -44,7 +46,7 @@ REGISTRAR = """
 """
 registrar_modules = ("auth", "usrloc", "registrar")
 registrar_params = (("usrloc", "db_mode", 0), ("registrar", "max_expires", 3600),
-                    ("registrar", "gruu_enabled", 0))
+                    ("registrar", "gruu_enabled", 0), ("registrar", "max_contacts", 0))
 
 USUAL_MODULES = ("sl", "pv", "textops", "siputils", "maxfwd", "sanity", "xlog")
 
@@ -59,7 +61,7 @@ def module_path():
 class Kamailio(Program):
     """modules: beyond the usual ones; params: (module, name, value)."""
     def __init__(self, site, route, modules, params):
-        self.site, self.address = site, site.core
+        self.site, self.address, self.asker = site, site.core, site.net.phone()
         site.ladder.name(site.core, "kamailio")
         path = site.path("kamailio.cfg")
         with open(path, "w", encoding="utf-8") as f:
@@ -76,6 +78,23 @@ class Kamailio(Program):
     @staticmethod
     def param(value):
         return str(value) if isinstance(value, int) else f'"{value}"'
+
+    def registers(self):
+        """What REGISTRAR got from the daemon, oldest first: dicts of from, aor, proof, contact,
+        expires and id."""
+        lines = [line.split("got REGISTER ", 1)[1] for line in self.output().splitlines()
+                 if f"got REGISTER from={self.site.net.proxy} " in line]
+        return [dict(part.split("=", 1) for part in line.split(" ")) for line in lines]
+
+    def bindings(self, name):
+        """What its location table holds for a user: contact -> expires."""
+        asker = Phone(name, self.asker, self.site.ladder, self.address)
+        try:
+            answer = asker.query()
+            assert answer.status == 200
+            return contacts(answer)
+        finally:
+            asker.close()
 
     def wait_ready(self):
         """Until it answers anything at all."""

@@ -3,6 +3,7 @@ import glob
 import os
 import shutil
 import tempfile
+import time
 
 from . import net
 from .admin import Admin
@@ -10,6 +11,8 @@ from .baresip import Baresip
 from .daemon import Daemon, usual_config
 from .kamailio import Kamailio
 from .ladder import Ladder
+from .phone import Phone
+from .registrar import Registrar
 from .sipp import Sipp
 from .ua import Ua
 
@@ -54,6 +57,29 @@ class Site:
         self.daemon = self.keep(Daemon(self.config, self.directory))
         return self.daemon
 
+    def kill(self):
+        """SIGKILL to the daemon. What it has complained of until then fails the test."""
+        self.programs.remove(self.daemon)
+        self.daemon.kill()
+        self.daemon.notify.close()
+        assert not self.daemon.reports(), self.daemon.reports()
+        self.daemon = None
+
+    def restart(self):
+        """Stops the daemon and starts it with the configuration as it is now."""
+        self.programs.remove(self.daemon)
+        self.daemon.stop()
+        self.daemon.notify.close()
+        return self.start()
+
+    @staticmethod
+    def wait_for(condition, timeout=15.0):
+        """For what follows by itself, but not at once."""
+        end = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < end, "it did not come about"
+            time.sleep(0.02)
+
     @property
     def http(self):
         """The admin API over HTTP."""
@@ -69,6 +95,11 @@ class Site:
 
     def phone(self, name="alice", host=None, peer=None):
         return self.add(Ua(name, host or self.net.phone(), self.ladder, peer or self.access))
+
+    def registering(self, name="alice", password=None, host=None, **how):
+        """A phone that registers."""
+        return self.add(Phone(name, host or self.net.phone(), self.ladder, self.access, password,
+                              **how))
 
     def upstream(self):
         """The upstream played by the test."""
@@ -95,6 +126,12 @@ class Site:
     def baresip(self, name, password, **how):
         """A real phone, started."""
         return self.keep(Baresip(self, name, password, **how))
+
+    def registrar(self, *options):
+        """breakwater-sim in the upstream's place, ready; it challenges unless options are given."""
+        r = self.keep(Registrar(self, *([options] if options else [])))
+        r.wait_ready()
+        return r
 
     def keep(self, program):
         self.programs.append(program)
