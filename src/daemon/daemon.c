@@ -255,9 +255,8 @@ static void stop_store(struct daemon *d)
 
 static void say_not_opened(const struct conf_listen *l)
 {
-    char text[ADDR_TEXT];
-    log_error("listen \"%s\": cannot open udp:%s: %s", l->name, addr_text(&l->addr, text),
-              strerror(errno));
+    log_error("listen \"%s\": cannot open udp:%s: %s", l->name,
+              addr_text(&l->addr, (char[ADDR_TEXT]){0}), strerror(errno));
 }
 
 static int make_workers(struct daemon *d)

@@ -78,10 +78,8 @@ int reg_new_own(struct context *c, const struct conf_domain *domain, struct str 
     return 0;
 }
 
-void reg_free_if_done(struct reg *r)
+static void free_reg(struct reg *r)
 {
-    if (r->server || r->client || r->is_storing || r->leg)
-        return;
     loop_timer_stop(r->context->loop, &r->patience);
     list_del(&r->link);
     arena_fini(&r->arena);
@@ -90,14 +88,16 @@ void reg_free_if_done(struct reg *r)
     free(r);
 }
 
+void reg_free_if_done(struct reg *r)
+{
+    if (!r->server && !r->client && !r->is_storing && !r->leg)
+        free_reg(r);
+}
+
 void reg_free_all(struct context *c)
 {
-    while (!list_is_empty(&c->regs)) {
-        struct reg *r = container_of(c->regs.next, struct reg, link);
-        r->leg = NULL; /* gone already */
-        r->is_storing = false;
-        reg_free_if_done(r);
-    }
+    for (struct list *l = list_pop(&c->regs); l; l = list_pop(&c->regs))
+        free_reg(container_of(l, struct reg, link));
 }
 
 const struct msg *reg_request(const struct reg *r)

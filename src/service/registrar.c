@@ -52,6 +52,7 @@ static enum lease_result extend(struct context *c, const struct decision *d,
     const struct absorb_input *in = &d->in;
     const struct binding *b =
         binding_find(in->now_state, contact->uri, contact->instance, contact->reg_id);
+    BUG_ON(!in->conf);
     if (!b || contact->expires_s == 0) /* nothing to remove (D18) */
         return LEASE_REPEAT;
     const struct upreg *u = binding_upreg(in->now_state, b->upreg_id);

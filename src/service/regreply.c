@@ -93,9 +93,9 @@ static void add_date(struct buf *out)
     time_t now = (time_t)(sys_wall_ms() / 1000);
     struct tm tm;
     gmtime_r(&now, &tm);
-    buf_addf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * tm.tm_wday,
-             tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-             tm.tm_sec);
+    buf_addf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+             days + (ptrdiff_t)3 * tm.tm_wday, tm.tm_mday, months + (ptrdiff_t)3 * tm.tm_mon,
+             tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 static const struct upreg *own_upreg(const struct regreply_input *in)
@@ -111,7 +111,7 @@ struct str regreply_lines(struct context *c, const struct regreply_input *in)
     const struct upreg *u = own_upreg(in);
     size_t routes = u ? u->service_route.n + u->associated.n : 0;
     struct buf out =
-        buf_in(&c->scratch, contacts_size(in) + routes + in->view->path.n + 4 * LINE_MAX);
+        buf_in(&c->scratch, contacts_size(in) + routes + in->view->path.n + (size_t)4 * LINE_MAX);
     add_contacts(&out, in);
     add_expires(&out, in);
     if (in->is_path_asked)

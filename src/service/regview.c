@@ -207,6 +207,7 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     enum reason why = read_aor(c, a, m, out);
     if (why != REASON_MAX)
         return why;
+    BUG_ON(!out->domain);
     if (!forward_is_served(c, p, m)) /* RFC 3261 10.3 step 1 */
         return REASON_FOREIGN_DOMAIN;
     if (!is_require_known(m))

@@ -56,7 +56,7 @@ static struct str print_contact(struct context *c, struct arena *a, const struct
 {
     char text[TOKEN_LEN];
     struct str token = token_of(c, u->upreg_id, text);
-    struct buf out = buf_in(a, u->user.n + SENT_BY_MAX + 2 * TOKEN_LEN);
+    struct buf out = buf_in(a, u->user.n + SENT_BY_MAX + (size_t)2 * TOKEN_LEN);
     bool is_user = u->domain->upstream->contact_token == CONF_TOKEN_USER;
     buf_add(&out, is_user ? STR("sip:t-") : STR("sip:"));
     buf_add(&out, is_user ? token : u->user);
@@ -74,7 +74,7 @@ static struct str print_contact(struct context *c, struct arena *a, const struct
 static struct str print_path(struct context *c, struct arena *a, const struct upreq *u)
 {
     char text[TOKEN_LEN];
-    struct buf out = buf_in(a, SENT_BY_MAX + 2 * TOKEN_LEN);
+    struct buf out = buf_in(a, SENT_BY_MAX + (size_t)2 * TOKEN_LEN);
     buf_add(&out, STR("<sip:t-"));
     buf_add(&out, token_of(c, u->upreg_id, text));
     buf_add_char(&out, '@');
@@ -110,7 +110,7 @@ int upreq_plan(struct context *c, struct arena *a, struct upreq *u)
 
 static struct str number(struct context *c, struct build *b, uint64_t n)
 {
-    struct buf out = buf_in(&c->scratch, 2 * NUMBER_MAX);
+    struct buf out = buf_in(&c->scratch, (size_t)2 * NUMBER_MAX);
     buf_add_u64(&out, n);
     b->has_failed = b->has_failed || out.has_overflown;
     return buf_str(&out);
@@ -140,7 +140,7 @@ static void edit_sequence(struct context *c, struct build *b, const struct upreq
 {
     if (u->is_mirror)
         return;
-    struct buf cseq = buf_in(&c->scratch, 2 * NUMBER_MAX);
+    struct buf cseq = buf_in(&c->scratch, (size_t)2 * NUMBER_MAX);
     buf_add_u64(&cseq, u->cseq);
     buf_add(&cseq, STR(" REGISTER"));
     b->has_failed = b->has_failed || cseq.has_overflown;
@@ -151,7 +151,7 @@ static void edit_sequence(struct context *c, struct build *b, const struct upreq
 
 static void add_contact(struct build *b, struct context *c, struct str uri, uint32_t expires_s)
 {
-    struct buf out = buf_in(&c->scratch, uri.n + 2 + 9 + 2 * NUMBER_MAX);
+    struct buf out = buf_in(&c->scratch, uri.n + 2 + 9 + (size_t)2 * NUMBER_MAX);
     buf_add_char(&out, '<');
     buf_add(&out, uri);
     buf_add(&out, STR(">;expires="));
@@ -228,7 +228,7 @@ static void add_lines(const struct upreq *u, struct buf *out)
 int upreq_own(struct context *c, const struct upreq *u, struct forward *out)
 {
     struct buf b = buf_in(&c->scratch, 3 * u->aor.n + u->contact.n + u->path.n + u->call_id.n +
-                                           2 * SENT_BY_MAX + 512);
+                                           (size_t)2 * SENT_BY_MAX + 512);
     out->flow = u->flow;
     out->branch = mark_branch(&c->marks, 0, out->branch_text);
     buf_add(&b, STR("REGISTER sip:"));

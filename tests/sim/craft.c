@@ -297,8 +297,7 @@ static bool is_register(const struct craft *c)
 static struct str register_call_id(struct craft *c)
 {
     char text[ADDR_TEXT];
-    return format(&c->run->arena, "reg-%.*s-%s", STR_FMT(c->user),
-                  addr_text(&c->from->addr, text));
+    return format(&c->run->arena, "reg-%.*s-%s", STR_FMT(c->user), addr_text(&c->from->addr, text));
 }
 
 static struct str register_cseq(struct craft *c)
@@ -378,8 +377,7 @@ static void put_request(struct craft *c)
     struct str call_id = pick(c->call_id, header_of_re(c, STR("Call-ID")));
     if (is_new) {
         number = register_cseq(c);
-        call_id = str_eq(c->call_id, STR("new")) ? STR_NONE
-                                                 : pick(c->call_id, register_call_id(c));
+        call_id = str_eq(c->call_id, STR("new")) ? STR_NONE : pick(c->call_id, register_call_id(c));
     }
     put_line(c, format(a, "%.*s %.*s SIP/2.0", STR_FMT(c->head), STR_FMT(uri_of(c))));
     put_via(c);

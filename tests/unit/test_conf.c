@@ -73,7 +73,7 @@ static const struct bad mistakes[] = {
     {"# a\n/* b\n c */ // d\nworker = 2\n", {"t.conf:4: no such option 'worker'"}},
     {"listen \"a\" {\n adress = 1 }\n",
      {"t.conf:2: listen: no such option 'adress', expected one of: address, advertise, side"}},
-    {"state-dir = \"/var\"\n", {"t.conf:1: no such option 'state-dir'"}},
+    {"nonesuch = \"/var\"\n", {"t.conf:1: no such option 'nonesuch'"}},
     {"workers\n= {1}", {"t.conf:2: unexpected token '{'"}},
     {"workers 3\n", {"t.conf:1: missing equal sign after option 'workers'"}},
     {"log { level = info\n", {"t.conf:1: the { that stands here has no end, expected }"}},
