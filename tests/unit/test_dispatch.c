@@ -27,13 +27,15 @@ static void test_requests_of_a_call_meet(void **state)
         {HEADS("ACK", "CALL-ID:one\r\n")},       {HEADS("BYE", "Call-ID :\r\n  one  \r\n")},
         {HEADS("FOO", "i:\tone\r\ni: two\r\n")},
     };
-    struct hash_key key = hash_key_new();
+    struct context c = {.owner_key = hash_key_new()};
     (void)state;
+    arena_init(&c.scratch, 1 << 16);
     for (unsigned n = 1; n <= 256; n++) {
+        c.n_workers = n;
         unsigned first = n, owner = n;
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             struct peek p = peek(str_of(rows[i].bytes));
-            assert_true(dispatch_owner(&p, &key, n, &owner));
+            assert_true(dispatch_owner(&c, &p, &owner));
             assert_true(owner < n);
             first = i ? first : owner;
             assert_int_equal(owner, first);
@@ -41,7 +43,8 @@ static void test_requests_of_a_call_meet(void **state)
     }
     struct peek none = peek(STR(HEADS("INVITE", "")));
     unsigned owner;
-    assert_true(dispatch_owner(&none, &key, N, &owner));
+    assert_true(dispatch_owner(&c, &none, &owner));
+    arena_fini(&c.scratch);
 }
 
 static struct peek response(char out[256], struct str branch)
@@ -53,7 +56,7 @@ static struct peek response(char out[256], struct str branch)
 
 static void test_responses_go_where_the_request_was(void **state)
 {
-    struct hash_key key = hash_key_new();
+    struct context c = {.owner_key = hash_key_new(), .n_workers = N};
     unsigned owner;
     char text[256], branch[MARK_BRANCH_LEN];
     (void)state;
@@ -61,12 +64,12 @@ static void test_responses_go_where_the_request_was(void **state)
         struct mark_maker maker;
         mark_init(&maker, worker);
         struct peek p = response(text, mark_branch(&maker, 1, branch));
-        assert_int_equal(dispatch_owner(&p, &key, N, &owner), worker < N);
+        assert_int_equal(dispatch_owner(&c, &p, &owner), worker < N);
         if (worker < N)
             assert_int_equal(owner, worker);
     }
     struct peek p = response(text, STR("z9hG4bKstranger"));
-    assert_false(dispatch_owner(&p, &key, N, &owner));
+    assert_false(dispatch_owner(&c, &p, &owner));
 }
 
 /* RFC 3581 4, RFC 3261 18.2.2, D82: to the source; only a client that says its own address and does
