@@ -3,6 +3,8 @@
 #include <time.h>
 
 #include "base/sys.h"
+#include "service/regview.h"
+#include "sip/param.h"
 
 enum { LINE_MAX = 160, RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 30 };
 
@@ -181,11 +183,20 @@ static unsigned status_of(const struct verdict *v)
     }
 }
 
+/* Only what we do not understand (RFC 3261 8.2.2.3). */
 static struct str unsupported_line(struct context *c, const struct msg *m)
 {
     struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
-    for (const struct msg_line *l = msg_first(m, HDR_REQUIRE); l; l = msg_next(m, l))
-        add_line(&out, STR("Unsupported"), l->value);
+    for (const struct msg_line *l = msg_first(m, HDR_REQUIRE); l; l = msg_next(m, l)) {
+        struct str rest = l->value, tag;
+        while (param_split(&rest, &tag)) {
+            if (regview_is_tag_known(tag))
+                continue;
+            buf_add(&out, out.len ? STR(", ") : STR("Unsupported: "));
+            buf_add(&out, tag);
+        }
+    }
+    buf_add(&out, STR("\r\n"));
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 

@@ -172,13 +172,17 @@ static struct str join_lines(struct arena *a, const struct msg *m, enum hdr_id i
     return buf_str(&out);
 }
 
-/* As a registrar we know the option tag "path" (RFC 3327). */
+bool regview_is_tag_known(struct str tag)
+{
+    return str_ieq(tag, STR("path")); /* RFC 3327 */
+}
+
 static bool is_require_known(const struct msg *m)
 {
     for (const struct msg_line *l = msg_first(m, HDR_REQUIRE); l; l = msg_next(m, l)) {
         struct str rest = l->value, tag;
         while (param_split(&rest, &tag))
-            if (!str_ieq(tag, STR("path")))
+            if (!regview_is_tag_known(tag))
                 return false;
     }
     return true;

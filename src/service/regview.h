@@ -25,6 +25,9 @@ bool regview_aor(struct arena *a, const struct conf *conf, struct str to, struct
 /* The domain of a stored AoR; NULL: it is served no more. */
 const struct conf_domain *regview_domain(const struct conf *conf, struct str aor);
 
+/* An option tag that Require may name. */
+bool regview_is_tag_known(struct str tag);
+
 /* A deep copy in another arena; NULL: exhausted. */
 struct register_view *regview_copy(struct arena *a, const struct register_view *v);
 
