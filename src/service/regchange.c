@@ -50,6 +50,14 @@ static enum reason decide_again(const struct absorb_input *in, struct aor_record
     return *is_changed ? v.reason : REASON_MAX;
 }
 
+static enum reason refuse_it(const struct absorb_input *in, const struct regchange *change,
+                             struct aor_record *next, bool *is_changed)
+{
+    *is_changed = absorb_refused(in, change->status, next);
+    const struct upreg *own = binding_upreg(next, in->view->own_upreg_id);
+    return own && own->state == UPREG_ORPHAN ? REASON_ORPHAN : REASON_REFUSED;
+}
+
 int regchange_reduce(const struct store_change *c, void *input, bool *is_changed)
 {
     const struct regchange *change = input;
@@ -65,7 +73,6 @@ int regchange_reduce(const struct store_change *c, void *input, bool *is_changed
     case REGCHANGE_ACCEPTED:
         return (int)accept_it(&in, change, c->next, is_changed);
     default:
-        *is_changed = absorb_refused(&in, change->status, c->next);
-        return REASON_REFUSED;
+        return (int)refuse_it(&in, change, c->next, is_changed);
     }
 }

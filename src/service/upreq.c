@@ -83,6 +83,49 @@ static struct str print_path(struct context *c, struct arena *a, const struct up
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
+static bool is_equal_uri(struct str a, struct str b)
+{
+    struct uri ua, ub;
+    return str_eq(a, b) ||
+           (uri_parse(a, &ua) == 0 && uri_parse(b, &ub) == 0 && uri_is_equal(&ua, &ub));
+}
+
+/* The contact is upstream already for another device; or ours has been told apart before, and
+ * stays as it is (D47). */
+static bool is_ambiguous(const struct aor_record *r, const struct upreq *u, struct str uri)
+{
+    struct uri known;
+    struct str token;
+    for (size_t i = 0; i < r->n_upregs; i++) {
+        const struct upreg *other = &r->upregs[i];
+        if (!is_equal_uri(uri, other->contact))
+            continue;
+        bool is_marked = uri_parse(other->contact, &known) == 0 &&
+                         uri_param(&known, STR("bw"), &token);
+        if (other->id == u->upreg_id ? is_marked : !is_marked)
+            return true;
+    }
+    return false;
+}
+
+void upreq_keep_contact(struct context *c, struct arena *a, const struct aor_record *r,
+                        struct str uri, struct upreq *u)
+{
+    char text[TOKEN_LEN];
+    u->contact = uri;
+    if (!is_ambiguous(r, u, uri))
+        return;
+    struct buf out = buf_in(a, uri.n + 4 + TOKEN_LEN);
+    const char *headers = str_find(uri, '?');
+    struct str front = headers ? str_span(uri.p, headers) : uri;
+    buf_add(&out, front);
+    buf_add(&out, STR(";bw="));
+    buf_add(&out, token_of(c, u->upreg_id, text));
+    buf_add(&out, str_skip(uri, front.n));
+    if (!out.has_overflown)
+        u->contact = buf_str(&out);
+}
+
 static struct str user_of(struct str aor)
 {
     const char *at = aor.p + aor.n;
@@ -104,6 +147,28 @@ int upreq_plan(struct context *c, struct arena *a, struct upreq *u)
     else
         u->contact = print_contact(c, a, u);
     return a->has_failed ? ERR_NOMEM : 0;
+}
+
+/* Longest of what the REGISTER asks for: mirror passes it on (D46). */
+static uint32_t asked_s(const struct absorb_conf *p, const struct register_view *v)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < v->n_contacts; i++) {
+        int64_t s = v->contacts[i].expires_s;
+        s = s < 0 ? p->default_expires_s : s;
+        most = s > most ? s : most;
+    }
+    return most > p->max_expires_s ? p->max_expires_s : (uint32_t)most;
+}
+
+uint32_t upreq_expires_s(const struct upreq *u, const struct register_view *v, uint32_t least_s)
+{
+    const struct absorb_conf *p = &u->domain->absorb;
+    if (u->as == FORWARD_REMOVAL)
+        return 0;
+    if (p->mode == MODE_MIRROR)
+        return asked_s(p, v);
+    return p->upstream_expires_s > least_s ? p->upstream_expires_s : least_s;
 }
 
 /* ---------------------------------------------------------------- a phone's REGISTER */
@@ -173,8 +238,30 @@ static void edit_contacts(struct context *c, struct build *b, const struct upreq
     build_add_last(b, STR("Expires"), number(c, b, u->expires_s));
 }
 
-/* What the access proxies put in stays here: it leads to the phone, not to us (RFC 3327). What a
- * device says of its own flow is not ours to promise upstream (D92). */
+/* In aor-throttle what a device says of its own flow is not ours to promise upstream (D92). */
+static void edit_supported(struct context *c, struct build *b, const struct upreq *u)
+{
+    bool is_of_device = msg_has_token(b->msg, HDR_SUPPORTED, STR("outbound")) ||
+                        msg_has_token(b->msg, HDR_SUPPORTED, STR("gruu"));
+    if (u->domain->absorb.mode != MODE_AOR_THROTTLE || !is_of_device)
+        return;
+    struct buf out = buf_in(&c->scratch, b->msg->bytes.n);
+    for (const struct msg_line *l = msg_first(b->msg, HDR_SUPPORTED); l; l = msg_next(b->msg, l)) {
+        struct str rest = l->value, tag;
+        while (param_split(&rest, &tag)) {
+            if (str_ieq(tag, STR("outbound")) || str_ieq(tag, STR("gruu")))
+                continue;
+            buf_add(&out, out.len ? STR(", ") : STR(""));
+            buf_add(&out, tag);
+        }
+    }
+    b->has_failed = b->has_failed || out.has_overflown;
+    build_remove_all(b, HDR_SUPPORTED);
+    if (out.len)
+        build_add_last(b, STR("Supported"), buf_str(&out));
+}
+
+/* What the access proxies put in stays here: it leads to the phone, not to us (RFC 3327). */
 static void edit_path(struct build *b, const struct upreq *u)
 {
     build_remove_all(b, HDR_PATH);
@@ -194,6 +281,7 @@ int upreq_forward(struct context *c, const struct packet *p, const struct msg *m
     forward_edit(c, &b, p, out);
     edit_sequence(c, &b, u);
     edit_contacts(c, &b, u);
+    edit_supported(c, &b, u);
     edit_path(&b, u);
     return build_finish(&b, &out->bytes);
 }
@@ -243,22 +331,36 @@ int upreq_own(struct context *c, const struct upreq *u, struct forward *out)
 
 /* ---------------------------------------------------------------- answers */
 
-/* By token first: registrars re-order, re-case, re-escape and drop what is not (D48). */
-static bool is_ours(struct context *c, const struct upreq *u, const struct contact *contact)
+static bool has_token(const struct context *c, const struct contact *contact, uint64_t *id)
 {
-    uint64_t id;
-    struct str token;
-    if (uri_param(&contact->uri, STR("bw"), &token) && token_parse(&c->token_key, token, &id))
-        return id == u->upreg_id;
-    struct str user = contact->uri.user;
-    if (str_has_iprefix(user, STR("t-")) && token_parse(&c->token_key, str_skip(user, 2), &id))
-        return id == u->upreg_id;
-    struct uri own;
-    return uri_parse(u->contact, &own) == 0 && uri_is_equal(&own, &contact->uri);
+    struct str token, user = contact->uri.user;
+    if (uri_param(&contact->uri, STR("bw"), &token) && token_parse(&c->token_key, token, id))
+        return true;
+    return str_has_iprefix(user, STR("t-")) &&
+           token_parse(&c->token_key, str_skip(user, 2), id);
 }
 
-static bool find_contact(struct context *c, const struct msg *m, const struct upreq *u,
-                         struct contact *out)
+static bool is_by_token(const struct context *c, const struct upreq *u,
+                        const struct contact *contact)
+{
+    uint64_t id;
+    return has_token(c, contact, &id) && id == u->upreg_id;
+}
+
+/* One that carries another registration's token is another one, be its URI equal. */
+static bool is_by_uri(const struct context *c, const struct upreq *u, const struct contact *contact)
+{
+    uint64_t id;
+    struct uri own;
+    return !has_token(c, contact, &id) && uri_parse(u->contact, &own) == 0 &&
+           uri_is_equal(&own, &contact->uri);
+}
+
+typedef bool is_ours_fn(const struct context *c, const struct upreq *u,
+                        const struct contact *contact);
+
+static bool find_by(const struct context *c, const struct msg *m, const struct upreq *u,
+                    is_ours_fn *is_ours, struct contact *out)
 {
     for (const struct msg_line *l = msg_first(m, HDR_CONTACT); l; l = msg_next(m, l)) {
         struct str rest = l->value;
@@ -267,6 +369,13 @@ static bool find_contact(struct context *c, const struct msg *m, const struct up
                 return true;
     }
     return false;
+}
+
+/* By token first: registrars re-order, re-case, re-escape and drop what is not (D48). */
+static bool find_contact(const struct context *c, const struct msg *m, const struct upreq *u,
+                         struct contact *out)
+{
+    return find_by(c, m, u, is_by_token, out) || find_by(c, m, u, is_by_uri, out);
 }
 
 /* D50: our contact's parameter, else the header, else what we asked for; never more than that. */

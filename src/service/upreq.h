@@ -38,6 +38,14 @@ int upreq_name(struct context *c, struct arena *a, const struct conf_domain *dom
  * in the arena. ERR_ABSENT: no listener fits; ERR_NOMEM. */
 int upreq_plan(struct context *c, struct arena *a, struct upreq *u);
 
+/* Insertion by Path: the phone's own contact, with our token in it where the line has an equal one
+ * upstream already (D91). After upreq_plan. */
+void upreq_keep_contact(struct context *c, struct arena *a, const struct aor_record *r,
+                        struct str uri, struct upreq *u);
+
+/* What is asked for; least_s: upstream takes nothing shorter (D54), 0: it never said so. */
+uint32_t upreq_expires_s(const struct upreq *u, const struct register_view *v, uint32_t least_s);
+
 /* The phone's REGISTER for upstream. 0, ERR_NOMEM. out->flow is set. */
 int upreq_forward(struct context *c, const struct packet *p, const struct msg *m,
                   const struct upreq *u, struct forward *out);

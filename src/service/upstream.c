@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "net/loop.h"
+#include "service/learned.h"
 #include "service/leg.h"
 #include "service/location.h"
 #include "service/regreply.h"
@@ -15,13 +16,12 @@
 
 /* A silent registrar stops blocking others after 5 s; the phone is told after 10 (D60, D61). */
 enum { BLOCK_MS = 5000, ANSWER_MS = 10000, RETRY_FIRST_MS = 30000, RETRY_MAX = 8 };
-enum { LEARNED_MAX_S = 86400 };
 
 struct upstream {
     struct context *context;
     struct hmap legs;
     void (*resume)(struct reg *r);
-    uint32_t learned_min_s; /* the highest Min-Expires that a registrar asked for (D54) */
+    struct learned *learned;
 };
 
 int upstream_new(struct context *c, void (*resume)(struct reg *r), struct upstream **out)
@@ -46,6 +46,7 @@ void upstream_free(struct upstream *u)
         leg_free(l);
     }
     reg_free_all(u->context);
+    learned_free(u->learned);
     hmap_fini(&u->legs);
     free(u);
 }
@@ -148,6 +149,13 @@ static void begin_change(const struct reg *r, enum regchange_kind kind, struct r
     *out = (struct regchange){.kind = kind, .conf = r->v.domain->absorb, .view = r->v.view};
 }
 
+/* A 2xx that came after the phone had been told of a timeout (D62). */
+static enum reason adopted(const struct reg *r, enum reason why)
+{
+    bool is_late = !r->is_own && reg_is_answered(r);
+    return is_late && why == REASON_ACCEPTED ? REASON_ADOPTED : why;
+}
+
 static void on_stored(struct inbox_node *node, void *arg)
 {
     struct store_result *result = container_of(node, struct store_result, node);
@@ -155,7 +163,7 @@ static void on_stored(struct inbox_node *node, void *arg)
     enum reason why = (enum reason)result->code;
     (void)arg;
     r->is_storing = false;
-    reg_count(r->v.domain, r->v.view.aor, why);
+    reg_count(r->v.domain, r->v.view.aor, adopted(r, why));
     if (result->outcome == STORE_FAILED)
         reg_refuse(r, REASON_STORE, 503);
     else if (why == REASON_FULL)
@@ -179,7 +187,7 @@ static void on_noted(struct inbox_node *node, void *arg)
     struct reg *r = (struct reg *)(uintptr_t)result->cookie;
     (void)arg;
     r->is_storing = false;
-    if (result->outcome == STORE_COMMITTED)
+    if (result->outcome == STORE_COMMITTED && result->code != REASON_REFUSED) /* counted already */
         reg_count(r->v.domain, r->v.view.aor, (enum reason)result->code);
     store_result_free(result);
     leave_leg(r);
@@ -306,9 +314,8 @@ static void on_accepted(struct reg *r, const struct msg *m)
 
 static void on_challenged(struct reg *r, const struct msg *m)
 {
-    bool is_ours_to_answer = r->is_own || r->v.domain->absorb.authentication == AUTH_TRUSTED;
     reg_count(r->v.domain, r->v.view.aor, REASON_CHALLENGED);
-    if (is_ours_to_answer) {
+    if (r->v.domain->absorb.authentication == AUTH_TRUSTED) {
         stats_inc(STAT_ALARM_CHALLENGES);
         log_warn("alarm upstream-challenges-us: upstream \"%s\" challenges a REGISTER of ours",
                  r->v.domain->upstream->name);
@@ -324,19 +331,29 @@ static void on_challenged(struct reg *r, const struct msg *m)
     leave_leg(r); /* the bindings stay pending for the answer to the challenge (D30) */
 }
 
-/* D54: our stretched expiry was too brief; never shown to a phone that did not ask for it. */
-static bool retry_longer(struct reg *r, const struct msg *m)
+/* False: the 423 asks for nothing more than we have asked for. */
+static bool learn_min(struct reg *r, const struct msg *m)
 {
     uint32_t min_s;
-    if (r->has_tried_423 || r->up.as != FORWARD_REFRESH || r->up.is_mirror ||
-        contact_expires(msg_value(m, HDR_MIN_EXPIRES), &min_s) || min_s <= r->up.expires_s)
+    if (contact_expires(msg_value(m, HDR_MIN_EXPIRES), &min_s) || min_s <= r->up.expires_s)
         return false;
-    r->has_tried_423 = true;
     r->up.expires_s = min_s;
-    if (min_s > r->context->upstream->learned_min_s && min_s <= LEARNED_MAX_S)
-        r->context->upstream->learned_min_s = min_s;
-    reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_BRIEF);
-    return send_again(r) == 0;
+    learned_raise(&r->context->upstream->learned, r->v.domain->upstream->name, min_s);
+    return true;
+}
+
+/* D54: our stretched expiry was too brief: once more, and never shown to a phone that did not ask
+ * for it. */
+static void on_too_brief(struct reg *r, const struct msg *m)
+{
+    bool is_longer = learn_min(r, m);
+    if (is_longer && !r->has_tried_423) {
+        r->has_tried_423 = true;
+        reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_BRIEF);
+        if (send_again(r) == 0)
+            return;
+    }
+    finish(r, REASON_UPSTREAM_ERROR, 500);
 }
 
 /* D53: what the refusal is evidence of, the policy knows. D55: core addresses stay here. D56: a
@@ -370,7 +387,9 @@ static void on_final(struct reg *r, const struct msg *m)
         on_accepted(r, m);
     else if (m->status == 401 || m->status == 407)
         on_challenged(r, m);
-    else if (m->status != 423 || !retry_longer(r, m))
+    else if (m->status == 423 && r->up.as == FORWARD_REFRESH && !r->up.is_mirror)
+        on_too_brief(r, m);
+    else
         on_refused(r, m);
 }
 
@@ -466,43 +485,21 @@ static void take_leaving(struct reg *r, const struct aor_record *record)
     r->up.n_leaving = r->n_leaving;
 }
 
-/* Longest of what the REGISTER asks for: mirror passes it on (D46). */
-static uint32_t asked_s(const struct reg *r)
-{
-    const struct absorb_conf *p = &r->v.domain->absorb;
-    int64_t most = 0;
-    for (size_t i = 0; i < r->v.view.n_contacts; i++) {
-        int64_t s = r->v.view.contacts[i].expires_s;
-        s = s < 0 ? p->default_expires_s : s;
-        most = s > most ? s : most;
-    }
-    return most > p->max_expires_s ? p->max_expires_s : (uint32_t)most;
-}
-
-static uint32_t expires_for(const struct reg *r)
-{
-    const struct absorb_conf *p = &r->v.domain->absorb;
-    uint32_t learned = r->context->upstream->learned_min_s;
-    if (r->up.as == FORWARD_REMOVAL)
-        return 0;
-    if (p->mode == MODE_MIRROR)
-        return asked_s(r);
-    return p->upstream_expires_s > learned ? p->upstream_expires_s : learned;
-}
-
 static int plan(struct reg *r, enum forward_as as, const struct aor_record *record)
 {
+    struct context *c = r->context;
     struct upreq *u = &r->up;
     u->domain = r->v.domain;
     u->aor = r->v.view.aor;
     u->as = as;
     u->is_mirror = r->v.domain->absorb.mode == MODE_MIRROR && !r->is_own;
-    int err = upreq_plan(r->context, &r->arena, u);
+    int err = upreq_plan(c, &r->arena, u);
     if (err)
         return err;
-    u->expires_s = expires_for(r);
+    u->expires_s =
+        upreq_expires_s(u, &r->v.view, learned_min_s(c->upstream->learned, u->domain->upstream->name));
     if (!str_is_none(u->path) && r->v.view.n_contacts)
-        u->contact = r->v.view.contacts[0].uri;
+        upreq_keep_contact(c, &r->arena, record, r->v.view.contacts[0].uri, u);
     take_leaving(r, record);
     const struct upreg *known = binding_upreg(record, u->upreg_id);
     if (known && known->cseq > r->leg->cseq)
