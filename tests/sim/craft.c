@@ -316,7 +316,7 @@ static void put_register_contact(struct craft *c)
     struct arena *a = &c->run->arena;
     char text[ADDR_TEXT];
     struct str value = c->contact;
-    if (!value.p && c->expires.p)
+    if (!value.p && c->expires.p && !is_none(c->expires))
         value = format(a, "<sip:%.*s@%s>", STR_FMT(pick(c->user, STR("bob"))),
                        addr_text(&c->from->addr, text));
     if (!value.p)

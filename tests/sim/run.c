@@ -3,8 +3,10 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "craft.h"
 #include "fake.h"
 #include "steps.h"
+#include "text.h"
 
 enum {
     ARENA_LIMIT = 1 << 30,
@@ -138,7 +140,10 @@ static void deliver(struct run *r, const struct world_packet *p)
                        .from = p->from,
                        .to = p->to,
                        .bytes = str_dup(&r->arena, p->bytes)};
-    if (!agent_receive(r, to, m))
+    bool is_taken = agent_receive(r, to, m);
+    if (!is_taken && r->is_settling && text_is_request(m->bytes))
+        run_send(r, to, craft_response(&r->arena, m->bytes, 200), -1);
+    else if (!is_taken)
         list_add(&to->mails, &m->node);
 }
 
@@ -266,9 +271,11 @@ static void check_gauge(struct run *r, enum stats_id id)
         run_fail(r, "%lld transactions (%s) are left at the end", left, stats_rows[id].labels);
 }
 
-/* Without losses for the last part, so that everything can come to its end. */
+/* Without losses for the last part, and with answers to what goes out by itself, so that
+ * everything can come to its end. */
 static void settle(struct run *r)
 {
+    r->is_settling = true;
     r->world.link = (struct world_link){0};
     world_pass(&r->world, SETTLE_MS);
     monitor_on_end(&r->monitor);

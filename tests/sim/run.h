@@ -52,7 +52,8 @@ struct run {
     int64_t stats[STAT_MAX]; /* as they were at the start */
     bool is_booted;
     bool has_failed;
-    bool is_quiet; /* a failure is wanted */
+    bool is_quiet;    /* a failure is wanted */
+    bool is_settling; /* the steps are over */
 };
 
 /* Runs a scenario once. False: it failed, and everything was said on standard output. The trace is
