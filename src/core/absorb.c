@@ -53,10 +53,25 @@ bool absorb_can_refresh(const struct absorb_conf *conf)
     return conf->authentication == AUTH_TRUSTED && conf->mode != MODE_MIRROR;
 }
 
+/* A device with an interval so long leaves no time for a refresh of ours between two of its own:
+ * then it is the device's REGISTER that refreshes upstream, so upstream's end binds it. */
+static bool is_plannable(const struct upreg *u, uint64_t interval_s)
+{
+    return 2 * interval_s + MARGIN_S < u->granted_s;
+}
+
+uint32_t absorb_grant_on_s(const struct absorb_input *in, int64_t asked_s, const struct upreg *u)
+{
+    bool can_refresh = absorb_can_refresh(in->conf);
+    uint32_t v = absorb_grant_s(in, asked_s, u->dead_at_s, can_refresh);
+    return can_refresh && !is_plannable(u, v) ? absorb_grant_s(in, asked_s, u->dead_at_s, false)
+                                              : v;
+}
+
 static uint32_t grant_s(const struct absorb_input *in, const struct register_contact *c,
                         const struct upreg *u)
 {
-    return absorb_grant_s(in, c->expires_s, u->dead_at_s, absorb_can_refresh(in->conf));
+    return absorb_grant_on_s(in, c->expires_s, u);
 }
 
 uint64_t absorb_refresh_by_s(const struct aor_record *r, const struct upreg *u)
@@ -69,6 +84,15 @@ uint64_t absorb_refresh_by_s(const struct aor_record *r, const struct upreg *u)
     if (early_s < u->granted_s / 10)
         early_s = u->granted_s / 10;
     return u->dead_at_s > early_s ? u->dead_at_s - early_s : 0;
+}
+
+bool absorb_is_refresh_ours(const struct absorb_conf *conf, const struct aor_record *r,
+                            const struct upreg *u, uint64_t now_s)
+{
+    uint64_t by_s = absorb_refresh_by_s(r, u);
+    bool is_planned = by_s + u->granted_s > u->dead_at_s;
+    return absorb_can_refresh(conf) && u->state == UPREG_LIVE && by_s <= now_s &&
+           (is_planned || u->dead_at_s <= now_s);
 }
 
 /* ---------------------------------------------------------------- the registration concerned */

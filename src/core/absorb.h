@@ -74,6 +74,15 @@ uint32_t absorb_grant_s(const struct absorb_input *in, int64_t asked_s, uint64_t
 /* Whether we refresh upstream registrations ourselves: we do where upstream trusts our address. */
 bool absorb_can_refresh(const struct absorb_conf *conf);
 
+/* The same for a device on an upstream registration: where we refresh that, but its interval is too
+ * long for doing so between two of its own REGISTERs, it is bound as if we did not. */
+uint32_t absorb_grant_on_s(const struct absorb_input *in, int64_t asked_s, const struct upreg *u);
+
+/* A REGISTER of our own is due for it. Where the deadline already lay in the past when upstream
+ * granted it, each device's refresh is relayed instead, and ours is due at its end only. */
+bool absorb_is_refresh_ours(const struct absorb_conf *conf, const struct aor_record *r,
+                            const struct upreg *u, uint64_t now_s);
+
 /* When the upstream registration must be refreshed: dead_at - max(granted/10, 2 * longest + 64),
  * where longest is the longest expiry granted to a live device of it (architecture, section 5). */
 uint64_t absorb_refresh_by_s(const struct aor_record *r, const struct upreg *u);

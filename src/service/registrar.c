@@ -56,12 +56,12 @@ static enum lease_result extend(struct context *c, const struct decision *d,
     if (!b || contact->expires_s == 0) /* nothing to remove (D18) */
         return LEASE_REPEAT;
     const struct upreg *u = binding_upreg(in->now_state, b->upreg_id);
-    uint64_t dead_at_s = u ? u->dead_at_s : UINT64_MAX;
-    bool can_refresh = absorb_can_refresh(in->conf);
+    if (!u)
+        return LEASE_STALE;
     uint64_t expires_at_s;
     const struct lease_refresh refresh = {
         .ref = b->lease,
-        .expires_at_s = in->now_s + absorb_grant_s(in, contact->expires_s, dead_at_s, can_refresh),
+        .expires_at_s = in->now_s + absorb_grant_on_s(in, contact->expires_s, u),
         .cseq = in->view->cseq,
         .branch_hash = in->view->branch_hash,
         .is_equal_cseq_allowed = in->conf->is_equal_cseq_allowed};

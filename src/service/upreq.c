@@ -126,6 +126,12 @@ void upreq_keep_contact(struct context *c, struct arena *a, const struct aor_rec
         u->contact = buf_str(&out);
 }
 
+bool upreq_is_moved(const struct upreq *u, const struct upreg *known)
+{
+    return !u->is_mirror && !str_is_none(known->contact) && !str_is_none(u->contact) &&
+           !is_equal_uri(known->contact, u->contact);
+}
+
 static struct str user_of(struct str aor)
 {
     const char *at = aor.p + aor.n;

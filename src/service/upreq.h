@@ -43,6 +43,9 @@ int upreq_plan(struct context *c, struct arena *a, struct upreq *u);
 void upreq_keep_contact(struct context *c, struct arena *a, const struct aor_record *r,
                         struct str uri, struct upreq *u);
 
+/* What upstream knows of the registration is another contact than the one that is sent now. */
+bool upreq_is_moved(const struct upreq *u, const struct upreg *known);
+
 /* What is asked for; least_s: upstream takes nothing shorter (D54), 0: it never said so. */
 uint32_t upreq_expires_s(const struct upreq *u, const struct register_view *v, uint32_t least_s);
 

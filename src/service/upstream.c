@@ -470,10 +470,12 @@ static int send_again(struct reg *r)
     return 0;
 }
 
-/* Registrations upstream that no device needs any more, by other contacts than ours (D58); with a
- * star those of all devices: our own removals might be challenged (D59). */
+/* Registrations upstream that no device needs any more, by other contacts than ours (D58); our own
+ * by the contact that it had before a reload, or before the device moved; with a star those of all
+ * devices: our own removals might be challenged (D59). */
 static void take_leaving(struct reg *r, const struct aor_record *record)
 {
+    const struct upreg *known = binding_upreg(record, r->up.upreg_id);
     for (size_t i = 0; i < record->n_upregs && r->n_leaving < REGCHANGE_LEAVING_MAX; i++) {
         const struct upreg *u = &record->upregs[i];
         bool is_needed = u->state == UPREG_LIVE && !r->v.view.is_star;
@@ -483,6 +485,8 @@ static void take_leaving(struct reg *r, const struct aor_record *record)
         r->leaving[r->n_leaving++] = u->id;
     }
     r->up.n_leaving = r->n_leaving;
+    if (known && r->up.n_leaving < UPREQ_LEAVING_MAX && upreq_is_moved(&r->up, known))
+        r->up.leaving[r->up.n_leaving++] = str_dup(&r->arena, known->contact);
 }
 
 static int plan(struct reg *r, enum forward_as as, const struct aor_record *record)
@@ -498,10 +502,12 @@ static int plan(struct reg *r, enum forward_as as, const struct aor_record *reco
         return err;
     u->expires_s =
         upreq_expires_s(u, &r->v.view, learned_min_s(c->upstream->learned, u->domain->upstream->name));
+    const struct upreg *known = binding_upreg(record, u->upreg_id);
     if (!str_is_none(u->path) && r->v.view.n_contacts)
         upreq_keep_contact(c, &r->arena, record, r->v.view.contacts[0].uri, u);
+    else if (!str_is_none(u->path) && known)
+        u->contact = str_dup(&r->arena, known->contact);
     take_leaving(r, record);
-    const struct upreg *known = binding_upreg(record, u->upreg_id);
     if (known && known->cseq > r->leg->cseq)
         r->leg->cseq = known->cseq;
     return r->arena.has_failed ? ERR_NOMEM : 0;
@@ -576,13 +582,11 @@ static void tidy(struct context *c, struct str aor)
     struct location now;
     if (!d || location_read(c, &c->scratch, aor, &now))
         return;
-    bool can_refresh = absorb_can_refresh(&d->absorb) && d->absorb.mode != MODE_MIRROR;
     for (size_t i = 0; i < now.record->n_upregs; i++) {
         const struct upreg *u = &now.record->upregs[i];
         if (u->state == UPREG_LEAVING)
             submit_own(c, d, now.record, u, FORWARD_REMOVAL);
-        else if (u->state == UPREG_LIVE && can_refresh &&
-                 absorb_refresh_by_s(now.record, u) <= sys_service_s())
+        else if (absorb_is_refresh_ours(&d->absorb, now.record, u, sys_service_s()))
             submit_own(c, d, now.record, u, FORWARD_REFRESH);
     }
 }
