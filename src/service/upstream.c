@@ -185,12 +185,15 @@ static void on_noted(struct inbox_node *node, void *arg)
 {
     struct store_result *result = container_of(node, struct store_result, node);
     struct reg *r = (struct reg *)(uintptr_t)result->cookie;
+    bool is_committed = result->outcome == STORE_COMMITTED;
     (void)arg;
     r->is_storing = false;
-    if (result->outcome == STORE_COMMITTED && result->code != REASON_REFUSED) /* counted already */
+    if (is_committed && result->code != REASON_REFUSED) /* counted already */
         reg_count(r->v.domain, r->v.view.aor, (enum reason)result->code);
     store_result_free(result);
     leave_leg(r);
+    if (is_committed) /* it may have been the last device */
+        tidy(r->context, r->v.view.aor);
     reg_free_if_done(r);
 }
 
