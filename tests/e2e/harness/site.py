@@ -12,6 +12,7 @@ from .daemon import Daemon, usual_config
 from .kamailio import Kamailio
 from .ladder import Ladder
 from .phone import Phone
+from .plain_baresip import PlainBaresip
 from .registrar import Registrar
 from .sipp import Sipp
 from .ua import Ua
@@ -132,6 +133,10 @@ class Site:
         r = self.keep(Registrar(self, *([options] if options else [])))
         r.wait_ready()
         return r
+
+    def plain_baresip(self, user="alice", account="", host=None):
+        """A real phone, registering."""
+        return self.keep(PlainBaresip(self, user, account, host))
 
     def keep(self, program):
         self.programs.append(program)
