@@ -49,6 +49,9 @@ class Baresip(Program):
         super().__init__("baresip-" + name, ["baresip", "-f", folder], site.directory,
                          {"HOME": folder})
 
+    def close(self):
+        self.kill()  # it would wait for an answer to its last REGISTER
+
     @staticmethod
     def write(folder, name, text):
         with open(os.path.join(folder, name), "w", encoding="utf-8") as f:

@@ -63,6 +63,10 @@ class Program:
             self.kill()
             return False
 
+    def close(self):
+        """When the test is over."""
+        self.end()
+
     def reports(self):
         """The lines in which a sanitizer complains."""
         return [line for line in self.output().splitlines() if any(r in line for r in REPORTS)]

@@ -15,7 +15,7 @@ class Registrar(Program):
         site.ladder.name(site.core, "registrar")
         super().__init__("registrar", [
             binary("breakwater-sim"), "registrar", "--listen", "udp:" + net.text(*site.core),
-            "--domain", "example.test", "--control", self.control, "--log", self.journal_path,
+            "--control", self.control, "--log", self.journal_path,
             *options], site.directory, ENVIRONMENT)
 
     def wait_ready(self):

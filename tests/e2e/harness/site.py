@@ -8,6 +8,7 @@ import time
 from . import net
 from .admin import Admin
 from .baresip import Baresip
+from .crowd import Crowd
 from .daemon import Daemon, usual_config
 from .kamailio import Kamailio
 from .ladder import Ladder
@@ -101,6 +102,10 @@ class Site:
         """A phone that registers."""
         return self.add(Phone(name, host or self.net.phone(), self.ladder, self.access, password,
                               **how))
+
+    def crowd(self):
+        """Many lines at one address."""
+        return self.add(Crowd(self.net.phone(), self.access))
 
     def upstream(self):
         """The upstream played by the test."""
