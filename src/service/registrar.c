@@ -68,7 +68,7 @@ static enum lease_result extend(struct context *c, const struct decision *d,
     return lease_extend(store_leases(c->store), &refresh, &expires_at_s);
 }
 
-/* False: a lease has moved on since the decision. */
+/* False: a lease has moved on since the decision, or a commit has it. */
 static bool extend_all(struct context *c, const struct decision *d)
 {
     if (is_still(d->verdict.reason))
@@ -93,12 +93,12 @@ static struct str ok_lines(struct context *c, const struct regview *v, const str
     return regreply_lines(c, &in);
 }
 
-/* Extends and builds the answer; STR_NONE: it could not be. */
-static struct str absorb(struct context *c, const struct regview *v, const struct msg *m,
-                         const struct decision *d)
+/* The answer once the leases are extended; STR_NONE: it could not be built. */
+static struct str absorbed_lines(struct context *c, const struct regview *v, const struct msg *m,
+                                 const struct decision *d)
 {
     struct location now;
-    if (!extend_all(c, d) || location_read(c, &c->scratch, v->view.aor, &now))
+    if (location_read(c, &c->scratch, v->view.aor, &now))
         return STR_NONE;
     reg_count(v->domain, v->view.aor, d->verdict.reason);
     return ok_lines(c, v, m, &now);
@@ -107,7 +107,7 @@ static struct str absorb(struct context *c, const struct regview *v, const struc
 static bool answer_absorbed(struct context *c, const struct packet *p, const struct msg *m,
                             const struct regview *v, const struct decision *d)
 {
-    struct str lines = absorb(c, v, m, d);
+    struct str lines = extend_all(c, d) ? absorbed_lines(c, v, m, d) : STR_NONE;
     if (str_is_none(lines))
         return false;
     reply_send(c, p, m, &(struct build_reply){.status = 200, .headers = lines});
@@ -155,9 +155,15 @@ static void commit(struct reg *r)
         reg_refuse(r, REASON_STORE, 503);
 }
 
+/* A commit that has the lease, be it on a stranger's behalf, must not cost the device its refresh:
+ * the writer takes them in turn, so it is decided again behind that one. */
 static void absorb_late(struct reg *r, const struct decision *d)
 {
-    struct str lines = absorb(r->context, &r->v, reg_request(r), d);
+    if (!extend_all(r->context, d)) {
+        commit(r);
+        return;
+    }
+    struct str lines = absorbed_lines(r->context, &r->v, reg_request(r), d);
     if (str_is_none(lines))
         reg_refuse(r, REASON_NO_MEMORY, 503);
     else
@@ -193,6 +199,7 @@ void registrar_resume(struct reg *r)
     struct decision d;
     if (reg_is_answered(r))
         return;
+    store_reader_reset(r->context->reader); /* it may be older than what is waited for */
     if (decide(r->context, &r->v, &d))
         reg_refuse(r, REASON_STORE, 503);
     else
