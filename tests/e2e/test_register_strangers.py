@@ -117,3 +117,20 @@ def test_behind_the_same_nat_a_neighbour_is_a_stranger(site):
         answer = neighbour.send_register(contact, expires)
         assert answer.status in (401, 403) and not answer.all("Contact")
     scene.assert_untouched(site)
+
+
+def test_a_stranger_s_refusals_cost_the_owner_no_refresh(site):
+    """Each is a visit of the writer to the record; a refresh that meets one is answered all the
+    same (it was 503)."""
+    scene = Scene(site, "aor-throttle")
+    scene.registrar.command("refuse 403:alice")
+    strangers = [scene.imitator(site) for _ in range(4)]
+    before = scene.registrar.count()
+    for _ in range(100):
+        for stranger in strangers:
+            stranger.cseq += 1
+            stranger.send(stranger.build_register(f"<{stranger.contact}>", 300))
+        for device in scene.devices:
+            answer = device.ask(device.build_register(f"<{device.contact}>", 300))
+            assert answer.status == 200 and set(contacts(answer)) == scene.expected
+    assert scene.registrar.count() > before
