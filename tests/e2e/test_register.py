@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import net, sip
+from harness import net
 from harness.phone import contacts
 
 CHALLENGES = [
@@ -279,3 +279,46 @@ def test_max_forwards_ends_what_would_be_relayed(site):
     first = new.build_register(f"<{new.contact}>", 60).with_line("Max-Forwards: 70", "Max-Forwards: 0")
     assert new.ask(first).status == 483
     upstream.expect_nothing(0.05)
+
+
+def test_a_device_that_moves_proves_itself_and_is_then_known_there(site):
+    """A NAT that has given it another port, say: Call-ID and CSeq go on."""
+    registrar = site.registrar()
+    site.start()
+    old = site.registering("alice", "pw")
+    assert old.register().status == 200
+    new = site.registering("alice", "pw")
+    new.call_id, new.from_tag, new.cseq = old.call_id, old.from_tag, old.cseq
+    for n in (4, 4, 4):
+        answer = new.send_register(f"<{old.contact}>", 60)
+        assert answer.status == 200 and list(contacts(answer)) == [old.contact]
+        assert registrar.count() == n
+    old.password = "wrong"
+    old.cseq = new.cseq
+    assert old.register().status == 401
+    assert list(contacts(new.query())) == [old.contact]
+
+
+@pytest.mark.skipif(not net.has_ipv6(), reason="no IPv6 here")
+def test_a_phone_with_ipv6_at_an_upstream_without(site):
+    registrar = site.registrar()
+    access = site.add_listen("six", "::1")
+    site.start()
+    phone = site.registering("alice", "pw", host="::1")
+    phone.peer = access
+    for _ in range(3):
+        assert list(contacts(phone.register())) == [phone.contact]
+    assert "[::1]" in phone.contact and registrar.count() == 2
+    assert net.text(*site.access) in registrar.bindings("alice@example.test")[0]
+
+
+def test_one_device_by_its_instance(site):
+    """RFC 5626: another address and Call-ID, the same device; it is not counted twice."""
+    registrar = site.registrar()
+    site.config.set('domain "example.test"', max_contacts=1)
+    site.start()
+    for _ in range(3):
+        phone = site.registering("alice", "pw")
+        answer = phone.send_register(f'<{phone.contact}>;+sip.instance="<urn:uuid:1>";reg-id=1', 60)
+        assert answer.status == 200 and list(contacts(answer)) == [phone.contact]
+    assert len(registrar.bindings("alice@example.test")) == 1

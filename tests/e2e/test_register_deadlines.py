@@ -38,19 +38,19 @@ def test_a_device_refreshes_upstream_when_it_is_due(site):
     phone = site.registering("alice", "pw", keeps_proof=True)
     assert phone.register(expires=2).status == 200
     assert registrar.count() == 2
-    end = time.monotonic() + 7
+    end = time.monotonic() + 6
     while time.monotonic() < end:
         assert list(contacts(phone.register(expires=2))) == [phone.contact]
         time.sleep(0.3)
-    assert 3 <= registrar.count() <= 4  # one each 4 s, with the proof that the phone keeps
-    assert 1 <= reasons(site, "upstream-due") <= 2
+    assert registrar.count() == 3  # one each 4 s, with the proof that the phone keeps
+    assert reasons(site, "upstream-due") == 1
     assert registrar.journal()[-1]["credentials"]
 
 
 def test_we_refresh_upstream_ourselves_where_it_trusts_us(site):
     registrar, (phone, other) = trusted(site, *GRANT)
     before = registrar.count()
-    end = time.monotonic() + 7
+    end = time.monotonic() + 6
     while time.monotonic() < end:
         for p in (phone, other):
             assert set(contacts(p.register(expires=2))) == {phone.contact, other.contact}
@@ -86,15 +86,10 @@ def test_a_challenged_removal_of_ours_is_not_tried_again(site):
     assert registrar.count() == 5
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
-def test_what_lapses_while_we_are_down_gets_its_grace(site, how):
+def test_what_lapses_while_we_are_down_gets_its_grace(site):
     """D77: no burst of removals at a start."""
     registrar, phones = trusted(site)
-    if how == "kill":
-        site.kill()
-    else:
-        site.daemon.stop()
-        site.daemon.notify.close()
+    site.kill()
     before = registrar.count()
     time.sleep(4)
     site.start()
@@ -122,16 +117,33 @@ def test_an_expired_device_is_not_listed_but_comes_back_by_its_licence(site):
 # ---------------------------------------------------------------- upstream in trouble
 
 def test_refreshes_are_served_while_upstream_is_silent(site):
-    registrar = begin(site, "--password", "pw", max_expires="1m", default_expires="1m")
-    phones = [site.registering(f"user{i}", "pw") for i in range(5)]
+    registrar = begin(site, "--challenge", "never", max_expires="1m", default_expires="1m")
+    phones = [site.registering(f"user{i}") for i in range(5)]
     for phone in phones:
         assert phone.register().status == 200
     registrar.command("silent on")
-    newcomer = site.registering("late", "pw")
+    newcomer = site.registering("late")
     newcomer.send(newcomer.build_register(f"<{newcomer.contact}>", 60))
     for phone in phones:
         assert list(contacts(phone.register())) == [phone.contact]
     assert newcomer.expect(504, timeout=30).status == 504  # D61: sooner than timer F
+    registrar.command("silent off")
+    site.wait_for(lambda: registrar.bindings("late@example.test"))
+    site.wait_for(lambda: list(contacts(newcomer.query())) == [newcomer.contact])  # D62
+
+
+def test_a_repeat_of_what_is_on_its_way_goes_no_further(site):
+    """D30"""
+    registrar = begin(site, "--password", "pw", "--answer-delay", "400", max_expires="1m",
+                      default_expires="1m")
+    phone = site.registering("alice", "pw")
+    for _ in range(2):  # the first, then the answer to its challenge
+        request = phone.build_register(f"<{phone.contact}>", 60)
+        for _ in range(4):
+            phone.send(request)
+        answer = phone.ask(request)
+        phone.challenge = answer.header("WWW-Authenticate")
+    assert answer.status == 200 and registrar.count() == 2
 
 
 @pytest.mark.parametrize("refusal", [403, 500, 503, 600])
@@ -151,7 +163,7 @@ def test_one_line_s_refusal_is_its_own(site, refusal):
 def test_a_lossy_way_upstream(site):
     registrar = begin(site, "--password", "pw", "--drop", "30", "--drop-answers", "30",
                       max_expires="1m", default_expires="1m")
-    phones = [site.registering(f"user{i}", "pw") for i in range(4)]
+    phones = [site.registering(f"user{i}", "pw") for i in range(2)]
     for phone in phones:
         assert phone.register(timeout=60.0).status == 200
         assert list(contacts(phone.register())) == [phone.contact]
