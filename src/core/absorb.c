@@ -48,6 +48,14 @@ uint32_t absorb_grant_s(const struct absorb_input *in, int64_t asked_s, uint64_t
     return v ? (uint32_t)v : 1;
 }
 
+uint64_t absorb_told_s(const struct absorb_input *in, const struct upreg *u, uint64_t left_s)
+{
+    if (!u || !left_s || absorb_can_refresh(in->conf))
+        return left_s;
+    uint64_t most_s = reliable_s(in, u->dead_at_s);
+    return left_s <= most_s ? left_s : most_s ? most_s : 1;
+}
+
 bool absorb_can_refresh(const struct absorb_conf *conf)
 {
     return conf->authentication == AUTH_TRUSTED && conf->mode != MODE_MIRROR;

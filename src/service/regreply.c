@@ -11,10 +11,13 @@ enum { LINE_MAX = 160, RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 30 };
 /* In grace a binding rings, but is not listed (D64). */
 static uint64_t left_s(const struct regreply_input *in, size_t i)
 {
-    uint64_t until = in->record->bindings[i].expires_at_s;
+    const struct binding *b = &in->record->bindings[i];
+    const struct absorb_input policy = {.conf = &in->domain->absorb, .now_s = in->now_s};
+    uint64_t until = b->expires_at_s;
     if (in->leases && in->leases[i].is_held)
         until = in->leases[i].expires_at_s;
-    return until > in->now_s ? until - in->now_s : 0;
+    uint64_t left = until > in->now_s ? until - in->now_s : 0;
+    return absorb_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
 }
 
 static bool is_own(const struct regreply_input *in, const struct binding *b)
