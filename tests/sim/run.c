@@ -140,7 +140,7 @@ static void deliver(struct run *r, const struct world_packet *p)
                        .from = p->from,
                        .to = p->to,
                        .bytes = str_dup(&r->arena, p->bytes)};
-    bool is_taken = agent_receive(r, to, m);
+    bool is_taken = crowd_receive(r, to, m) || agent_receive(r, to, m);
     if (!is_taken && r->is_settling && text_is_request(m->bytes))
         run_send(r, to, craft_response(&r->arena, m->bytes, 200), -1);
     else if (!is_taken)
@@ -155,6 +155,8 @@ static void on_packet(enum world_event what, const struct world_packet *p, void 
     if (what != WORLD_REFUSED && has_arrived == p->is_to_us &&
         !is_noisy(r, p->is_to_us ? &p->from : &p->to))
         monitor_on_packet(&r->monitor, r->world.now_ms, p);
+    if (!has_arrived && !p->is_to_us)
+        crowd_on_sent(r, p);
     if (has_arrived && !p->is_to_us)
         deliver(r, p);
 }

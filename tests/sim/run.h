@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/stats.h"
+#include "crowd.h"
 #include "ladder.h"
 #include "monitor.h"
 #include "script.h"
@@ -43,6 +44,7 @@ struct run {
     struct list peers;
     struct list labels; /* mails */
     struct agents agents;
+    struct crowd *crowd; /* NULL: none has begun */
     struct ladder ladder;
     struct monitor monitor;
     struct addr us;          /* where packets go unless a step says otherwise */

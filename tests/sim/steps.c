@@ -7,7 +7,7 @@
 #include "noise.h"
 #include "text.h"
 
-enum { RANDOM_RUNS = 100, SIP_PORT = 5060, DRAIN_MS = 10000 };
+enum { RANDOM_RUNS = 100, SIP_PORT = 5060, DRAIN_MS = 10000, CALM_MS = 600000 };
 
 static bool parse_time(struct run *r, struct str text, uint64_t *ms)
 {
@@ -324,6 +324,7 @@ static void start_again(struct run *r, enum host_end how)
         return;
     world_pass(&r->world, 0);
     host_stop(&r->world.host, how);
+    crowd_on_restart(r);
     world_pass(&r->world, down_ms);
     if (!host_boot(&r->world.host, run_conf_text(r, r->conf)))
         run_fail(r, "the daemon does not start again");
@@ -350,6 +351,40 @@ static void do_crash(struct run *r)
 static void do_reboot(struct run *r)
 {
     start_again(r, HOST_REBOOT);
+}
+
+/* Now and then the daemon ends in one way or another. */
+static void upset(struct run *r)
+{
+    uint32_t what = dice_below(&r->world.dice, 4);
+    if (what == 0)
+        do_restart(r);
+    else
+        start_again(r, what == 1 ? HOST_KILL : what == 2 ? HOST_REBOOT : HOST_STOP);
+}
+
+/* crowd TIME phones=N strangers=N outages=yes restarts=yes */
+static void do_crowd(struct run *r)
+{
+    uint64_t ms;
+    struct crowd_plan plan = {.n_phones = 6,
+                              .has_outages =
+                                  str_eq(script_value(r->step, STR("outages")), STR("yes"))};
+    bool has_restarts = str_eq(script_value(r->step, STR("restarts")), STR("yes"));
+    if (!parse_time(r, script_word(r->step, 1), &ms) ||
+        !take_number(r, STR("phones"), &plan.n_phones) ||
+        !take_number(r, STR("strangers"), &plan.n_strangers))
+        return;
+    crowd_start(r, &plan);
+    for (uint64_t end_ms = r->world.now_ms + ms; r->world.now_ms < end_ms && !r->has_failed;) {
+        world_pass(&r->world, 1 + dice_below(&r->world.dice, 60000));
+        if (has_restarts && dice_hits(&r->world.dice, 10))
+            upset(r);
+    }
+    if (!r->crowd)
+        return;
+    crowd_stop(r);
+    world_pass(&r->world, CALM_MS);
 }
 
 /* clock TIME, clock -TIME: somebody sets it. */
@@ -439,6 +474,7 @@ static const struct {
     {{"crash", 5}, do_crash, 1, "down"},
     {{"reboot", 6}, do_reboot, 1, "down"},
     {{"clock", 5}, do_clock, 2, ""},
+    {{"crowd", 5}, do_crowd, 2, "phones strangers outages restarts"},
     {{"answer", 6}, do_answer, 12, ""},
     {{"outcome", 7}, do_outcome, 12, ""},
     {{"ignore", 6}, do_ignore, 3, ""},
