@@ -1,0 +1,136 @@
+#include "core/fork.h"
+
+#include "base/err.h"
+
+void fork_init(struct fork *f, bool is_invite)
+{
+    *f = (struct fork){.is_invite = is_invite};
+}
+
+int fork_add(struct fork *f)
+{
+    BUG_ON(f->is_finished);
+    if (f->n == FORK_BRANCHES_MAX)
+        return -1;
+    f->branches[f->n] = (struct fork_branch){0};
+    return (int)f->n++;
+}
+
+static bool is_ended(const struct fork_branch *b)
+{
+    return b->state == FORK_ANSWERED || b->state == FORK_FAILED;
+}
+
+bool fork_is_over(const struct fork *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (!is_ended(&f->branches[i]))
+            return false;
+    return true;
+}
+
+static unsigned want_cancel(struct fork *f)
+{
+    for (size_t i = 0; i < f->n && f->is_invite; i++)
+        if (!is_ended(&f->branches[i]))
+            f->branches[i].is_cancel_wanted = true;
+    return f->is_invite ? FORK_CANCEL_REST : 0;
+}
+
+static unsigned on_provisional(struct fork *f, struct fork_branch *b, unsigned status)
+{
+    unsigned actions = 0;
+    if (is_ended(b))
+        return 0; /* overtaken by its own final response */
+    b->state = FORK_RINGING;
+    if (b->is_cancel_wanted && !b->is_cancel_sent)
+        actions |= FORK_CANCEL_REST;
+    bool is_told = status > 100 && f->is_invite && !f->is_finished && !b->is_cancel_wanted;
+    return actions | (is_told ? FORK_FORWARD : 0);
+}
+
+static unsigned on_answer(struct fork *f, struct fork_branch *b, unsigned status)
+{
+    bool is_first = !f->is_finished;
+    b->state = FORK_ANSWERED;
+    b->status = status;
+    if (!is_first)
+        /* Further 2xx of an INVITE are dialogs of their own; after a failure that was told, too:
+         * the caller must be able to end what the device believes in. */
+        return f->is_invite ? FORK_FORWARD : 0;
+    f->is_finished = f->is_answered = true;
+    return FORK_FORWARD | want_cancel(f);
+}
+
+static unsigned on_failure(struct fork *f, struct fork_branch *b, unsigned status)
+{
+    unsigned actions = 0;
+    if (is_ended(b))
+        return 0;
+    b->state = FORK_FAILED;
+    b->status = status;
+    if (status >= 600)
+        actions |= want_cancel(f);
+    if (!fork_is_over(f) || f->is_finished)
+        return actions;
+    f->is_finished = true;
+    if (!f->is_invite && f->branches[fork_best(f)].status == 408)
+        return actions | FORK_DROP;
+    return actions | FORK_SEND_BEST;
+}
+
+unsigned fork_on_response(struct fork *f, size_t branch, unsigned status)
+{
+    BUG_ON(branch >= f->n);
+    struct fork_branch *b = &f->branches[branch];
+    if (status < 200)
+        return on_provisional(f, b, status);
+    return status < 300 ? on_answer(f, b, status) : on_failure(f, b, status);
+}
+
+unsigned fork_on_cancel(struct fork *f)
+{
+    if (f->is_finished || f->is_cancelled)
+        return 0;
+    f->is_cancelled = true;
+    return want_cancel(f);
+}
+
+int fork_next_cancel(struct fork *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        struct fork_branch *b = &f->branches[i];
+        if (b->state != FORK_RINGING || !b->is_cancel_wanted || b->is_cancel_sent)
+            continue;
+        b->is_cancel_sent = true;
+        return (int)i;
+    }
+    return -1;
+}
+
+/* Smaller is better. */
+static unsigned rank(unsigned status)
+{
+    static const unsigned preferred[] = {401, 407, 415, 420, 484};
+    if (status >= 600)
+        return 0;
+    for (size_t i = 0; i < sizeof preferred / sizeof *preferred; i++)
+        if (status == preferred[i])
+            return 400;
+    /* Silence says less than any answer of its class; a cancelled branch says nothing. */
+    if (status == 408 || status == 487)
+        return 498;
+    return status / 100 * 100 + 1;
+}
+
+int fork_best(const struct fork *f)
+{
+    int best = -1;
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->branches[i].state != FORK_FAILED)
+            continue;
+        if (best < 0 || rank(f->branches[i].status) < rank(f->branches[best].status))
+            best = (int)i;
+    }
+    return best;
+}

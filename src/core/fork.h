@@ -1,0 +1,67 @@
+/* The response context of a forked request (RFC 3261 16.7): what to do with what its branches
+ * answer. Pure: an event gives a set of actions, the caller carries them out. Any thread. */
+#ifndef BW_CORE_FORK_H
+#define BW_CORE_FORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FORK_BRANCHES_MAX = 16 };
+
+enum fork_state {
+    FORK_TRYING,   /* nothing but 100 has come, or not even that */
+    FORK_RINGING,  /* a provisional has: a CANCEL may go out (9.1) */
+    FORK_ANSWERED, /* 2xx */
+    FORK_FAILED    /* 300 to 699, timeout or transport error */
+};
+
+struct fork_branch {
+    enum fork_state state;
+    unsigned status;       /* of the last final response; 408 and 503 stand for silence and error */
+    bool is_cancel_wanted; /* goes out with the first provisional */
+    bool is_cancel_sent;
+};
+
+struct fork {
+    struct fork_branch branches[FORK_BRANCHES_MAX];
+    size_t n;
+    bool is_invite;
+    bool is_answered;  /* a 2xx has gone back: nothing else may */
+    bool is_finished;  /* a final response has gone back */
+    bool is_cancelled; /* by the caller */
+};
+
+enum fork_action {
+    FORK_FORWARD = 1,     /* this response goes back to the caller */
+    FORK_CANCEL_REST = 2, /* ask fork_next_cancel for those to be cancelled */
+    FORK_SEND_BEST = 4,   /* all have ended: fork_best says which one goes back */
+    FORK_DROP = 8         /* all have ended, and no answer may go back (RFC 4320 4.2) */
+};
+
+void fork_init(struct fork *f, bool is_invite);
+
+/* One more branch; its index, or -1: the limit (D74). Not after a final response. */
+int fork_add(struct fork *f);
+
+/* A response of a branch, or 408 for its silence and 503 for a failing transport. A set of
+ * actions. 2xx: forwarded, all of them; the others are cancelled. 6xx: the others are cancelled,
+ * and it is the best. Provisionals but 100 are forwarded while nothing final has gone back; of a
+ * request that is no INVITE none is (RFC 4320 4.1). */
+unsigned fork_on_response(struct fork *f, size_t branch, unsigned status);
+
+/* The caller's CANCEL: FORK_CANCEL_REST, or 0 where it comes too late. */
+unsigned fork_on_cancel(struct fork *f);
+
+/* The next branch whose CANCEL is to go out now; -1: none. Marks it as sent. */
+int fork_next_cancel(struct fork *f);
+
+/* No branch can answer any more. */
+bool fork_is_over(const struct fork *f);
+
+/* The branch whose failure the caller gets (16.7 step 6, D68): a 6xx if there is one; else of the
+ * lowest class, in the 4xx class 401, 407, 415, 420 and 484 first; a local 408 after any answer
+ * that a device gave. -1: there is none. A 503 is told as 500, by the caller of this. */
+int fork_best(const struct fork *f);
+
+#endif
