@@ -11,7 +11,7 @@
 /* One for the process, fetched at the first use and never freed: a fetch takes locks. */
 static _Atomic(EVP_MAC *) hmac;
 
-enum { MAC_LEN = 32, CSEQ_MAX = 0x7fffffff };
+enum { CSEQ_MAX = 0x7fffffff };
 
 /* 2026-01-01T00:00:00Z. */
 static const uint64_t cseq_epoch_s = 1767225600;
@@ -102,9 +102,8 @@ static bool feed(EVP_MAC_CTX *ctx, const struct str *parts, size_t n)
     return true;
 }
 
-/* False: out of memory. */
-static bool mac(const struct token_key *key, const struct str *parts, size_t n,
-                uint8_t out[MAC_LEN])
+bool token_mac(const struct token_key *key, const struct str *parts, size_t n,
+               uint8_t out[TOKEN_MAC_LEN])
 {
     char sha256[] = "SHA256";
     const OSSL_PARAM params[] = {
@@ -115,7 +114,8 @@ static bool mac(const struct token_key *key, const struct str *parts, size_t n,
     EVP_MAC_CTX *ctx = m ? EVP_MAC_CTX_new(m) : NULL;
     size_t len = 0;
     bool is_done = ctx && EVP_MAC_init(ctx, key->bytes, sizeof key->bytes, params) &&
-                   feed(ctx, parts, n) && EVP_MAC_final(ctx, out, &len, MAC_LEN) && len == MAC_LEN;
+                   feed(ctx, parts, n) && EVP_MAC_final(ctx, out, &len, TOKEN_MAC_LEN) &&
+                   len == TOKEN_MAC_LEN;
     EVP_MAC_CTX_free(ctx);
     return is_done;
 }
@@ -127,10 +127,10 @@ enum { BODY_LEN = 19, BODY_MAC_LEN = 11, LAST_BITS = 0xfc };
 
 static bool fill_body(const struct token_key *key, uint64_t id, uint8_t body[BODY_LEN])
 {
-    uint8_t full[MAC_LEN];
+    uint8_t full[TOKEN_MAC_LEN];
     put_u64(body, id);
     const struct str parts[] = {STR("token"), {(const char *)body, 8}};
-    if (!mac(key, parts, 2, full))
+    if (!token_mac(key, parts, 2, full))
         return false;
     memcpy(body + 8, full, BODY_MAC_LEN);
     body[BODY_LEN - 1] &= LAST_BITS;
@@ -166,10 +166,10 @@ bool token_parse(const struct token_key *key, struct str token, uint64_t *id)
 struct str token_call_id(const struct token_key *key, struct str aor, struct str device,
                          uint32_t epoch, char out[TOKEN_CALL_ID_LEN])
 {
-    uint8_t number[8], full[MAC_LEN];
+    uint8_t number[8], full[TOKEN_MAC_LEN];
     put_u64(number, epoch);
     const struct str parts[] = {STR("call-id"), aor, device, {(const char *)number, 8}};
-    if (!mac(key, parts, 4, full))
+    if (!token_mac(key, parts, 4, full))
         return STR_NONE;
     print_bits(full, out, TOKEN_CALL_ID_LEN);
     return (struct str){out, TOKEN_CALL_ID_LEN};
@@ -177,9 +177,9 @@ struct str token_call_id(const struct token_key *key, struct str aor, struct str
 
 struct str token_from_tag(const struct token_key *key, struct str call_id, char out[TOKEN_TAG_LEN])
 {
-    uint8_t full[MAC_LEN];
+    uint8_t full[TOKEN_MAC_LEN];
     const struct str parts[] = {STR("from-tag"), call_id};
-    if (!mac(key, parts, 2, full))
+    if (!token_mac(key, parts, 2, full))
         return STR_NONE;
     print_bits(full, out, TOKEN_TAG_LEN);
     return (struct str){out, TOKEN_TAG_LEN};

@@ -19,6 +19,11 @@ struct token_key {
 
 /* Those below that give a str give none when memory is exhausted. */
 
+/* HMAC-SHA256 over parts, each behind its length. False: out of memory. */
+enum { TOKEN_MAC_LEN = 32 };
+bool token_mac(const struct token_key *key, const struct str *parts, size_t n,
+               uint8_t out[TOKEN_MAC_LEN]);
+
 /* The token of an upstream registration's id: the key's id, then in base 32 the id and 86 bits of
  * its HMAC. */
 struct str token_print(const struct token_key *key, uint64_t id, char out[TOKEN_LEN]);
