@@ -46,7 +46,7 @@ struct context {
     struct inbox *inbox;       /* ours: store results, events */
     struct upstream *upstream; /* legs and REGISTERs on their way */
     struct list regs;          /* of reg.c, but for those that wait for a leg */
-    struct list passes;        /* of proxy.c */
+    struct list calls;         /* of call.c */
     bool is_draining;          /* new requests outside a dialog get 503 */
 };
 

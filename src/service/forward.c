@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/stats.h"
+#include "core/route.h"
 #include "service/egress.h"
 #include "sip/param.h"
 #include "sip/uri.h"
@@ -58,43 +59,20 @@ static bool is_loop(const struct msg *m, uint64_t mark)
     return false;
 }
 
-/* 16.3, in its order. */
-static enum forward_refusal validate(const struct msg *m, const struct uri *u, uint64_t mark)
+enum forward_refusal forward_validate(struct context *c, const struct msg *m)
 {
-    if (u->scheme != URI_SIP) /* sips: no transport here is secure (RFC 5630 3.1.3) */
+    struct uri u;
+    if (uri_parse(m->uri, &u))
+        return FORWARD_BAD_URI;
+    if (u.scheme != URI_SIP) /* sips: no transport here is secure (RFC 5630 3.1.3) */
         return FORWARD_SCHEME;
     if (m->max_forwards == 0)
         return FORWARD_HOPS;
-    if (is_loop(m, mark))
+    if (is_loop(m, loop_mark(c, m)))
         return FORWARD_LOOP;
     if (msg_first(m, HDR_PROXY_REQUIRE))
         return FORWARD_EXTENSION;
     return FORWARD_OK;
-}
-
-/* 16.5: from the access side to the upstream of the domain, nowhere else. */
-static enum forward_refusal find_way(struct context *c, const struct packet *p, const struct uri *u,
-                                     struct flow_ref *out)
-{
-    if (conf_upstream_of(c->conf, &p->flow.peer))
-        return FORWARD_UNKNOWN;
-    const struct conf_domain *domain = conf_domain_find(c->conf, u->host);
-    if (!domain)
-        return FORWARD_DOMAIN;
-    const struct conf_server *server = &domain->upstream->servers[0];
-    if (egress_pick(c->egress, CONF_SIDE_CORE, server->transport, &server->addr, out))
-        return FORWARD_EGRESS;
-    return FORWARD_OK;
-}
-
-/* 16.4: a Route that names us has brought the request here and is done with. */
-static bool is_top_route_us(struct context *c, const struct packet *p, const struct msg *m)
-{
-    struct str rest = msg_value(m, HDR_ROUTE);
-    struct nameaddr route;
-    struct uri u;
-    return nameaddr_next(&rest, &route) == 1 && uri_parse(route.uri, &u) == 0 &&
-           is_uri_us(c, p, &u);
 }
 
 static void edit_max_forwards(struct context *c, struct build *b, const struct msg *m)
@@ -132,33 +110,106 @@ static void edit_vias(struct context *c, struct build *b, const struct packet *p
     build_add_first(b, HDR_VIA, buf_str(&ours));
 }
 
-void forward_edit(struct context *c, struct build *b, const struct packet *p, struct forward *out)
+/* 16.4: Routes that name us have brought the request here and are done with. What is on top of
+ * those that stay leads to the target. */
+static void edit_routes(struct context *c, struct build *b, unsigned n_ours, struct str on_top)
+{
+    const struct msg *m = b->msg;
+    if (n_ours == 0 && str_is_none(on_top))
+        return;
+    struct buf out = buf_in(&c->scratch, m->bytes.n + on_top.n + 4);
+    buf_add(&out, str_is_none(on_top) ? STR("") : on_top);
+    for (const struct msg_line *l = msg_first(m, HDR_ROUTE); l; l = msg_next(m, l)) {
+        struct str rest = l->value, element;
+        while (param_split(&rest, &element)) {
+            if (n_ours && n_ours--)
+                continue;
+            buf_add(&out, out.len ? STR(", ") : STR(""));
+            buf_add(&out, element);
+        }
+    }
+    b->has_failed = b->has_failed || out.has_overflown;
+    build_remove_all(b, HDR_ROUTE);
+    if (out.len)
+        build_add_first(b, HDR_ROUTE, buf_str(&out));
+}
+
+void forward_edit(struct context *c, struct build *b, const struct packet *p, unsigned n_routes,
+                  struct forward *out)
 {
     out->branch = mark_branch(&c->marks, loop_mark(c, b->msg), out->branch_text);
     edit_vias(c, b, p, out);
     edit_max_forwards(c, b, b->msg);
-    if (is_top_route_us(c, p, b->msg))
-        build_remove_top(b, HDR_ROUTE);
+    edit_routes(c, b, n_routes, STR_NONE);
+}
+
+static void add_record_route(struct context *c, struct build *b, enum route_side side,
+                             const struct way *phone, const struct flow_ref *through)
+{
+    struct buf out = buf_in(&c->scratch, ROUTE_LEN + OUR_VIA_MAX);
+    buf_add(&out, STR("<sip:"));
+    route_print(&c->token_key, side, phone, b->msg->call_id, &out);
+    buf_add_char(&out, '@');
+    egress_print_sent_by(c->egress, through, &out);
+    buf_add(&out, STR(";lr>"));
+    b->has_failed = b->has_failed || out.has_overflown;
+    build_add_first(b, HDR_RECORD_ROUTE, buf_str(&out));
+}
+
+/* 16.6 step 4. One URI where both sides reach us at one listener; else two, the one that the next
+ * hop must use on top (RFC 5658). */
+static void record_route(struct context *c, struct build *b, const struct packet *p,
+                         const struct forward_plan *plan)
+{
+    bool is_to_phone = addr_is_equal(&plan->phone.peer, &plan->flow.peer);
+    const struct flow_ref *phone = is_to_phone ? &plan->flow : &p->flow;
+    const struct flow_ref *core = is_to_phone ? &p->flow : &plan->flow;
+    if (p->flow.listener == plan->flow.listener) {
+        add_record_route(c, b, ROUTE_BOTH, &plan->phone, &plan->flow);
+        return;
+    }
+    /* each is put in front of what is there, in the order made: the next hop's first */
+    add_record_route(c, b, is_to_phone ? ROUTE_ACCESS : ROUTE_CORE, &plan->phone,
+                     is_to_phone ? phone : core);
+    add_record_route(c, b, is_to_phone ? ROUTE_CORE : ROUTE_ACCESS, &plan->phone,
+                     is_to_phone ? core : phone);
+}
+
+static bool is_dialog_start(const struct msg *m)
+{
+    return str_is_none(m->to_tag) && (m->method == METHOD_INVITE || m->method == METHOD_SUBSCRIBE ||
+                                      m->method == METHOD_REFER);
+}
+
+static void edit_breadth(struct context *c, struct build *b, unsigned breadth)
+{
+    if (breadth == 0)
+        return;
+    struct buf value = buf_in(&c->scratch, 12);
+    buf_add_u64(&value, breadth);
+    build_remove_all(b, HDR_MAX_BREADTH);
+    build_add_last(b, hdr_name(HDR_MAX_BREADTH), buf_str(&value));
 }
 
 enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,
-                                   struct forward *out)
+                                   const struct forward_plan *plan, struct forward *out)
 {
-    struct uri u;
-    if (uri_parse(m->uri, &u))
-        return FORWARD_BAD_URI;
-    enum forward_refusal why = validate(m, &u, loop_mark(c, m));
-    if (why == FORWARD_OK)
-        why = find_way(c, p, &u, &out->flow);
-    if (why != FORWARD_OK)
-        return why;
     struct build b;
     build_init(&b, &c->scratch, m);
-    forward_edit(c, &b, p, out);
+    out->flow = plan->flow;
+    out->branch = mark_branch(&c->marks, loop_mark(c, m), out->branch_text);
+    edit_vias(c, &b, p, out);
+    edit_max_forwards(c, &b, m);
+    edit_routes(c, &b, plan->n_routes, plan->route);
+    edit_breadth(c, &b, plan->max_breadth);
+    if (!str_is_none(plan->uri))
+        build_replace(&b, m->uri, plan->uri);
+    if (plan->has_phone && is_dialog_start(m))
+        record_route(c, &b, p, plan);
     return build_finish(&b, &out->bytes) ? FORWARD_NO_MEMORY : FORWARD_OK;
 }
 
-int forward_response(struct context *c, const struct msg *m, struct str *out)
+int forward_response(struct context *c, const struct msg *m, struct str extra, struct str *out)
 {
     const struct msg_line *first = msg_first(m, HDR_VIA);
     struct str rest = first->value;
@@ -168,6 +219,8 @@ int forward_response(struct context *c, const struct msg *m, struct str *out)
     struct build b;
     build_init(&b, &c->scratch, m);
     build_remove_top(&b, HDR_VIA);
+    if (!str_is_none(extra))
+        build_replace(&b, (struct str){m->end_of_headers, 0}, extra);
     return build_finish(&b, out);
 }
 
@@ -182,6 +235,10 @@ static const struct {
     [FORWARD_LOOP] = {482, STAT_REFUSED_LOOP, NULL},
     [FORWARD_EXTENSION] = {420, STAT_REFUSED_EXTENSION, NULL},
     [FORWARD_REQUIRED] = {420, STAT_REFUSED_EXTENSION, NULL},
+    [FORWARD_BREADTH] = {440, STAT_REFUSED_BREADTH, "Max-Breadth Exceeded"},
+    [FORWARD_STRANGER] = {403, STAT_REFUSED_STRANGER, "Not Registered Here"},
+    [FORWARD_DIALOG] = {403, STAT_REFUSED_DIALOG, "Not A Dialog Of Ours"},
+    [FORWARD_AWAY] = {480, STAT_REFUSED_AWAY, NULL},
     [FORWARD_DOMAIN] = {403, STAT_REFUSED_DOMAIN, "Domain Not Served Here"},
     [FORWARD_UNKNOWN] = {404, STAT_REFUSED_UNKNOWN, NULL},
     [FORWARD_EGRESS] = {500, STAT_REFUSED_EGRESS, "No Listener Fits The Next Hop"},

@@ -1,15 +1,27 @@
-/* What a request becomes on its next hop: validation (RFC 3261 16.3), the way it takes (16.5) and
- * the edits (16.6). No state; the worker's thread. */
+/* What a request becomes on its next hop (RFC 3261 16.3, 16.6) and a response on its way back. No
+ * state; output is in the scratch arena; the worker's thread. */
 #ifndef BW_SERVICE_FORWARD_H
 #define BW_SERVICE_FORWARD_H
 
+#include "core/binding.h"
 #include "net/flow.h"
 #include "service/context.h"
 #include "sip/build.h"
 
+/* How one copy of a request leaves. */
+struct forward_plan {
+    struct flow_ref flow;
+    struct str uri;       /* its Request-URI; none: as it came */
+    struct str route;     /* Route values to put on top: a stored Path, a Service-Route; or none */
+    struct way phone;     /* whose dialog it may begin: for our Record-Route */
+    bool has_phone;       /* false: no Record-Route */
+    unsigned n_routes;    /* elements of Route that were ours and are done with */
+    unsigned max_breadth; /* RFC 5393; 0: the header stays as it is */
+};
+
 struct forward {
     struct flow_ref flow;
-    struct str bytes; /* in the scratch arena */
+    struct str bytes;
     struct str branch;
     char branch_text[MARK_BRANCH_LEN];
 };
@@ -21,33 +33,42 @@ enum forward_refusal {
     FORWARD_SCHEME,
     FORWARD_HOPS,
     FORWARD_LOOP,
-    FORWARD_EXTENSION, /* of a Proxy-Require */
-    FORWARD_REQUIRED,  /* not forward_build's: of a Require, to whoever answers himself */
+    FORWARD_BREADTH,
+    FORWARD_EXTENSION, /* Proxy-Require names something */
+    FORWARD_REQUIRED,  /* Require does, and we are the server */
     FORWARD_DOMAIN,
+    FORWARD_STRANGER,
+    FORWARD_DIALOG,
     FORWARD_UNKNOWN,
+    FORWARD_AWAY,
     FORWARD_EGRESS,
     FORWARD_NO_MEMORY,
     FORWARD_REFUSALS
 };
 
-/* Decides and builds; *out is set for FORWARD_OK only. */
-enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,
-                                   struct forward *out);
+/* 16.3, in its order. */
+enum forward_refusal forward_validate(struct context *c, const struct msg *m);
 
-/* The answer to a refused request; counts it. Header lines it needs are in the scratch arena. */
+/* One copy of a request by its plan. FORWARD_OK or FORWARD_NO_MEMORY. */
+enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,
+                                   const struct forward_plan *plan, struct forward *out);
+
+/* The answer to a refused request; counts it. */
 struct build_reply forward_reply(struct context *c, const struct msg *m, enum forward_refusal why);
 
-/* The edits that any request gets on its way (16.6): received and rport in the sender's Via, ours
- * on top, Max-Forwards, our own Route gone. out->flow must be set; sets out->branch. */
-void forward_edit(struct context *c, struct build *b, const struct packet *p, struct forward *out);
+/* The edits that any request gets on its way: received and rport in the sender's Via, ours on top,
+ * Max-Forwards, our own Routes gone. out->flow must be set; sets out->branch. */
+void forward_edit(struct context *c, struct build *b, const struct packet *p, unsigned n_routes,
+                  struct forward *out);
 
 /* Appends the value of our Via for out->flow and out->branch. */
 void forward_print_via(struct context *c, const struct forward *out, struct buf *text);
 
-/* A response on its way back: our Via is gone. 0 or ERR_NOMEM; ERR_PARSE: no Via would be left. */
-int forward_response(struct context *c, const struct msg *m, struct str *out);
+/* A response on its way back: our Via is gone. extra: whole header lines to add, or none. 0 or
+ * ERR_NOMEM; ERR_PARSE: no Via would be left. */
+int forward_response(struct context *c, const struct msg *m, struct str extra, struct str *out);
 
-/* The Request-URI's host is an address of ours or a served domain, whatever its user. */
+/* The Request-URI's host is a served domain or an address of ours. */
 bool forward_is_served(struct context *c, const struct packet *p, const struct msg *m);
 
 /* The URI means this server itself, not a line: an address of ours or a served domain, no user. */

@@ -1,5 +1,5 @@
-/* The shortest expiry that each upstream takes, as its 423s have told (D54). By the upstream's name,
- * so it outlives a reload. The worker's thread. */
+/* The shortest expiry that each upstream takes, as its 423s have told (D54). By the upstream's
+ * name, so it outlives a reload. The worker's thread. */
 #ifndef BW_SERVICE_LEARNED_H
 #define BW_SERVICE_LEARNED_H
 

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/sys.h"
+#include "service/dialog.h"
 #include "service/egress.h"
 #include "service/mark.h"
 #include "sip/contact.h"
@@ -100,8 +101,8 @@ static bool is_ambiguous(const struct aor_record *r, const struct upreq *u, stru
         const struct upreg *other = &r->upregs[i];
         if (!is_equal_uri(uri, other->contact))
             continue;
-        bool is_marked = uri_parse(other->contact, &known) == 0 &&
-                         uri_param(&known, STR("bw"), &token);
+        bool is_marked =
+            uri_parse(other->contact, &known) == 0 && uri_param(&known, STR("bw"), &token);
         if (other->id == u->upreg_id ? is_marked : !is_marked)
             return true;
     }
@@ -284,7 +285,7 @@ int upreq_forward(struct context *c, const struct packet *p, const struct msg *m
     struct build b;
     out->flow = u->flow;
     build_init(&b, &c->scratch, m);
-    forward_edit(c, &b, p, out);
+    forward_edit(c, &b, p, dialog_own_routes(c, p, m), out);
     edit_sequence(c, &b, u);
     edit_contacts(c, &b, u);
     edit_supported(c, &b, u);
@@ -342,8 +343,7 @@ static bool has_token(const struct context *c, const struct contact *contact, ui
     struct str token, user = contact->uri.user;
     if (uri_param(&contact->uri, STR("bw"), &token) && token_parse(&c->token_key, token, id))
         return true;
-    return str_has_iprefix(user, STR("t-")) &&
-           token_parse(&c->token_key, str_skip(user, 2), id);
+    return str_has_iprefix(user, STR("t-")) && token_parse(&c->token_key, str_skip(user, 2), id);
 }
 
 static bool is_by_token(const struct context *c, const struct upreq *u,

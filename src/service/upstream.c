@@ -503,8 +503,8 @@ static int plan(struct reg *r, enum forward_as as, const struct aor_record *reco
     int err = upreq_plan(c, &r->arena, u);
     if (err)
         return err;
-    u->expires_s =
-        upreq_expires_s(u, &r->v.view, learned_min_s(c->upstream->learned, u->domain->upstream->name));
+    u->expires_s = upreq_expires_s(u, &r->v.view,
+                                   learned_min_s(c->upstream->learned, u->domain->upstream->name));
     const struct upreg *known = binding_upreg(record, u->upreg_id);
     if (!str_is_none(u->path) && r->v.view.n_contacts)
         upreq_keep_contact(c, &r->arena, record, r->v.view.contacts[0].uri, u);

@@ -11,7 +11,7 @@
 #include "service/dispatch.h"
 #include "service/egress.h"
 #include "service/guard.h"
-#include "service/proxy.h"
+#include "service/call.h"
 #include "service/registrar.h"
 #include "service/txn.h"
 #include "service/upstream.h"
@@ -131,7 +131,7 @@ static void on_drain_timer(void *arg)
     struct context *c = &w->context;
     bool is_over = loop_now_ms(c->loop) >= w->drain_until_ms;
     if (is_over)
-        proxy_give_up(c);
+        call_give_up_all(c);
     if (is_over || txn_table_open(c->txns) == 0)
         w->on_idle(w->on_idle_arg);
     else
@@ -245,7 +245,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.owner_key = group->owner_key;
     w->context.token_key = group->token_key;
     w->context.store = group->store;
-    list_init(&w->context.passes);
+    list_init(&w->context.calls);
     list_init(&w->context.regs);
     arena_init(&w->context.scratch, SCRATCH_LIMIT);
     wheel_timer_init(&w->drain_timer, on_drain_timer, w);

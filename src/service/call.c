@@ -1,0 +1,332 @@
+#include "service/call.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "core/txnfsm.h"
+#include "net/loop.h"
+#include "service/reply.h"
+#include "service/txn.h"
+
+/* Longer than three minutes (RFC 3261 16.6 step 11). */
+enum { TIMER_C_MS = 185 * 1000, ARENA_LIMIT = 1024 * 1024 };
+
+struct branch {
+    struct call *call;
+    struct txn *client;
+    struct wheel_timer timer_c;
+    const struct msg *failure; /* its final response, kept for the choice among them */
+};
+
+struct call {
+    struct list link;
+    struct context *context;
+    struct arena arena;
+    struct flow_ref source;
+    struct txn *server;
+    struct fork fork;
+    struct str cancel_reason; /* what losers hear (D72) */
+    unsigned n_holds;         /* handlers that are at work on it */
+    struct branch branches[FORK_BRANCHES_MAX];
+};
+
+static const struct str elsewhere = {"SIP;cause=200;text=\"Call completed elsewhere\"", 45};
+
+static bool has_client(const struct call *k)
+{
+    for (size_t i = 0; i < k->fork.n; i++)
+        if (k->branches[i].client)
+            return true;
+    return false;
+}
+
+static void free_call(struct call *k)
+{
+    for (size_t i = 0; i < k->fork.n; i++)
+        loop_timer_stop(k->context->loop, &k->branches[i].timer_c);
+    list_del(&k->link);
+    arena_fini(&k->arena);
+    stats_dec(STAT_CALLS);
+    free(k);
+}
+
+/* What began with hold() is done: an answer may have ended the server's transaction meanwhile. A
+ * caller whom nobody will answer any more gets no answer (no memory for one). */
+static void release(struct call *k)
+{
+    if (k->n_holds == 1 && !has_client(k) && k->server && txn_server_is_open(k->server))
+        txn_server_drop(k->server);
+    if (--k->n_holds == 0 && !has_client(k) && !k->server)
+        free_call(k);
+}
+
+static void hold(struct call *k)
+{
+    k->n_holds++;
+}
+
+static void answer(struct call *k, unsigned status)
+{
+    if (k->server && txn_server_is_open(k->server))
+        txn_server_reply(k->server, &(struct build_reply){.status = status});
+}
+
+/* ---------------------------------------------------------------- cancelling */
+
+static void arm_timer_c(struct branch *b, uint64_t ms)
+{
+    if (b->call->fork.is_invite)
+        loop_timer_start(b->call->context->loop, &b->timer_c, ms);
+}
+
+static void cancel_rest(struct call *k)
+{
+    for (int i = fork_next_cancel(&k->fork); i >= 0; i = fork_next_cancel(&k->fork)) {
+        struct branch *b = &k->branches[i];
+        if (!b->client)
+            continue;
+        (void)txn_client_cancel(b->client, k->cancel_reason); /* failing that, the timer ends it */
+        arm_timer_c(b, TXN_TIMEOUT_MS); /* 9.1: 64*T1 later it counts as cancelled */
+    }
+}
+
+static void on_event(struct branch *b, unsigned status, const struct msg *m);
+
+/* Rang too long, or did not answer the CANCEL (9.1: its transaction may be destroyed). */
+static void on_timer_c(void *arg)
+{
+    struct branch *b = arg;
+    struct call *k = b->call;
+    struct fork_branch *state = &k->fork.branches[b - k->branches];
+    hold(k);
+    if (!state->is_cancel_sent) {
+        stats_inc(STAT_TIMER_C);
+        state->is_cancel_wanted = true;
+        cancel_rest(k);
+    } else {
+        if (b->client)
+            txn_client_drop(b->client);
+        b->client = NULL;
+        on_event(b, k->fork.is_cancelled ? 487 : 408, NULL);
+    }
+    release(k);
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static void forward(struct call *k, const struct msg *m, struct str extra)
+{
+    struct str bytes;
+    if (!k->server)
+        return;
+    int err = forward_response(k->context, m, extra, &bytes);
+    if (err == 0)
+        txn_server_send(k->server, m->status, bytes);
+    else if (m->status >= 200)
+        answer(k, err == ERR_PARSE ? 502 : 500);
+}
+
+static void add_challenges(const struct msg *m, enum hdr_id id, struct buf *out)
+{
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
+        buf_add(out, hdr_name(id));
+        buf_add(out, STR(": "));
+        buf_add(out, l->value);
+        buf_add(out, STR("\r\n"));
+    }
+}
+
+/* 16.7 step 7: the challenges of all branches, so that the caller can answer them at once. */
+static struct str other_challenges(struct call *k, int best)
+{
+    struct buf out = buf_in(&k->context->scratch, 8192);
+    for (size_t i = 0; i < k->fork.n; i++) {
+        const struct msg *m = k->branches[i].failure;
+        if ((int)i == best || !m || (m->status != 401 && m->status != 407))
+            continue;
+        add_challenges(m, HDR_WWW_AUTHENTICATE, &out);
+        add_challenges(m, HDR_PROXY_AUTHENTICATE, &out);
+    }
+    return out.len && !out.has_overflown ? buf_str(&out) : STR_NONE;
+}
+
+static void send_best(struct call *k)
+{
+    int best = fork_best(&k->fork);
+    unsigned status = best < 0 ? 500 : k->fork.branches[best].status;
+    const struct msg *m = best < 0 ? NULL : k->branches[best].failure;
+    if (k->fork.is_cancelled && status < 600)
+        answer(k, 487);
+    else if (status == 503 || !m)
+        answer(k, status == 503 ? 500 : status); /* 16.7 step 6: it is not us who is overloaded */
+    else
+        forward(k, m, status == 401 || status == 407 ? other_challenges(k, best) : STR_NONE);
+}
+
+/* One answer of a branch: 408 for its silence, 503 for a transport that failed, without m. */
+static void on_event(struct branch *b, unsigned status, const struct msg *m)
+{
+    struct call *k = b->call;
+    unsigned actions = fork_on_response(&k->fork, (size_t)(b - k->branches), status);
+    if (m && status >= 300)
+        b->failure = msg_copy(&k->arena, m);
+    if (m && (actions & FORK_FORWARD))
+        forward(k, m, STR_NONE);
+    if (status >= 200 && status < 300 && str_is_none(k->cancel_reason))
+        k->cancel_reason = elsewhere;
+    if (actions & FORK_CANCEL_REST)
+        cancel_rest(k);
+    if (actions & FORK_SEND_BEST)
+        send_best(k);
+    if ((actions & FORK_DROP) && k->server)
+        txn_server_drop(k->server);
+}
+
+static void on_response(struct branch *b, const struct msg *m)
+{
+    struct call *k = b->call;
+    if (m->status >= 200)
+        loop_timer_stop(k->context->loop, &b->timer_c);
+    else if (m->status > 100 && !k->fork.branches[b - k->branches].is_cancel_sent)
+        arm_timer_c(b, TIMER_C_MS);
+    on_event(b, m->status, m);
+}
+
+static void on_client(struct txn *t, enum txn_note what, const struct msg *m, void *arg)
+{
+    struct branch *b = arg;
+    struct call *k = b->call;
+    (void)t;
+    hold(k);
+    switch (what) {
+    case TXN_NOTE_MESSAGE:
+        on_response(b, m);
+        break;
+    case TXN_NOTE_TIMEOUT:
+        on_event(b, k->fork.is_cancelled ? 487 : 408, NULL);
+        break;
+    case TXN_NOTE_ERROR:
+        on_event(b, 503, NULL); /* 16.9 */
+        break;
+    case TXN_NOTE_END:
+        b->client = NULL;
+        break;
+    default:
+        break;
+    }
+    release(k);
+}
+
+static void on_server(struct txn *t, enum txn_note what, const struct msg *m, void *arg)
+{
+    struct call *k = arg;
+    (void)t;
+    (void)m;
+    hold(k);
+    switch (what) {
+    case TXN_NOTE_CANCEL:
+        if (fork_on_cancel(&k->fork)) {
+            stats_inc(STAT_CANCELLED);
+            cancel_rest(k);
+        }
+        break;
+    case TXN_NOTE_LATE:
+        answer(k, 100);
+        break;
+    case TXN_NOTE_END:
+        k->server = NULL;
+        break;
+    default:
+        break;
+    }
+    release(k);
+}
+
+/* ---------------------------------------------------------------- start */
+
+static int call_new(struct context *c, const struct packet *p, const struct msg *m,
+                    struct call **out)
+{
+    struct call *k = calloc(1, sizeof *k);
+    if (!k)
+        return ERR_NOMEM;
+    k->context = c;
+    k->source = p->flow;
+    fork_init(&k->fork, m->method == METHOD_INVITE);
+    arena_init(&k->arena, ARENA_LIMIT);
+    struct flow_ref reply_to = reply_flow(&m->via, &p->flow);
+    int err = txn_server_new(c->txns, m, &reply_to, &(struct txn_user){on_server, k}, &k->server);
+    if (err) {
+        free(k);
+        return err;
+    }
+    list_add(&c->calls, &k->link);
+    stats_inc(STAT_CALLS);
+    *out = k;
+    return 0;
+}
+
+/* A branch that cannot be sent has failed as if 503 had come. */
+static void start_branch(struct call *k, const struct msg *m, const struct forward_plan *plan)
+{
+    struct forward f;
+    const struct packet p = {.flow = k->source};
+    int at = fork_add(&k->fork);
+    BUG_ON(at < 0);
+    struct branch *b = &k->branches[at];
+    b->call = k;
+    wheel_timer_init(&b->timer_c, on_timer_c, b);
+    int err = forward_build(k->context, &p, m, plan, &f) == FORWARD_OK ? 0 : ERR_NOMEM;
+    const struct txn_request request = {.flow = f.flow,
+                                        .bytes = f.bytes,
+                                        .branch = f.branch,
+                                        .is_invite = k->fork.is_invite,
+                                        .method = m->method_name};
+    if (!err)
+        err = txn_client_new(k->context->txns, &request, &(struct txn_user){on_client, b},
+                             &b->client);
+    if (err) {
+        log_debug("branch not sent: %s", err_text(err));
+        return;
+    }
+    stats_inc(STAT_FORWARDED);
+    arm_timer_c(b, TIMER_C_MS);
+}
+
+int call_start(struct context *c, const struct packet *p, const struct msg *m,
+               const struct target_set *targets)
+{
+    struct call *k;
+    int err = call_new(c, p, m, &k);
+    if (err)
+        return err;
+    hold(k);
+    if (k->fork.is_invite)
+        answer(k, 100);
+    for (size_t i = 0; i < targets->n; i++)
+        start_branch(k, m, &targets->plans[i]);
+    for (size_t i = 0; i < k->fork.n; i++)
+        if (!k->branches[i].client)
+            on_event(&k->branches[i], 503, NULL);
+    release(k);
+    return 0;
+}
+
+static void give_up(struct call *k)
+{
+    if (!k->server || !txn_server_is_open(k->server))
+        return;
+    hold(k);
+    if (fork_on_cancel(&k->fork))
+        cancel_rest(k); /* it would ring on for nobody */
+    answer(k, 503);
+    release(k);
+}
+
+void call_give_up_all(struct context *c)
+{
+    list_each_safe (it, &c->calls)
+        give_up(container_of(it, struct call, link));
+}

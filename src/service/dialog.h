@@ -1,0 +1,26 @@
+/* What the Route headers of a request say of us: how many of them are ours, and which phones'
+ * dialogs they name (RFC 3261 16.4, D70). No state; the worker's thread. */
+#ifndef BW_SERVICE_DIALOG_H
+#define BW_SERVICE_DIALOG_H
+
+#include "core/binding.h"
+#include "service/context.h"
+
+enum { DIALOG_LEGS_MAX = 2 };
+
+struct dialog {
+    unsigned n_routes;                /* leading elements that name us */
+    struct way legs[DIALOG_LEGS_MAX]; /* phones, in order: two for a call between phones of ours */
+    unsigned n_legs;
+    struct str path_user; /* the user part of a Path of ours (upreq.c), or none */
+    struct str next;      /* the URI of the first Route that is not ours, or none */
+    bool is_forged;       /* one is like ours, but does not verify for this Call-ID */
+};
+
+void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
+                 struct dialog *out);
+
+/* n_routes alone. */
+unsigned dialog_own_routes(struct context *c, const struct packet *p, const struct msg *m);
+
+#endif

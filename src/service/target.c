@@ -1,0 +1,287 @@
+#include "service/target.h"
+
+#include "base/stats.h"
+#include "base/sys.h"
+#include "net/udp.h"
+#include "service/dialog.h"
+#include "service/egress.h"
+#include "service/location.h"
+#include "service/regview.h"
+#include "sip/uri.h"
+#include "store/store.h"
+
+enum { SIP_PORT = 5060 };
+
+static struct flow_ref flow_to_phone(const struct context *c, const struct way *way)
+{
+    struct flow_ref flow = udp_flow_to(c->listeners[way->listener], &way->peer);
+    flow.local = way->local;
+    return flow;
+}
+
+static enum forward_refusal to_core(struct context *c, const struct addr *server,
+                                    struct forward_plan *plan)
+{
+    return egress_pick(c->egress, CONF_SIDE_CORE, FLOW_UDP, server, &plan->flow) ? FORWARD_EGRESS
+                                                                                 : FORWARD_OK;
+}
+
+/* ---------------------------------------------------------------- in a dialog */
+
+/* The next hop towards the core: an address in a URI, else the upstream of the dialog's line. */
+static enum forward_refusal to_uri(struct context *c, const struct msg *m, struct str text,
+                                   struct forward_plan *plan)
+{
+    struct uri u;
+    struct addr next = {0};
+    if (uri_parse(text, &u))
+        return FORWARD_BAD_URI;
+    next.port = u.port ? u.port : SIP_PORT;
+    if (!str_is_none(u.host) && addr_parse_host(u.host, &next) == 0)
+        return to_core(c, &next, plan);
+    struct str aor;
+    const struct conf_domain *d = NULL;
+    if (regview_aor(&c->scratch, c->conf, m->from.text, &aor) ||
+        regview_aor(&c->scratch, c->conf, m->to.text, &aor))
+        d = regview_domain(c->conf, aor);
+    return d ? to_core(c, &d->upstream->servers[0].addr, plan) : FORWARD_UNKNOWN;
+}
+
+/* The signature says that the dialog is ours; which way a request goes in it, its source does. A
+ * phone may have a new port behind its NAT, and may share its host with the upstream. */
+static bool is_from_phone(const struct context *c, const struct packet *p, const struct way *phone)
+{
+    if (addr_is_equal(&p->flow.peer, &phone->peer))
+        return true;
+    return !conf_upstream_of(c->conf, &p->flow.peer) &&
+           addr_is_same_host(&p->flow.peer, &phone->peer);
+}
+
+static enum forward_refusal in_dialog(struct context *c, const struct packet *p,
+                                      const struct msg *m, const struct dialog *d,
+                                      struct target_set *out)
+{
+    struct forward_plan *plan = &out->plans[0];
+    if (d->is_forged || d->n_legs == 0)
+        return FORWARD_DIALOG;
+    *plan = (struct forward_plan){.n_routes = d->n_routes};
+    out->n = 1;
+    if (!is_from_phone(c, p, &d->legs[0])) {
+        plan->flow = flow_to_phone(c, &d->legs[0]);
+        return FORWARD_OK;
+    }
+    if (d->n_legs == 2) { /* to another phone of ours, and no upstream stayed in between */
+        plan->flow = flow_to_phone(c, &d->legs[1]);
+        return FORWARD_OK;
+    }
+    return to_uri(c, m, str_is_none(d->next) ? m->uri : d->next, plan);
+}
+
+/* ---------------------------------------------------------------- from upstream to a line */
+
+static bool token_in(const struct context *c, const struct uri *u, const struct dialog *d,
+                     uint64_t *id)
+{
+    struct str token;
+    if (uri_param(u, STR("bw"), &token) && token_parse(&c->token_key, token, id))
+        return true;
+    if (str_has_iprefix(u->user, STR("t-")) && token_parse(&c->token_key, str_skip(u->user, 2), id))
+        return true;
+    return !str_is_none(d->path_user) && token_parse(&c->token_key, str_skip(d->path_user, 2), id);
+}
+
+/* The one domain that only this upstream can own; NULL: none, or it is ambiguous. */
+static const struct conf_domain *only_domain(const struct context *c,
+                                             const struct conf_upstream *upstream)
+{
+    const struct conf_domain *only = NULL;
+    for (size_t i = 0; i < c->conf->n_domains; i++) {
+        if (c->conf->domains[i].upstream != upstream)
+            continue;
+        if (only)
+            return NULL;
+        only = &c->conf->domains[i];
+    }
+    return only;
+}
+
+/* Without a token: an AoR of a domain of this upstream; a user at our own address, where only one
+ * domain can be meant; else a registered contact, of the line that To names. */
+static bool aor_without_token(struct context *c, const struct packet *p, const struct msg *m,
+                              const struct uri *u, struct str *aor)
+{
+    const struct conf_upstream *upstream = conf_upstream_of(c->conf, &p->flow.peer);
+    const struct conf_domain *d = conf_domain_find(c->conf, u->host);
+    if (d)
+        return d->upstream == upstream && regview_aor(&c->scratch, c->conf, m->uri, aor);
+    d = egress_is_us(c->egress, u->host, u->port, &p->flow) ? only_domain(c, upstream) : NULL;
+    if (!d)
+        return regview_aor(&c->scratch, c->conf, m->to.text, aor) &&
+               regview_domain(c->conf, *aor)->upstream == upstream;
+    struct buf text = buf_in(&c->scratch, u->user.n + d->name.n + 8);
+    buf_add(&text, STR("sip:"));
+    buf_add(&text, u->user);
+    buf_add_char(&text, '@');
+    buf_add(&text, d->name);
+    return !text.has_overflown && regview_aor(&c->scratch, c->conf, buf_str(&text), aor);
+}
+
+static bool is_live(const struct location *at, size_t i, uint32_t grace_s, uint64_t now_s)
+{
+    const struct binding *b = &at->record->bindings[i];
+    uint64_t until = at->leases[i].is_held ? at->leases[i].expires_at_s : b->expires_at_s;
+    return until + grace_s > now_s; /* in grace it rings (D64) */
+}
+
+/* A device with several flows rings on the newest (RFC 5626, D64). */
+static void add_device(const struct context *c, const struct binding *b, struct str instances[],
+                       struct target_set *out)
+{
+    size_t at = 0;
+    while (at < out->n && (b->instance.n == 0 || !str_eq(instances[at], b->instance)))
+        at++;
+    if (at == FORK_BRANCHES_MAX) /* D74 */
+        return;
+    instances[at] = b->instance;
+    out->plans[at] = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
+                                           .uri = b->contact,
+                                           .route = b->path,
+                                           .phone = b->way,
+                                           .has_phone = true};
+    out->n += at == out->n;
+}
+
+static bool is_meant(const struct binding *b, uint64_t upreg_id, struct str contact)
+{
+    struct uri x, y;
+    if (upreg_id)
+        return b->upreg_id == upreg_id;
+    return str_is_none(contact) ||
+           (uri_parse(b->contact, &x) == 0 && uri_parse(contact, &y) == 0 && uri_is_equal(&x, &y));
+}
+
+static enum forward_refusal add_devices(struct context *c, struct str aor, uint64_t upreg_id,
+                                        struct str contact, struct target_set *out)
+{
+    struct str instances[FORK_BRANCHES_MAX];
+    struct location now;
+    const struct conf_domain *d = regview_domain(c->conf, aor);
+    if (!d || location_read(c, &c->scratch, aor, &now))
+        return FORWARD_UNKNOWN;
+    for (size_t i = 0; i < now.record->n_bindings; i++) {
+        const struct binding *b = &now.record->bindings[i];
+        if (b->way.listener < c->n_listeners && is_meant(b, upreg_id, contact) &&
+            is_live(&now, i, d->absorb.grace_s, sys_service_s()))
+            add_device(c, b, instances, out);
+    }
+    if (out->n)
+        return FORWARD_OK;
+    return now.record->n_bindings || now.record->n_upregs ? FORWARD_AWAY : FORWARD_UNKNOWN;
+}
+
+static enum forward_refusal to_line(struct context *c, const struct packet *p, const struct msg *m,
+                                    const struct dialog *d, struct target_set *out)
+{
+    struct uri u;
+    struct str aor;
+    uint64_t id = 0;
+    if (uri_parse(m->uri, &u))
+        return FORWARD_BAD_URI;
+    bool has_token = token_in(c, &u, d, &id);
+    bool is_found = has_token ? store_find_upreg(c->reader, &c->scratch, id, &aor) == 0
+                              : aor_without_token(c, p, m, &u, &aor);
+    if (!is_found)
+        return FORWARD_UNKNOWN;
+    bool is_contact = !has_token && !conf_domain_find(c->conf, u.host) &&
+                      !egress_is_us(c->egress, u.host, u.port, &p->flow);
+    enum forward_refusal why = add_devices(c, aor, id, is_contact ? m->uri : STR_NONE, out);
+    for (size_t i = 0; i < out->n; i++)
+        out->plans[i].n_routes = d->n_routes;
+    out->is_to_phones = true;
+    return why;
+}
+
+/* ---------------------------------------------------------------- from a phone */
+
+/* The line of a phone: the one that it says it is, if it is registered from where it speaks. */
+static bool is_registered(struct context *c, const struct packet *p, struct str aor,
+                          struct str *service_route)
+{
+    struct location now;
+    const struct way way = regview_way(&p->flow);
+    const struct conf_domain *d = regview_domain(c->conf, aor);
+    *service_route = STR_NONE;
+    if (!d || location_read(c, &c->scratch, aor, &now))
+        return false;
+    for (size_t i = 0; i < now.record->n_bindings; i++) {
+        const struct binding *b = &now.record->bindings[i];
+        if (!binding_is_same_way(&b->way, &way) ||
+            !is_live(&now, i, d->absorb.grace_s, sys_service_s()))
+            continue;
+        const struct upreg *u = binding_upreg(now.record, b->upreg_id);
+        *service_route = u ? u->service_route : STR_NONE;
+        return true;
+    }
+    return false;
+}
+
+/* A phone may show another From and say who it is in P-Preferred-Identity (RFC 3325). */
+static const struct conf_domain *line_of(struct context *c, const struct packet *p,
+                                         const struct msg *m, struct str *service_route)
+{
+    const struct str claims[] = {m->from.text, msg_value(m, HDR_P_PREFERRED_IDENTITY)};
+    struct str aor;
+    for (size_t i = 0; i < 2; i++)
+        if (!str_is_none(claims[i]) && regview_aor(&c->scratch, c->conf, claims[i], &aor) &&
+            is_registered(c, p, aor, service_route))
+            return regview_domain(c->conf, aor);
+    return NULL;
+}
+
+/* Where the access list is the proof, it is for calls, too. */
+static const struct conf_domain *trusted_domain(struct context *c, const struct packet *p,
+                                                const struct uri *u)
+{
+    const struct conf_domain *d = conf_domain_find(c->conf, u->host);
+    bool is_trusted =
+        d && d->absorb.authentication == AUTH_TRUSTED && conf_domain_allows(d, &p->flow.peer);
+    return is_trusted ? d : NULL;
+}
+
+/* D70: to the upstream of the line, whatever the Route says. */
+static enum forward_refusal from_phone(struct context *c, const struct packet *p,
+                                       const struct msg *m, const struct dialog *d,
+                                       struct target_set *out)
+{
+    struct uri u;
+    struct str service_route = STR_NONE;
+    if (uri_parse(m->uri, &u))
+        return FORWARD_BAD_URI;
+    const struct conf_domain *domain = line_of(c, p, m, &service_route);
+    if (!domain)
+        domain = trusted_domain(c, p, &u);
+    if (!domain)
+        return conf_domain_find(c->conf, u.host) ? FORWARD_STRANGER : FORWARD_DOMAIN;
+    out->plans[0] =
+        (struct forward_plan){.phone = regview_way(&p->flow),
+                              .has_phone = true,
+                              .n_routes = d->n_routes,
+                              /* one that the phone has put in itself stays as it is (D88) */
+                              .route = str_is_none(d->next) ? service_route : STR_NONE};
+    out->n = 1;
+    return to_core(c, &domain->upstream->servers[0].addr, &out->plans[0]);
+}
+
+enum forward_refusal target_find(struct context *c, const struct packet *p, const struct msg *m,
+                                 struct target_set *out)
+{
+    struct dialog d;
+    out->n = 0;
+    out->is_to_phones = false;
+    dialog_read(c, p, m, &d);
+    if (!str_is_none(m->to_tag) || d.n_legs || d.is_forged)
+        return in_dialog(c, p, m, &d, out);
+    if (conf_upstream_of(c->conf, &p->flow.peer))
+        return to_line(c, p, m, &d, out);
+    return from_phone(c, p, m, &d, out);
+}
