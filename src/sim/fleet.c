@@ -37,6 +37,7 @@ struct fleet {
     const struct phone_style *style;
     struct report *report;
     struct sources *sources;
+    struct callee *callee;
     struct ticker *ticker;
     struct loop_hook *hook;
     struct arena arena;
@@ -413,8 +414,10 @@ static void on_answer(struct fleet *f, struct phone *p, const struct msg *m)
 static void on_message(struct fleet *f, const struct packet *packet, const struct msg *m)
 {
     uint32_t number, cseq;
-    if (m->is_request) /* a probe, or a call: nobody picks up */
+    if (m->is_request) {
+        callee_on_request(f->callee, packet, m);
         return;
+    }
     if (!phone_find(f->style, m->via.branch, &number, &cseq) || number >= f->conf->n_phones) {
         report_add_fault(f->report, FAULT_OTHER_DIALOG);
         return;
@@ -462,6 +465,16 @@ static int open_all(struct fleet *f)
     int err = loop_hook_new(f->loop, on_turn, f, &f->hook);
     if (!err)
         err = sources_open(f->loop, &conf, on_packet, f, &f->sources);
+    const struct callee_setup callee = {
+        .loop = f->loop,
+        .sources = f->sources,
+        .conf = &f->conf->callee,
+        .style = f->style,
+        .n_phones = f->conf->n_phones,
+        .report = f->report,
+    };
+    if (!err)
+        err = callee_new(&callee, &f->callee);
     if (!err && f->conf->rate)
         err = ticker_new(f->loop, BEAT_US, on_beat, f, &f->ticker);
     return err;
@@ -499,6 +512,7 @@ void fleet_free(struct fleet *f)
     if (!f)
         return;
     ticker_free(f->ticker);
+    callee_free(f->callee);
     sources_close(f->sources);
     loop_hook_free(f->hook);
     loop_timer_stop(f->loop, &f->second);

@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "net/loop.h"
+#include "sim/callee.h"
 #include "sim/phone.h"
 #include "sim/report.h"
 
@@ -22,6 +23,7 @@ struct fleet_conf {
     uint32_t retry_s;                   /* after a refusal without Retry-After, or a loss */
     uint32_t duration_s;
     bool must_unregister; /* at the end */
+    struct callee_conf callee;
 };
 
 struct fleet;

@@ -11,6 +11,7 @@ struct location {
     const struct location_conf *conf;
     struct hmap aors;
     struct wheel wheel;
+    struct list turns; /* all bindings; whose turn it is, first */
     size_t n_bindings;
     uint64_t now_ms; /* of the call under way */
 };
@@ -25,6 +26,7 @@ struct aor {
 
 struct binding {
     struct list node;
+    struct list turn;
     struct wheel_timer timer;
     struct aor *aor;
     uint64_t expires_ms;
@@ -72,6 +74,7 @@ static void del_binding(struct binding *b)
     struct aor *a = b->aor;
     wheel_stop(&a->location->wheel, &b->timer);
     list_del(&b->node);
+    list_del(&b->turn);
     a->n--;
     a->location->n_bindings--;
     free(b);
@@ -151,6 +154,7 @@ static struct binding *add_binding(struct aor *a, const struct contact *c,
     BUG_ON(room.has_overflown);
     wheel_timer_init(&b->timer, on_expiry, b);
     list_add(&a->bindings, &b->node);
+    list_add(&a->location->turns, &b->turn);
     a->n++;
     a->location->n_bindings++;
     return b;
@@ -329,6 +333,7 @@ int location_new(const struct location_conf *conf, uint64_t now_ms, struct locat
         return ERR_NOMEM;
     l->conf = conf;
     hmap_init(&l->aors);
+    list_init(&l->turns);
     wheel_init(&l->wheel, now_ms);
     *out = l;
     return 0;
@@ -341,6 +346,17 @@ void location_free(struct location *l)
     location_flush(l);
     hmap_fini(&l->aors);
     free(l);
+}
+
+bool location_next(struct location *l, struct location_target *out)
+{
+    struct list *turn = list_pop(&l->turns);
+    if (!turn)
+        return false;
+    const struct binding *b = container_of(turn, struct binding, turn);
+    list_add(&l->turns, turn);
+    *out = (struct location_target){.aor = b->aor->name, .uri = b->uri, .path = b->path};
+    return true;
 }
 
 size_t location_n_bindings(const struct location *l)

@@ -31,6 +31,12 @@ struct location_request {
     struct str path;   /* all of it, or none */
 };
 
+/* Where somebody can be called; valid until the location changes. */
+struct location_target {
+    struct str aor, uri;
+    struct str path; /* all of it, or none */
+};
+
 struct location;
 
 /* conf stays the caller's, is read at each request and may change between two. ERR_NOMEM. */
@@ -53,6 +59,9 @@ void location_flush(struct location *l);
 
 /* Appends a Contact line for each binding of the AoR, with the seconds left (10.3 step 8). */
 void location_print(const struct location *l, struct str aor, uint64_t now_ms, struct buf *out);
+
+/* The next binding in turn, of all AoRs. False: there is none. */
+bool location_next(struct location *l, struct location_target *out);
 
 size_t location_n_bindings(const struct location *l);
 size_t location_n_aors(const struct location *l);

@@ -27,6 +27,8 @@ static const char *const fault_names[FAULT_MAX] = {
     [FAULT_MALFORMED] = "malformed",      [FAULT_OTHER_DIALOG] = "other-dialog",
     [FAULT_NOT_LISTED] = "not-listed",    [FAULT_STILL_LISTED] = "still-listed",
     [FAULT_NO_EXPIRY] = "without-expiry", [FAULT_FOREIGN] = "foreign-contact",
+    [FAULT_MISDIRECTED] = "misdirected",  [FAULT_CALLED_TWICE] = "called-twice",
+    [FAULT_NO_CALL] = "no-such-call",     [FAULT_NO_ACK] = "not-acknowledged",
 };
 
 const char *phone_fault_name(enum phone_fault fault)
@@ -144,6 +146,13 @@ static void add_contact_uri(struct buf *out, const struct phone *p, const struct
     /* Devices of a line may share an address: the parameter tells them apart. */
     buf_add(out, STR(";line="));
     add_hex(out, p->number, NUMBER_HEX);
+}
+
+void phone_print_contact(const struct phone_style *s, uint32_t number, const struct addr *local,
+                         struct buf *out)
+{
+    const struct phone p = {.number = number};
+    add_contact_uri(out, &p, s, local);
 }
 
 static void add_call_id(struct buf *out, const struct phone *p, const struct phone_style *s)
@@ -277,6 +286,38 @@ bool phone_find(const struct phone_style *s, struct str branch, uint32_t *number
     *number = (uint32_t)n;
     *cseq = (uint32_t)c;
     return true;
+}
+
+/* The line that a user is. */
+static bool take_user(const struct phone_style *s, struct str user, uint32_t *line)
+{
+    const size_t n = s->user_prefix.n + s->user_suffix.n;
+    uint32_t number;
+    if (user.n <= n || !str_has_prefix(user, s->user_prefix))
+        return false;
+    const struct str digits = {user.p + s->user_prefix.n, user.n - n};
+    if (!str_eq(str_skip(user, user.n - s->user_suffix.n), s->user_suffix) ||
+        str_to_u32(digits, UINT32_MAX, &number) || number < s->first_user)
+        return false;
+    *line = number - s->first_user;
+    return true;
+}
+
+bool phone_find_called(const struct phone_style *s, struct str uri, uint32_t *number)
+{
+    struct uri u;
+    struct str device;
+    uint64_t n;
+    uint32_t line;
+    if (uri_parse(uri, &u) || !take_user(s, u.user, &line))
+        return false;
+    *number = line;
+    if (s->devices_per_line == 1)
+        return true;
+    if (!uri_param(&u, STR("line"), &device) || !take_hex(&device, NUMBER_HEX, &n) || device.n)
+        return false;
+    *number = (uint32_t)n;
+    return n / s->devices_per_line == line;
 }
 
 static bool is_same_dialog(const struct phone *p, const struct phone_style *s, const struct msg *m)

@@ -65,6 +65,10 @@ enum phone_fault {
     FAULT_STILL_LISTED, /* 200 with it, after it was removed */
     FAULT_NO_EXPIRY,    /* listed without a time that is left */
     FAULT_FOREIGN,      /* another user's contact is listed */
+    FAULT_MISDIRECTED,  /* a call for a contact that is not this phone's */
+    FAULT_CALLED_TWICE, /* a second INVITE of one call */
+    FAULT_NO_CALL,      /* ACK, CANCEL or BYE of a call that is not there */
+    FAULT_NO_ACK,       /* a final answer that nobody acknowledged */
     FAULT_MAX
 };
 
@@ -98,6 +102,14 @@ void phone_print(const struct phone *p, const struct phone_style *s, const struc
 /* Which phone and which of its REGISTERs a response's branch belongs to. False: not one of this
  * run's. */
 bool phone_find(const struct phone_style *s, struct str branch, uint32_t *number, uint32_t *cseq);
+
+/* The contact that a phone registers, without brackets. */
+void phone_print_contact(const struct phone_style *s, uint32_t number, const struct addr *local,
+                         struct buf *out);
+
+/* Whose contact a request's URI is, by its user and parameter; the address is not looked at. False:
+ * it is no contact of this run's. */
+bool phone_find_called(const struct phone_style *s, struct str uri, uint32_t *number);
 
 /* A response that phone_find gave to this phone and its present CSeq. Changes its state; temporary
  * things come from the message's arena. */

@@ -109,6 +109,11 @@ static const struct option_row rows[] = {
      OPTION_NUMBER, AT(fleet.window), .max = PHONES_MAX},
     {"duration", "SECONDS", "how long it lasts [10]", OPTION_NUMBER, AT(fleet.duration_s), .min = 1,
      .max = 7 * 86400},
+    {"answer", "WORD",
+     "which devices of a line answer a call; the others ring until it is cancelled [first]",
+     OPTION_WORD, AT(fleet.callee.answer), .words = callee_answer_words},
+    {"answer-after", "MILLISECONDS", "how long a phone rings before it answers [1000]",
+     OPTION_NUMBER, AT(fleet.callee.answer_after_ms), .max = 180000},
     {"unregister", NULL, "at the end, remove every binding", OPTION_FLAG,
      AT(fleet.must_unregister)},
     {"json", NULL, "the report as one line of JSON, with a timeline", OPTION_FLAG, AT(is_json)},
@@ -116,7 +121,8 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {
     "breakwater-sim phones",
-    "SIP phones that register at a server, refresh in time, and check every answer.",
+    "SIP phones that register at a server, refresh in time, can be called, and check all that "
+    "comes.",
     rows,
     sizeof rows / sizeof *rows,
 };
@@ -135,7 +141,8 @@ static void set_defaults(struct settings *s)
                   .refresh_high = 90,
                   .timeout_s = 32,
                   .retry_s = 10,
-                  .duration_s = 10},
+                  .duration_s = 10,
+                  .callee = {.answer_after_ms = 1000}},
         .style = {.devices_per_line = 1, .expires_s = 60},
         .domain = "example.com",
     };

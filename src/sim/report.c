@@ -122,6 +122,20 @@ static void add_totals(struct json *j, const struct report *r)
     json_add_u64(j, "memory_kb", memory_kb());
 }
 
+static void add_calls(struct json *j, const struct report_calls *c)
+{
+    json_open(j, "calls", '{');
+    json_add_u64(j, "invited", c->invited);
+    json_add_u64(j, "rung", c->rung);
+    json_add_u64(j, "answered", c->answered);
+    json_add_u64(j, "confirmed", c->confirmed);
+    json_add_u64(j, "cancelled", c->cancelled);
+    json_add_u64(j, "refused", c->refused);
+    json_add_u64(j, "ended", c->ended);
+    json_add_u64(j, "other", c->other);
+    json_close(j, '}');
+}
+
 static void add_statuses(struct json *j, const struct report *r)
 {
     json_open(j, "statuses", '{');
@@ -179,6 +193,7 @@ void report_print_json(const struct report *r, FILE *to)
     add_statuses(&j, r);
     pour(&out, to);
     add_times(&j, r);
+    add_calls(&j, &r->calls);
     json_open(&j, "timeline", '[');
     for (size_t i = 0; i < r->n_seconds; i++) {
         add_second(&j, &r->seconds[i], i + 1);
@@ -222,6 +237,13 @@ void report_print_text(const struct report *r, FILE *to)
     print_row(to, "lost", r->total.lost, "");
     print_row(to, "wrong", r->total.wrong, "");
     print_row(to, "late", r->total.late, "");
+    if (r->calls.invited) {
+        print_row(to, "calls", r->calls.invited, "");
+        print_row(to, "  rung", r->calls.rung, "");
+        print_row(to, "  answered", r->calls.answered, "");
+        print_row(to, "  cancelled", r->calls.cancelled, "");
+        print_row(to, "  ended", r->calls.ended, "");
+    }
     print_row(to, "latency p50", histogram_quantile(&r->times, P50), " us");
     print_row(to, "latency p99", histogram_quantile(&r->times, P99), " us");
     print_row(to, "latency p99.9", histogram_quantile(&r->times, P999), " us");

@@ -28,9 +28,22 @@ struct report_second {
     uint64_t p50_us, p99_us, max_us;
 };
 
+/* Calls to the phones, over a run. */
+struct report_calls {
+    uint64_t invited;   /* INVITEs that were taken, repeats not among them */
+    uint64_t rung;      /* answered with 180 */
+    uint64_t answered;  /* with 200 */
+    uint64_t confirmed; /* these, acknowledged */
+    uint64_t cancelled; /* by CANCEL, before an answer */
+    uint64_t refused;   /* nobody wanted the answer for too long, or too many calls */
+    uint64_t ended;     /* by BYE */
+    uint64_t other;     /* OPTIONS, MESSAGE and such, which are no calls */
+};
+
 struct report {
     struct report_counts total, second; /* second: of the one under way */
     struct histogram times, second_times;
+    struct report_calls calls;
     uint64_t statuses[REPORT_STATUS_MAX];
     uint64_t faults[FAULT_MAX];
     uint64_t phones, registered;

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "net/loop.h"
 #include "net/udp.h"
+#include "sim/caller.h"
 #include "sim/control.h"
 #include "sim/exits.h"
 #include "sim/journal.h"
@@ -24,10 +25,12 @@ enum {
     SOCKET_BUFFER = 4 << 20,
     DELAYED_MAX = 1 << 20,
     TICK_MS = 1000,
+    STATS_MAX = 32 << 10
 };
 
 struct settings {
     struct registrar_conf registrar;
+    struct caller_conf caller;
     struct addr listen;
     const char *log, *control;
     uint32_t delay_ms, drop_percent, drop_answers_percent, stats_interval_s;
@@ -44,6 +47,7 @@ struct serve {
     struct journal *journal;
     struct loop_hook *hook;
     struct registrar *registrar;
+    struct caller *caller;
     struct arena arena;
     struct list delayed;
     size_t n_delayed;
@@ -144,6 +148,14 @@ static const struct option_row rows[] = {
      OPTION_NUMBER, .is_live = true, AT(drop_percent), .max = 100},
     {"drop-answers", "PERCENT", "lose this share of the answers [0]", OPTION_NUMBER,
      .is_live = true, AT(drop_answers_percent), .max = 100},
+    {"calls-per-second", "N", "call registered contacts, one after the other; 0: none [0]",
+     OPTION_NUMBER, .is_live = true, AT(caller.per_second), .max = 10000},
+    {"calls", "N", "so many calls in all; 0: no limit [0]", OPTION_NUMBER, .is_live = true,
+     AT(caller.n_calls), .max = 1U << 30},
+    {"call-duration", "MILLISECONDS", "from the answer to the BYE [1000]", OPTION_NUMBER,
+     .is_live = true, AT(caller.duration_ms), .min = 1, .max = 86400000},
+    {"ring-time", "MILLISECONDS", "a call that nobody has answered then is cancelled [60000]",
+     OPTION_NUMBER, .is_live = true, AT(caller.ring_ms), .min = 1, .max = 86400000},
     {"log", "FILE", "one line of JSON for each request", OPTION_TEXT, AT(log)},
     {"stats-interval", "SECONDS", "print the figures so often; 0: at the end only [0]",
      OPTION_NUMBER, AT(stats_interval_s), .max = 86400},
@@ -153,7 +165,8 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {
     "breakwater-sim registrar",
-    "A SIP registrar for tests: keeps bindings in memory, challenges, and misbehaves on demand.",
+    "A SIP registrar for tests: keeps bindings in memory, challenges, calls whoever is registered, "
+    "and misbehaves on demand.",
     rows,
     sizeof rows / sizeof *rows,
 };
@@ -165,6 +178,7 @@ static void set_defaults(struct settings *s)
                       .n_algorithms = 1,
                       .nonce_life_s = 300,
                       .location = {.max_expires_s = 86400, .default_expires_s = 3600}},
+        .caller = {.duration_ms = 1000, .ring_ms = 60000},
         .listen = {.ip = {127, 0, 0, 1}, .port = 5070, .family = 4},
     };
 }
@@ -190,12 +204,13 @@ static void print_stats(const struct serve *s, struct buf *out)
     json_add_u64(&j, "bindings", location_n_bindings(location));
     json_add_u64(&j, "aors", location_n_aors(location));
     json_add_bool(&j, "silent", s->settings.is_silent);
+    caller_print(s->caller, &j);
     json_close(&j, '}');
 }
 
 static void say_stats(const struct serve *s)
 {
-    char text[1024];
+    char text[STATS_MAX];
     struct buf out = buf_over(text, sizeof text);
     print_stats(s, &out);
     (void)printf("%.*s\n", (int)out.len, out.p);
@@ -346,12 +361,25 @@ static bool send_answer(struct serve *s, const struct flow_ref *to, struct str b
     return true;
 }
 
+static void on_response(struct serve *s, const struct packet *p)
+{
+    struct msg *m;
+    struct msg_fault fault;
+    if (msg_index(&s->arena, p->bytes, &msg_limits_default, &m, &fault) == 0)
+        caller_on_response(s->caller, m);
+    arena_reset(&s->arena, ARENA_KEEP);
+}
+
 static void on_packet(const struct packet *p, void *arg)
 {
     struct serve *s = arg;
     struct registrar_outcome outcome;
     if (s->settings.is_silent || has_bad_luck(s->settings.drop_percent)) {
         s->n_dropped++;
+        return;
+    }
+    if (str_has_prefix(p->bytes, STR("SIP/2.0 "))) {
+        on_response(s, p);
         return;
     }
     registrar_advance(s->registrar, p->received_ms);
@@ -395,6 +423,16 @@ static int open_all(struct serve *s)
     err = udp_open(s->loop, s->flows, &conf, on_packet, s, &s->udp);
     if (err)
         return complain("--listen", err);
+    const struct caller_setup caller = {
+        .loop = s->loop,
+        .flows = s->flows,
+        .udp = s->udp,
+        .location = registrar_location(s->registrar),
+        .conf = &s->settings.caller,
+    };
+    err = caller_new(&caller, &s->caller);
+    if (err)
+        return complain("start", err);
     if (s->settings.log && (err = journal_open(s->settings.log, &s->journal)))
         return complain(s->settings.log, err);
     if (s->settings.control)
@@ -408,6 +446,7 @@ static void close_all(struct serve *s)
     list_each_safe (it, &s->delayed)
         free_delayed(container_of(it, struct delayed, node));
     journal_close(s->journal);
+    caller_free(s->caller);
     udp_close(s->udp);
     loop_hook_free(s->hook);
     registrar_free(s->registrar);

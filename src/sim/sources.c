@@ -97,6 +97,11 @@ int sources_send(struct sources *s, uint32_t i, struct str bytes)
     return flow_send(s->flows, &to, bytes);
 }
 
+int sources_answer(struct sources *s, const struct flow_ref *to, struct str bytes)
+{
+    return flow_send(s->flows, to, bytes);
+}
+
 bool sources_is_for(const struct sources *s, uint32_t i, const struct packet *p)
 {
     if (s->is_one_socket) {

@@ -30,6 +30,9 @@ struct addr sources_addr(const struct sources *s, uint32_t i);
 /* Sends from there to the target; as flow_send. */
 int sources_send(struct sources *s, uint32_t i, struct str bytes);
 
+/* Sends back to where a datagram came from, from where it came to; as flow_send. */
+int sources_answer(struct sources *s, const struct flow_ref *to, struct str bytes);
+
 /* True: a datagram came to the source that phone number i has. */
 bool sources_is_for(const struct sources *s, uint32_t i, const struct packet *p);
 

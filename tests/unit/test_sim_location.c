@@ -164,6 +164,30 @@ static void contacts_are_bounded(void **state)
     location_free(l);
 }
 
+static void contacts_have_their_turn(void **state)
+{
+    (void)state;
+    struct location *l;
+    struct location_target t;
+    assert_int_equal(location_new(&conf, START_MS, &l), 0);
+    assert_false(location_next(l, &t));
+    (void)ask(l, START_MS, &(struct ask){"a", 1, "<sip:a@h>, <sip:b@h>", 60});
+    (void)ask(l, START_MS, &(struct ask){"b", 1, "<sip:c@h>", 60});
+    for (int round = 0; round < 2; round++) {
+        for (char user = 'a'; user <= 'c'; user++) {
+            assert_true(location_next(l, &t));
+            assert_int_equal(t.uri.p[4], user);
+            assert_str(t.aor, "alice@example.com");
+        }
+    }
+    (void)ask(l, START_MS, &(struct ask){"b", 2, "<sip:a@h>, <sip:c@h>", 0});
+    for (int round = 0; round < 2; round++) {
+        assert_true(location_next(l, &t));
+        assert_str(t.uri, "sip:b@h");
+    }
+    location_free(l);
+}
+
 static void live_a_little(void *arg)
 {
     (void)arg;
@@ -188,6 +212,7 @@ int main(void)
         cmocka_unit_test(what_is_granted_can_be_fixed),
         cmocka_unit_test(bindings_expire_by_themselves),
         cmocka_unit_test(contacts_are_bounded),
+        cmocka_unit_test(contacts_have_their_turn),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

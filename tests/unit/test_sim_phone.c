@@ -287,6 +287,40 @@ static void user_formats(void **state)
     assert_str(s.user_suffix, ".a");
 }
 
+static void a_call_finds_its_phone(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str uri;
+        int number; /* -1: nobody's */
+    } called[] = {
+        {Z("sip:u0007@127.1.0.8:5062;line=00000007"), 7},
+        {Z("sip:u0007@other;line=00000006"), 6},
+        {Z("sip:u0007@127.1.0.8:5062;line=00000008"), -1},
+        {Z("sip:u0007@127.1.0.8:5062;line=000000070"), -1},
+        {Z("sip:u0007@127.1.0.8:5062;line"), -1},
+        {Z("sip:u0007@127.1.0.8:5062"), -1},
+        {Z("sip:u@127.1.0.8;line=00000007"), -1},
+        {Z("sip:v0007@127.1.0.8;line=00000007"), -1},
+        {Z("sip:u0003@127.1.0.8;line=00000007"), -1},
+        {Z("sip:127.1.0.8;line=00000007"), -1},
+        {Z("nonsense"), -1},
+    };
+    struct fixture f;
+    begin(&f);
+    for (size_t i = 0; i < sizeof called / sizeof *called; i++) {
+        uint32_t number = 0;
+        const bool is_found = phone_find_called(&f.style, called[i].uri, &number);
+        if (is_found != (called[i].number >= 0) || (is_found && (int)number != called[i].number))
+            fail_msg("row %zu: %u", i, number);
+    }
+    f.style.devices_per_line = 1;
+    uint32_t number;
+    assert_true(phone_find_called(&f.style, STR("sip:u0007@127.1.0.8"), &number));
+    assert_int_equal(number, 3);
+    end(&f);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -307,6 +341,7 @@ int main(void)
         cmocka_unit_test(removal_must_remove),
         cmocka_unit_test(another_dialog_s_answer_is_wrong),
         cmocka_unit_test(user_formats),
+        cmocka_unit_test(a_call_finds_its_phone),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
