@@ -104,28 +104,33 @@ static struct str print_headers(const struct call *call, const struct msg *m)
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
-/* The INVITE's present response, made anew: the same bytes each time. */
-static void respond(struct call *call)
+static void send_status(const struct call *call, const struct packet *p, const struct msg *m)
 {
     struct callee *c = call->callee;
-    struct msg *m;
-    struct msg_fault fault;
     char sdp_text[512], tag_text[20];
     struct buf sdp = buf_over(sdp_text, sizeof sdp_text);
     const struct addr local = sources_addr(c->setup.sources, call->number);
+    if (call->status == 200)
+        callmsg_print_sdp(&local, &sdp);
+    const struct build_reply reply = {
+        .status = call->status,
+        .to_tag = tag_of(call, tag_text),
+        .headers = call->status < 300 ? print_headers(call, m) : STR_NONE,
+        .body = buf_str(&sdp),
+    };
+    send_response(c, p, m, &reply);
+}
+
+/* The INVITE's present response, made anew: the same bytes each time. */
+static void respond(const struct call *call)
+{
+    struct arena *a = &call->callee->arena;
+    struct msg *m;
+    struct msg_fault fault;
     const struct packet p = {.bytes = {call->bytes, call->n}, .flow = call->flow};
-    if (msg_index(&c->arena, p.bytes, &msg_limits_default, &m, &fault) == 0) {
-        if (call->status == 200)
-            callmsg_print_sdp(&local, &sdp);
-        const struct build_reply reply = {
-            .status = call->status,
-            .to_tag = tag_of(call, tag_text),
-            .headers = call->status < 300 ? print_headers(call, m) : STR_NONE,
-            .body = buf_str(&sdp),
-        };
-        send_response(c, &p, m, &reply);
-    }
-    arena_reset(&c->arena, ARENA_KEEP);
+    if (msg_index(a, p.bytes, &msg_limits_default, &m, &fault) == 0)
+        send_status(call, &p, m);
+    arena_reset(a, ARENA_KEEP);
 }
 
 /* ---------------------------------------------------------------- a call's life */
