@@ -21,6 +21,7 @@ struct leg {
     struct list waiting;
     unsigned n_waiting;
     unsigned n_users;                   /* regs that point here */
+    void (*resume)(struct reg *r);      /* decides about one whose turn has come */
     uint32_t cseq;                      /* the last one sent */
     struct lease_ref pending[LEG_REFS]; /* bindings that an open challenge holds (D30) */
     size_t n_pending;

@@ -11,11 +11,12 @@
 #include "service/leg.h"
 #include "service/location.h"
 #include "service/regreply.h"
+#include "service/turn.h"
 #include "service/txn.h"
 #include "sip/contact.h"
 
 /* A silent registrar stops blocking others after 5 s; the phone is told after 10 (D60, D61). */
-enum { BLOCK_MS = 5000, ANSWER_MS = 10000, RETRY_FIRST_MS = 30000, RETRY_MAX = 8 };
+enum { ANSWER_MS = 10000, RETRY_FIRST_MS = 30000, RETRY_MAX = 8 };
 
 struct upstream {
     struct context *context;
@@ -57,87 +58,9 @@ bool upstream_is_busy(const struct upstream *u, uint64_t upreg_id)
     return l && l->busy;
 }
 
-/* ---------------------------------------------------------------- turns */
-
-/* The next one that waits is decided anew: the record may have changed. */
-static void give_turn(struct leg *l)
-{
-    struct upstream *u = l->context->upstream;
-    leg_join(l); /* resume may end the last user */
-    while (!l->busy && !list_is_empty(&l->waiting)) {
-        struct reg *r = container_of(list_pop(&l->waiting), struct reg, link);
-        list_add(&l->context->regs, &r->link);
-        l->n_waiting--;
-        loop_timer_stop(l->context->loop, &r->patience);
-        r->leg = NULL;
-        leg_leave(l);
-        u->resume(r);
-    }
-    leg_leave(l);
-}
-
-static void unblock(struct reg *r)
-{
-    struct leg *l = r->leg;
-    if (!l || l->busy != r)
-        return;
-    l->busy = NULL;
-    give_turn(l);
-}
-
-/* The REGISTER is over: nothing of it is expected any more. */
-static void leave_leg(struct reg *r)
-{
-    struct leg *l = r->leg;
-    if (!l)
-        return;
-    leg_join(l);
-    unblock(r);
-    r->leg = NULL;
-    leg_leave(l);
-    leg_leave(l);
-}
-
-static void on_held_too_long(void *arg)
-{
-    struct reg *r = arg;
-    struct leg *l = r->leg;
-    list_del(&r->link);
-    list_add(&r->context->regs, &r->link);
-    l->n_waiting--;
-    r->leg = NULL;
-    leg_leave(l);
-    reg_count(r->v.domain, r->v.view.aor, REASON_HELD_TOO_LONG);
-    reg_refuse(r, REASON_HELD_TOO_LONG, 503);
-    reg_free_if_done(r);
-}
-
-static bool is_source_waiting(const struct leg *l, const struct reg *r)
-{
-    list_each (it, &l->waiting) {
-        const struct reg *other = container_of(it, struct reg, link);
-        if (binding_is_same_way(&other->v.view.way, &r->v.view.way))
-            return true;
-    }
-    return false;
-}
-
 void upstream_wait(struct reg *r)
 {
-    struct context *c = r->context;
-    struct leg *l = leg_find(&c->upstream->legs, r->up.upreg_id);
-    if (!l || l->n_waiting >= LEG_WAITING_MAX || is_source_waiting(l, r)) {
-        reg_count(r->v.domain, r->v.view.aor, REASON_QUEUE_FULL);
-        reg_refuse(r, REASON_QUEUE_FULL, 503);
-        return;
-    }
-    list_del(&r->link);
-    list_add(&l->waiting, &r->link);
-    l->n_waiting++;
-    r->leg = l;
-    leg_join(l);
-    wheel_timer_init(&r->patience, on_held_too_long, r);
-    loop_timer_start(c->loop, &r->patience, BLOCK_MS);
+    turn_wait(leg_find(&r->context->upstream->legs, r->up.upreg_id), r);
 }
 
 static void tidy(struct context *c, struct str aor);
@@ -175,7 +98,7 @@ static void on_stored(struct inbox_node *node, void *arg)
     else
         reg_answer_ok(r);
     store_result_free(result);
-    leave_leg(r);
+    turn_leave(r);
     tidy(r->context, r->v.view.aor);
     reg_free_if_done(r);
 }
@@ -191,7 +114,7 @@ static void on_noted(struct inbox_node *node, void *arg)
     if (is_committed && result->code != REASON_REFUSED) /* counted already */
         reg_count(r->v.domain, r->v.view.aor, (enum reason)result->code);
     store_result_free(result);
-    leave_leg(r);
+    turn_leave(r);
     if (is_committed) /* it may have been the last device */
         tidy(r->context, r->v.view.aor);
     reg_free_if_done(r);
@@ -202,7 +125,7 @@ static void change(struct reg *r, const struct regchange *what, inbox_fn *on_res
     if (reg_store(r, what, on_result) == 0)
         return;
     reg_refuse(r, REASON_STORE, 503);
-    leave_leg(r);
+    turn_leave(r);
 }
 
 static int send_again(struct reg *r);
@@ -236,7 +159,7 @@ static void on_retry(void *arg)
         if (send_again(r) == 0)
             return;
     }
-    leave_leg(r);
+    turn_leave(r);
     reg_free_if_done(r);
 }
 
@@ -247,7 +170,7 @@ static bool retry_own(struct reg *r)
         return false;
     wheel_timer_init(&r->patience, on_retry, r);
     loop_timer_start(r->context->loop, &r->patience, (uint64_t)RETRY_FIRST_MS << r->n_attempts++);
-    unblock(r);
+    turn_unblock(r);
     return true;
 }
 
@@ -274,7 +197,7 @@ static void finish(struct reg *r, enum reason why, unsigned status)
     reg_refuse(r, why, status);
     if (r->leg)
         leg_release(r->leg);
-    leave_leg(r);
+    turn_leave(r);
 }
 
 static void note_unchallenged(const struct reg *r)
@@ -308,7 +231,7 @@ static void on_accepted(struct reg *r, const struct msg *m)
         r->answer = m;
         reg_answer_ok(r);
         r->answer = NULL;
-        leave_leg(r);
+        turn_leave(r);
         return;
     }
     r->answer = msg_copy(&r->arena, m); /* without memory our own 200 serves as well */
@@ -331,7 +254,7 @@ static void on_challenged(struct reg *r, const struct msg *m)
         return;
     }
     pass_answer(r, m);
-    leave_leg(r); /* the bindings stay pending for the answer to the challenge (D30) */
+    turn_leave(r); /* the bindings stay pending for the answer to the challenge (D30) */
 }
 
 /* False: the 423 asks for nothing more than we have asked for. */
@@ -375,7 +298,7 @@ static void on_refused(struct reg *r, const struct msg *m)
     reg_count(r->v.domain, r->v.view.aor, REASON_REFUSED);
     pass_answer(r, m);
     if (m->status != 403 && m->status != 404 && m->status != 410) {
-        leave_leg(r);
+        turn_leave(r);
         return;
     }
     begin_change(r, REGCHANGE_REFUSED, &what);
@@ -432,8 +355,8 @@ static void on_patience(void *arg)
     struct reg *r = arg;
     if (!r->has_unblocked) {
         r->has_unblocked = true;
-        loop_timer_start(r->context->loop, &r->patience, ANSWER_MS - BLOCK_MS);
-        unblock(r);
+        loop_timer_start(r->context->loop, &r->patience, ANSWER_MS - TURN_MS);
+        turn_unblock(r);
         return;
     }
     reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_TIMEOUT);
@@ -469,7 +392,7 @@ static int send_again(struct reg *r)
         return err;
     stats_inc(STAT_REGISTER_OUT);
     wheel_timer_init(&r->patience, on_patience, r);
-    loop_timer_start(c->loop, &r->patience, BLOCK_MS);
+    loop_timer_start(c->loop, &r->patience, TURN_MS);
     return 0;
 }
 
@@ -543,6 +466,7 @@ static int start(struct reg *r, enum forward_as as, const struct aor_record *rec
     if (!r->leg)
         return ERR_NOMEM;
     leg_join(r->leg);
+    r->leg->resume = c->upstream->resume;
     r->leg->busy = r;
     int err = plan(r, as, record);
     if (!err)
@@ -573,7 +497,7 @@ static void submit_own(struct context *c, const struct conf_domain *d,
     r->up.upreg_id = r->v.view.own_upreg_id = u->id;
     r->up.call_id = str_dup(&r->arena, u->call_id);
     if (r->arena.has_failed || start(r, as, record))
-        leave_leg(r);
+        turn_leave(r);
     reg_free_if_done(r);
 }
 
