@@ -72,8 +72,8 @@ uint32_t absorb_grant_s(const struct absorb_input *in, int64_t asked_s, uint64_t
                         bool can_refresh);
 
 /* Of what a binding has left, how much a device may be told: no more than upstream holds less 32 s,
- * unless we refresh that (D37); a restart may have prolonged the lease beyond (D77). Of in: conf and
- * now_s. u: the registration that stands for it, or NULL. */
+ * unless we refresh that (D37); a restart may have prolonged the lease beyond (D77). Of in: conf
+ * and now_s. u: the registration that stands for it, or NULL. */
 uint64_t absorb_told_s(const struct absorb_input *in, const struct upreg *u, uint64_t left_s);
 
 /* Whether we refresh upstream registrations ourselves: we do where upstream trusts our address. */

@@ -72,7 +72,7 @@ bool route_parse(const struct token_key *key, struct str user, struct str call_i
 {
     uint8_t bytes[BODY_MAX + MAC_BYTES], mac[TOKEN_MAC_LEN];
     struct str text = str_skip(user, HEAD);
-    if (!str_has_prefix(user, STR("rr")) || text.n % 2 || text.n < 2 * (8 + MAC_BYTES) ||
+    if (!str_has_prefix(user, STR("rr")) || text.n % 2 || text.n < (size_t)2 * (8 + MAC_BYTES) ||
         text.n > 2 * sizeof bytes)
         return false;
     const char *at = str_find((struct str){sides, 3}, user.p[2]);

@@ -34,10 +34,10 @@ static void take_route(struct context *c, const struct msg *m, const struct uri 
     if (str_has_prefix(u->user, STR("t-"))) {
         out->path_user = u->user;
     } else if (str_has_prefix(u->user, STR("rr"))) {
-        if (!route_parse(&c->token_key, u->user, m->call_id, &side, &phone))
+        /* a listener may be gone since a restart */
+        if (!route_parse(&c->token_key, u->user, m->call_id, &side, &phone) ||
+            phone.listener >= c->n_listeners)
             out->is_forged = true;
-        else if (phone.listener >= c->n_listeners)
-            out->is_forged = true; /* that listener is gone since a restart */
         else
             add_leg(out, &phone, side, *last);
         *last = side;

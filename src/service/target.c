@@ -163,7 +163,7 @@ static bool is_meant(const struct binding *b, uint64_t upreg_id, struct str cont
 static enum forward_refusal add_devices(struct context *c, struct str aor, uint64_t upreg_id,
                                         struct str contact, struct target_set *out)
 {
-    struct str instances[FORK_BRANCHES_MAX];
+    struct str instances[FORK_BRANCHES_MAX] = {{0}};
     struct location now;
     const struct conf_domain *d = regview_domain(c->conf, aor);
     if (!d || location_read(c, &c->scratch, aor, &now))

@@ -337,8 +337,8 @@ static void judge_flight(struct run *r, const struct flight *f)
     for (unsigned i = 0; i < c->n_flights && i < FLIGHTS_MAX; i++) {
         const struct flight *other = c->flights[i];
         uint64_t age_ms = r->world.now_ms - other->sent_ms;
-        if (other != f && !other->is_answered && !other->is_orphaned && str_eq(other->contact, f->contact) &&
-            f->contact.n && age_ms < BLOCK_MS)
+        if (other != f && !other->is_answered && !other->is_orphaned &&
+            str_eq(other->contact, f->contact) && f->contact.n && age_ms < BLOCK_MS)
             run_fail(r, "two REGISTERs in flight for %.*s", STR_FMT(f->contact));
     }
 }

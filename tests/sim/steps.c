@@ -367,9 +367,8 @@ static void upset(struct run *r)
 static void do_crowd(struct run *r)
 {
     uint64_t ms;
-    struct crowd_plan plan = {.n_phones = 6,
-                              .has_outages =
-                                  str_eq(script_value(r->step, STR("outages")), STR("yes"))};
+    struct crowd_plan plan = {
+        .n_phones = 6, .has_outages = str_eq(script_value(r->step, STR("outages")), STR("yes"))};
     bool has_restarts = str_eq(script_value(r->step, STR("restarts")), STR("yes"));
     if (!parse_time(r, script_word(r->step, 1), &ms) ||
         !take_number(r, STR("phones"), &plan.n_phones) ||
