@@ -30,7 +30,9 @@ bool forward_is_us(struct context *c, const struct packet *p, const struct msg *
 }
 
 /* RFC 3261 16.6 step 8 and D85: what a loop cannot change on its way round, the Request-URI above
- * all, so that two branches of one upstream fork are not mistaken for a loop. */
+ * all, so that two branches of one upstream fork are not mistaken for a loop. A request in a dialog
+ * between two phones of ours comes twice with one Request-URI, but by another Route of ours (RFC
+ * 5393 4.2.1). */
 static uint64_t loop_mark(const struct context *c, const struct msg *m)
 {
     const struct hash_key *key = &c->loop_key;
@@ -38,6 +40,7 @@ static uint64_t loop_mark(const struct context *c, const struct msg *m)
                         hash_str(key, m->from_tag),
                         hash_str(key, m->to_tag),
                         hash_str(key, m->call_id),
+                        hash_str(key, msg_value(m, HDR_ROUTE)),
                         hash_str(key, msg_value(m, HDR_PROXY_REQUIRE)),
                         hash_str(key, msg_value(m, HDR_PROXY_AUTHORIZATION)),
                         m->cseq};
