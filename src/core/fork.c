@@ -45,7 +45,7 @@ static unsigned on_provisional(struct fork *f, struct fork_branch *b, unsigned s
     b->state = FORK_RINGING;
     if (b->is_cancel_wanted && !b->is_cancel_sent)
         actions |= FORK_CANCEL_REST;
-    bool is_told = status > 100 && f->is_invite && !f->is_finished && !b->is_cancel_wanted;
+    bool is_told = status > 100 && f->is_invite && !f->is_finished;
     return actions | (is_told ? FORK_FORWARD : 0);
 }
 
