@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "core/txnfsm.h"
 #include "craft.h"
+#include "routes.h"
 #include "run.h"
 #include "text.h"
 
@@ -270,6 +271,7 @@ static void send_ack(struct job *j, struct str response)
     if (text_status(response) < 300) {
         buf_addf(&branch, "z9hG4bKack%llu", (unsigned long long)++j->run->serial);
         hop.branch = buf_str(&branch);
+        hop.route = routes_of(&j->run->arena, response);
     }
     run_send(j->run, j->peer, craft_hop(&j->run->arena, &hop), -1);
 }

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "contacts.h"
+#include "routes.h"
 #include "text.h"
 
 enum { OWN_LINES_MAX = 4096, MESSAGE_MAX = 65535, EDITS = 16 };
@@ -16,10 +17,12 @@ struct edit {
 struct craft {
     struct run *run;
     struct peer *from;
-    const struct mail *re; /* what the message refers to, or NULL */
-    struct str head, user; /* head: method or status */
+    const struct mail *re;     /* what the message refers to, or NULL */
+    const struct mail *dialog; /* what made the dialog that the request is in, or NULL */
+    struct str head, user;     /* head: method or status */
     struct str cseq, call_id, branch, from_value, from_tag, to_value, to_tag, max_forwards, ruri,
-        via, sent_by, rport, contact, reason, body, type, re_name, vias_of;
+        via, sent_by, rport, contact, reason, body, type, re_name, vias_of, ruri_of, route,
+        dialog_name;
     struct str expires, authorization, instance, reg_id, q, path, supported, contacts, min_expires;
     struct str of_step; /* words that the statement itself reads */
     struct edit edits[EDITS];
@@ -49,6 +52,9 @@ static const struct {
     {{"type", 4}, offsetof(struct craft, type)},
     {{"re", 2}, offsetof(struct craft, re_name)},
     {{"vias-of", 7}, offsetof(struct craft, vias_of)},
+    {{"ruri-of", 7}, offsetof(struct craft, ruri_of)},
+    {{"route", 5}, offsetof(struct craft, route)},
+    {{"dialog", 6}, offsetof(struct craft, dialog_name)},
     {{"expires", 7}, offsetof(struct craft, expires)},
     {{"authorization", 13}, offsetof(struct craft, authorization)},
     {{"instance", 8}, offsetof(struct craft, instance)},
@@ -166,7 +172,8 @@ static bool read_step(struct craft *c, size_t nth)
     if (!str_is_none(s->block))
         c->body = s->block;
     c->re = c->re_name.n ? run_find_label(c->run, c->re_name) : NULL;
-    return c->re || !c->re_name.n;
+    c->dialog = c->dialog_name.n ? run_find_label(c->run, c->dialog_name) : NULL;
+    return (c->re || !c->re_name.n) && (c->dialog || !c->dialog_name.n);
 }
 
 /* ---------------------------------------------------------------- writing lines */
@@ -357,10 +364,21 @@ static void put_registration(struct craft *c)
 
 /* ---------------------------------------------------------------- all requests */
 
+/* The URI of the first Contact of a labelled message. */
+static struct str contact_of(struct craft *c, struct str label)
+{
+    struct contacts_item contact;
+    const struct mail *m = label.n ? run_find_label(c->run, label) : NULL;
+    return m && contacts_nth(m->bytes, 0, &contact) ? contact.uri : STR_NONE;
+}
+
 static struct str uri_of(struct craft *c)
 {
-    if (c->ruri.p)
-        return c->ruri;
+    struct str uri = pick(c->ruri, contact_of(c, c->ruri_of));
+    if (!uri.p)
+        uri = contact_of(c, c->dialog_name);
+    if (uri.p)
+        return uri;
     if (c->re && text_is_request(c->re->bytes))
         return text_uri(c->re->bytes);
     if (str_eq(c->head, STR("REGISTER")))
@@ -368,8 +386,37 @@ static struct str uri_of(struct craft *c)
     return format(&c->run->arena, "sip:%.*s@example.com", STR_FMT(pick(c->user, STR("bob"))));
 }
 
+/* RFC 3261 12.2.1.1: by a response the caller knows its dialog, by a request who was called. */
+static void enter_dialog(struct craft *c)
+{
+    struct arena *a = &c->run->arena;
+    struct str made_by = c->dialog->bytes;
+    bool is_caller = !text_is_request(made_by);
+    struct str from = text_header(made_by, STR("From"), 0), to = text_header(made_by, STR("To"), 0);
+    uint32_t number = 0;
+    c->from_value =
+        pick(c->from_value, is_caller ? from : tagged(c, to, pick(c->from_tag, STR("up1"))));
+    c->to_value = pick(c->to_value, is_caller ? to : from);
+    c->call_id = pick(c->call_id, text_header(made_by, STR("Call-ID"), 0));
+    c->route = pick(c->route, c->dialog_name);
+    (void)str_to_u32(text_cseq(made_by), INT32_MAX, &number);
+    if (is_caller)
+        c->cseq = pick(c->cseq, format(a, "%u", number + !str_eq(c->head, STR("ACK"))));
+}
+
+static void put_route(struct craft *c)
+{
+    const struct mail *m =
+        c->route.n && !is_none(c->route) ? run_find_label(c->run, c->route) : NULL;
+    struct str value = m ? routes_of(&c->run->arena, m->bytes) : STR_NONE;
+    if (value.p)
+        put(c, STR("Route"), value);
+}
+
 static void put_request(struct craft *c)
 {
+    if (c->dialog)
+        enter_dialog(c);
     struct arena *a = &c->run->arena;
     char text[ADDR_TEXT];
     bool is_new = is_register(c) && !c->re;
@@ -383,6 +430,7 @@ static void put_request(struct craft *c)
     put_via(c);
     put_older_vias(c);
     put(c, STR("Max-Forwards"), pick(c->max_forwards, STR("70")));
+    put_route(c);
     put_parties(c);
     put(c, STR("Call-ID"), call_id.p ? call_id : new_id(c, "call-"));
     put(c, STR("CSeq"), format(a, "%.*s %.*s", STR_FMT(number), STR_FMT(c->head)));
@@ -407,6 +455,14 @@ static void put_vias(struct craft *c, struct str request)
                            STR_FMT(c->branch), STR_FMT(str_span(str_end(old), str_end(value))));
         put(c, STR("Via"), i == 0 && c->via.p ? c->via : value);
     }
+}
+
+/* 12.1.1 */
+static void put_record_routes(struct craft *c, struct str request)
+{
+    struct str value = text_header(request, STR("Record-Route"), 0);
+    for (unsigned i = 0; value.p; value = text_header(request, STR("Record-Route"), ++i))
+        put(c, STR("Record-Route"), value);
 }
 
 static void put_answer_of_registrar(struct craft *c, struct str request)
@@ -437,6 +493,8 @@ static void put_response(struct craft *c, struct str request, unsigned status)
     put(c, STR("To"), pick(c->to_value, to));
     put(c, STR("Call-ID"), pick(c->call_id, text_header(request, STR("Call-ID"), 0)));
     put(c, STR("CSeq"), pick(c->cseq, text_header(request, STR("CSeq"), 0)));
+    if (status > 100 && status < 300)
+        put_record_routes(c, request);
     if (c->contact.p)
         put(c, STR("Contact"), c->contact);
     put_answer_of_registrar(c, request);
@@ -463,7 +521,7 @@ static size_t room_for(const struct craft *c)
         n += 2 * c->re->bytes.n;
     if (c->from->request)
         n += 2 * c->from->request->bytes.n;
-    if (c->vias_of.n)
+    if (c->vias_of.n || c->dialog || c->route.n)
         n += MESSAGE_MAX;
     return n;
 }
@@ -496,7 +554,9 @@ struct str craft_response(struct arena *a, struct str request, unsigned status)
     buf_addf(&out, "SIP/2.0 %u %s\r\n", status, reason_of(status));
     while (text_next_line(&rest, &line)) {
         bool is_to = text_is_header(line, STR("To"), &value);
-        if (!is_to && !text_is_header(line, STR("Via"), &value) &&
+        bool is_route =
+            status > 100 && status < 300 && text_is_header(line, STR("Record-Route"), &value);
+        if (!is_to && !is_route && !text_is_header(line, STR("Via"), &value) &&
             !text_is_header(line, STR("From"), &value) &&
             !text_is_header(line, STR("Call-ID"), &value) &&
             !text_is_header(line, STR("CSeq"), &value))
@@ -524,13 +584,15 @@ static void add_via(struct buf *out, const struct craft_hop *hop)
 
 struct str craft_hop(struct arena *a, const struct craft_hop *hop)
 {
-    struct buf out = buf_in(a, hop->invite.n + hop->to.n + 512);
+    struct buf out = buf_in(a, hop->invite.n + hop->to.n + hop->route.n + 512);
     buf_addf(&out, "%.*s %.*s SIP/2.0\r\nVia: ", STR_FMT(hop->method),
              STR_FMT(text_uri(hop->invite)));
     add_via(&out, hop);
     buf_addf(&out, "\r\nMax-Forwards: 70\r\nFrom: %.*s\r\nTo: %.*s\r\nCall-ID: %.*s\r\n",
              STR_FMT(text_header(hop->invite, STR("From"), 0)), STR_FMT(hop->to),
              STR_FMT(text_header(hop->invite, STR("Call-ID"), 0)));
+    if (hop->route.n)
+        buf_addf(&out, "Route: %.*s\r\n", STR_FMT(hop->route));
     buf_addf(&out, "CSeq: %.*s %.*s\r\nContent-Length: 0\r\n\r\n", STR_FMT(text_cseq(hop->invite)),
              STR_FMT(hop->method));
     return buf_str(&out);

@@ -13,9 +13,9 @@ struct str craft_message(struct run *r, struct peer *from, size_t nth);
 struct str craft_response(struct arena *a, struct str request, unsigned status);
 
 /* The ACK or CANCEL to an INVITE: with its branch (none), or with one of its own. to: the To value
- * that it carries. */
+ * that it carries, route: its Route, or none. */
 struct craft_hop {
-    struct str method, invite, to, branch;
+    struct str method, invite, to, branch, route;
 };
 struct str craft_hop(struct arena *a, const struct craft_hop *hop);
 

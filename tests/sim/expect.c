@@ -7,6 +7,9 @@
 /* A timer of the daemon may be late by one turn of its wheel, and after some repeats by some. */
 enum { AT_SLACK_MS = 100 };
 
+/* RFC 5658: one for each side of us. */
+enum { OWN_ROUTES_MAX = 2 };
+
 /* What was found where something else was expected; none: it is as expected. */
 struct finding {
     struct run *run;
@@ -86,16 +89,34 @@ static bool is_hop_header(struct str line)
     struct str value;
     return text_is_header(line, STR("Via"), &value) ||
            text_is_header(line, STR("Max-Forwards"), &value) ||
+           text_is_header(line, STR("Max-Breadth"), &value) ||
            text_is_header(line, STR("Route"), &value);
 }
 
-/* All but what belongs to the hop: start line, header lines in their order, body. */
-static struct str kernel_of(struct run *r, struct str message)
+static bool is_record_route(struct str line)
+{
+    struct str value;
+    return text_is_header(line, STR("Record-Route"), &value);
+}
+
+static unsigned count_record_routes(struct str message)
+{
+    unsigned n = 0;
+    while (text_header(message, STR("Record-Route"), n).p)
+        n++;
+    return n;
+}
+
+/* All but what belongs to the hop: start line, header lines in their order, body. n_added: as many
+ * of the first Record-Routes are left out, too. */
+static struct str kernel_of(struct run *r, struct str message, unsigned n_added)
 {
     struct buf b = buf_in(&r->arena, message.n);
     struct str rest = message, before = message, line;
     while (text_next_line(&rest, &line)) {
-        if (!is_hop_header(line))
+        bool is_added = n_added && is_record_route(line);
+        n_added -= is_added;
+        if (!is_added && !is_hop_header(line))
             buf_add(&b, str_span(before.p, rest.p));
         before = rest;
     }
@@ -107,8 +128,17 @@ static void check_keeps(struct finding *f)
 {
     const struct mail *other = label_of(f);
     f->got = f->mail->bytes;
-    f->is_good =
-        other && str_eq(kernel_of(f->run, f->mail->bytes), kernel_of(f->run, other->bytes));
+    if (!other)
+        return;
+    unsigned n = count_record_routes(f->mail->bytes), n_old = count_record_routes(other->bytes);
+    bool is_added = text_is_request(f->mail->bytes) && n > n_old && n <= n_old + OWN_ROUTES_MAX;
+    f->is_good = str_eq(kernel_of(f->run, f->mail->bytes, is_added ? n - n_old : 0),
+                        kernel_of(f->run, other->bytes, 0));
+}
+
+static void check_record_routes(struct finding *f)
+{
+    compare_number(f, count_record_routes(f->mail->bytes));
 }
 
 static void check_vias(struct finding *f)
@@ -346,6 +376,7 @@ static const struct {
     {{"body", 4}, check_body},
     {{"same", 4}, check_same},
     {{"keeps", 5}, check_keeps},
+    {{"record-routes", 13}, check_record_routes},
     {{"vias", 4}, check_vias},
     {{"top-via", 7}, check_top_via},
     {{"branch", 6}, check_branch},

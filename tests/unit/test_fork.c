@@ -1,0 +1,269 @@
+#include "unit.h"
+
+#include "core/fork.h"
+#include "mutate.h"
+
+static struct fork new_fork(bool is_invite, size_t n)
+{
+    struct fork f;
+    fork_init(&f, is_invite);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(fork_add(&f), i);
+    return f;
+}
+
+/* ---------------------------------------------------------------- every event in every state */
+
+enum prior { NOTHING, TRYING, RINGING, ANSWERED, FAILED, PRIORS };
+
+/* Two branches, of which the other one is silent. What the event makes of a branch in a state. */
+struct row {
+    bool is_invite;
+    unsigned status; /* the event */
+    unsigned actions[PRIORS];
+};
+
+enum { FORWARD = FORK_FORWARD, CANCEL = FORK_CANCEL_REST };
+
+static const struct row rows[] = {
+    {true, 100, {0, 0, 0, 0, 0}},
+    {true, 180, {FORWARD, FORWARD, FORWARD, 0, 0}},
+    {true, 200, {FORWARD | CANCEL, FORWARD | CANCEL, FORWARD | CANCEL, FORWARD, FORWARD | CANCEL}},
+    {true, 302, {0, 0, 0, 0, 0}},
+    {true, 408, {0, 0, 0, 0, 0}},
+    {true, 486, {0, 0, 0, 0, 0}},
+    {true, 503, {0, 0, 0, 0, 0}},
+    {true, 603, {CANCEL, CANCEL, CANCEL, 0, 0}},
+    {false, 100, {0, 0, 0, 0, 0}},
+    {false, 180, {0, 0, 0, 0, 0}},
+    {false, 200, {FORWARD, FORWARD, FORWARD, 0, FORWARD}},
+    {false, 302, {0, 0, 0, 0, 0}},
+    {false, 408, {0, 0, 0, 0, 0}},
+    {false, 486, {0, 0, 0, 0, 0}},
+    {false, 503, {0, 0, 0, 0, 0}},
+    {false, 603, {0, 0, 0, 0, 0}},
+};
+
+static struct fork in_state(bool is_invite, enum prior prior)
+{
+    static const unsigned status[PRIORS] = {0, 100, 180, 200, 486};
+    struct fork f = new_fork(is_invite, 2);
+    if (prior != NOTHING)
+        (void)fork_on_response(&f, 0, status[prior]);
+    return f;
+}
+
+static void an_event_in_each_state(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (enum prior prior = NOTHING; prior < PRIORS; prior++) {
+            struct fork f = in_state(rows[i].is_invite, prior);
+            unsigned got = fork_on_response(&f, 0, rows[i].status);
+            if (got != rows[i].actions[prior])
+                fail_msg("%u to a branch in state %d: %u", rows[i].status, (int)prior, got);
+            assert_false(fork_is_over(&f));
+        }
+    }
+}
+
+static void the_callers_cancel_in_each_state(void **state)
+{
+    (void)state;
+    static const unsigned want[PRIORS] = {CANCEL, CANCEL, CANCEL, 0, CANCEL};
+    for (enum prior prior = NOTHING; prior < PRIORS; prior++) {
+        struct fork f = in_state(true, prior);
+        assert_int_equal(fork_on_cancel(&f), want[prior]);
+        assert_int_equal(fork_on_cancel(&f), 0);
+    }
+}
+
+static void sixteen_branches_are_the_limit(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, FORK_BRANCHES_MAX);
+    assert_int_equal(fork_add(&f), -1);
+    assert_int_equal(f.n, FORK_BRANCHES_MAX);
+}
+
+/* ---------------------------------------------------------------- the best response */
+
+static const struct {
+    unsigned statuses[4];
+    unsigned best;
+} choices[] = {
+    {{486}, 486},           {{486, 480}, 486},      {{480, 486}, 480}, {{603, 404}, 603},
+    {{404, 603}, 603},      {{302, 486}, 302},      {{486, 302}, 302}, {{500, 404}, 404},
+    {{404, 401}, 401},      {{404, 407}, 407},      {{486, 415}, 415}, {{486, 420}, 420},
+    {{486, 484}, 484},      {{302, 401}, 302},      {{408, 486}, 486}, {{487, 486}, 486},
+    {{408, 487}, 408},      {{487, 480, 408}, 480}, {{408, 408}, 408}, {{408, 503}, 408},
+    {{503, 486}, 486},      {{503, 408, 404}, 404}, {{503, 503}, 503}, {{503, 500}, 503},
+    {{487, 401, 603}, 603},
+};
+
+static void the_best_of_several(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        size_t n = 0;
+        unsigned actions = 0;
+        while (n < 4 && choices[i].statuses[n])
+            n++;
+        struct fork f = new_fork(true, n);
+        for (size_t b = 0; b < n; b++)
+            actions = fork_on_response(&f, b, choices[i].statuses[b]);
+        assert_true(actions & FORK_SEND_BEST);
+        assert_true(fork_is_over(&f));
+        unsigned got = f.branches[fork_best(&f)].status;
+        if (got != choices[i].best)
+            fail_msg("choice %zu: %u", i, got);
+    }
+}
+
+static void nothing_is_best_before_a_failure(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 2);
+    assert_int_equal(fork_best(&f), -1);
+    (void)fork_on_response(&f, 1, 200);
+    assert_int_equal(fork_best(&f), -1);
+}
+
+/* RFC 4320 4.2: silence is no answer to a request that is no INVITE. */
+static void no_408_for_other_methods(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(false, 2);
+    assert_int_equal(fork_on_response(&f, 0, 408), 0);
+    assert_int_equal(fork_on_response(&f, 1, 408), FORK_DROP);
+    f = new_fork(false, 2);
+    (void)fork_on_response(&f, 0, 408);
+    assert_int_equal(fork_on_response(&f, 1, 486), FORK_SEND_BEST);
+}
+
+/* ---------------------------------------------------------------- CANCEL */
+
+static void a_cancel_waits_for_a_provisional(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 3);
+    (void)fork_on_response(&f, 1, 180);
+    assert_int_equal(fork_on_cancel(&f), FORK_CANCEL_REST);
+    assert_int_equal(fork_next_cancel(&f), 1);
+    assert_int_equal(fork_next_cancel(&f), -1);
+    assert_true(fork_on_response(&f, 2, 100) & FORK_CANCEL_REST);
+    assert_int_equal(fork_next_cancel(&f), 2);
+    assert_int_equal(fork_next_cancel(&f), -1);
+    assert_int_equal(fork_on_response(&f, 2, 180), FORWARD); /* 16.7 step 5: still told */
+    assert_int_equal(fork_next_cancel(&f), -1);
+    (void)fork_on_response(&f, 0, 486);
+    assert_int_equal(fork_next_cancel(&f), -1);
+}
+
+static void a_winner_ends_the_others(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 3);
+    (void)fork_on_response(&f, 0, 180);
+    (void)fork_on_response(&f, 1, 180);
+    assert_int_equal(fork_on_response(&f, 1, 200), FORWARD | CANCEL);
+    assert_int_equal(fork_next_cancel(&f), 0);
+    assert_int_equal(fork_next_cancel(&f), -1);
+    assert_int_equal(fork_on_response(&f, 0, 487), 0);
+    assert_int_equal(fork_on_response(&f, 2, 200), FORWARD);
+    assert_true(fork_is_over(&f));
+    assert_int_equal(fork_on_cancel(&f), 0);
+}
+
+/* ---------------------------------------------------------------- any sequence */
+
+struct count {
+    unsigned finals, answers, cancels[FORK_BRANCHES_MAX];
+    bool has_provisional[FORK_BRANCHES_MAX];
+};
+
+static void take_cancels(struct fork *f, struct count *n)
+{
+    for (int i = fork_next_cancel(f); i >= 0; i = fork_next_cancel(f)) {
+        assert_true(n->has_provisional[i]);
+        assert_int_equal(n->cancels[i]++, 0);
+    }
+}
+
+static void take(struct fork *f, struct count *n, unsigned status, unsigned actions)
+{
+    if (actions & FORK_FORWARD) {
+        assert_true(status > 100 && status < 300);
+        assert_true(f->is_invite || status >= 200);
+        assert_true(status >= 200 || !f->is_finished);
+        n->answers += status >= 200;
+    }
+    if (actions & FORK_SEND_BEST) {
+        assert_true(fork_is_over(f) && fork_best(f) >= 0);
+        assert_int_equal(n->answers, 0);
+    }
+    n->finals += (actions & (FORK_SEND_BEST | FORK_DROP)) != 0;
+    assert_true(f->is_invite || !(actions & FORK_CANCEL_REST));
+    if (actions & FORK_CANCEL_REST)
+        take_cancels(f, n);
+}
+
+static void hear(struct fork *f, struct count *n, size_t branch, unsigned status)
+{
+    n->has_provisional[branch] |= status < 200;
+    take(f, n, status, fork_on_response(f, branch, status));
+}
+
+static void check_cancelled(const struct fork *f, const struct count *n)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->branches[i].state == FORK_RINGING)
+            assert_int_equal(n->cancels[i], 1);
+}
+
+static void run_at_random(uint64_t *random)
+{
+    static const unsigned statuses[] = {100, 180, 183, 200, 202, 302, 401, 404, 407,
+                                        408, 480, 484, 486, 487, 500, 503, 600, 603};
+    enum { N_STATUSES = sizeof statuses / sizeof *statuses };
+    struct count n = {0};
+    bool is_invite = mutate_random(random) % 4;
+    struct fork f = new_fork(is_invite, 1 + mutate_random(random) % FORK_BRANCHES_MAX);
+    for (unsigned steps = mutate_random(random) % 60; steps; steps--) {
+        if (is_invite && mutate_random(random) % 16 == 0)
+            take(&f, &n, 0, fork_on_cancel(&f));
+        hear(&f, &n, mutate_random(random) % f.n, statuses[mutate_random(random) % N_STATUSES]);
+        if (is_invite && (f.is_cancelled || f.is_answered))
+            check_cancelled(&f, &n);
+    }
+    for (size_t i = 0; i < f.n; i++)
+        hear(&f, &n, i, 408);
+    assert_true(fork_is_over(&f));
+    assert_true(n.finals <= 1);
+    assert_true(n.finals + n.answers >= 1);
+    assert_true(f.is_invite || n.finals + n.answers == 1);
+}
+
+static void any_sequence_ends_well(void **state)
+{
+    (void)state;
+    uint64_t random = 20260101;
+    for (int i = 0; i < 50000; i++)
+        run_at_random(&random);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_event_in_each_state),
+        cmocka_unit_test(the_callers_cancel_in_each_state),
+        cmocka_unit_test(sixteen_branches_are_the_limit),
+        cmocka_unit_test(the_best_of_several),
+        cmocka_unit_test(nothing_is_best_before_a_failure),
+        cmocka_unit_test(no_408_for_other_methods),
+        cmocka_unit_test(a_cancel_waits_for_a_provisional),
+        cmocka_unit_test(a_winner_ends_the_others),
+        cmocka_unit_test(any_sequence_ends_well),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
