@@ -114,10 +114,12 @@ static bool aor_without_token(struct context *c, const struct packet *p, const s
     const struct conf_domain *d = conf_domain_find(c->conf, u->host);
     if (d)
         return d->upstream == upstream && regview_aor(&c->scratch, c->conf, m->uri, aor);
-    d = egress_is_us(c->egress, u->host, u->port, &p->flow) ? only_domain(c, upstream) : NULL;
-    if (!d)
+    if (!egress_is_us(c->egress, u->host, u->port, &p->flow))
         return regview_aor(&c->scratch, c->conf, m->to.text, aor) &&
                regview_domain(c->conf, *aor)->upstream == upstream;
+    d = only_domain(c, upstream);
+    if (!d)
+        return false;
     struct buf text = buf_in(&c->scratch, u->user.n + d->name.n + 8);
     buf_add(&text, STR("sip:"));
     buf_add(&text, u->user);
