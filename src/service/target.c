@@ -135,6 +135,16 @@ static bool is_live(const struct location *at, size_t i, uint32_t grace_s, uint6
     return until + grace_s > now_s; /* in grace it rings (D64) */
 }
 
+/* The Contact byte for byte (D65), but for headers: no Request-URI has any (RFC 3261 16.6 step 2).
+ */
+static struct str request_uri(struct str contact)
+{
+    struct uri u;
+    if (uri_parse(contact, &u) || str_is_none(u.headers))
+        return contact;
+    return str_span(contact.p, u.headers.p - 1);
+}
+
 /* A device with several flows rings on the newest (RFC 5626, D64). */
 static void add_device(const struct context *c, const struct binding *b, struct str instances[],
                        struct target_set *out)
@@ -146,7 +156,7 @@ static void add_device(const struct context *c, const struct binding *b, struct 
         return;
     instances[at] = b->instance;
     out->plans[at] = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
-                                           .uri = b->contact,
+                                           .uri = request_uri(b->contact),
                                            .route = b->path,
                                            .phone = b->way,
                                            .has_phone = true};
