@@ -21,7 +21,7 @@ struct craft {
     const struct mail *dialog; /* what made the dialog that the request is in, or NULL */
     struct str head, user;     /* head: method or status */
     struct str cseq, call_id, branch, from_value, from_tag, to_value, to_tag, max_forwards, ruri,
-        via, sent_by, rport, contact, reason, body, type, re_name, vias_of, ruri_of, route,
+        via, sent_by, rport, contact, reason, body, type, re_name, vias_of, ruri_of, route, rr_of,
         dialog_name;
     struct str expires, authorization, instance, reg_id, q, path, supported, contacts, min_expires;
     struct str of_step; /* words that the statement itself reads */
@@ -54,6 +54,7 @@ static const struct {
     {{"vias-of", 7}, offsetof(struct craft, vias_of)},
     {{"ruri-of", 7}, offsetof(struct craft, ruri_of)},
     {{"route", 5}, offsetof(struct craft, route)},
+    {{"record-routes-of", 16}, offsetof(struct craft, rr_of)},
     {{"dialog", 6}, offsetof(struct craft, dialog_name)},
     {{"expires", 7}, offsetof(struct craft, expires)},
     {{"authorization", 13}, offsetof(struct craft, authorization)},
@@ -274,9 +275,8 @@ static struct str header_of_re(const struct craft *c, struct str name)
 static void put_parties(struct craft *c)
 {
     struct arena *a = &c->run->arena;
-    bool is_own = str_eq(c->head, STR("REGISTER"));
     struct str user = pick(c->user, STR("bob"));
-    struct str caller = is_own ? user : STR("alice");
+    struct str caller = str_eq(c->head, STR("REGISTER")) ? user : STR("alice");
     struct str from = c->from_value, to = c->to_value;
     if (!from.p)
         from = header_of_re(c, STR("From"));
@@ -389,7 +389,6 @@ static struct str uri_of(struct craft *c)
 /* RFC 3261 12.2.1.1: by a response the caller knows its dialog, by a request who was called. */
 static void enter_dialog(struct craft *c)
 {
-    struct arena *a = &c->run->arena;
     struct str made_by = c->dialog->bytes;
     bool is_caller = !text_is_request(made_by);
     struct str from = text_header(made_by, STR("From"), 0), to = text_header(made_by, STR("To"), 0);
@@ -401,16 +400,25 @@ static void enter_dialog(struct craft *c)
     c->route = pick(c->route, c->dialog_name);
     (void)str_to_u32(text_cseq(made_by), INT32_MAX, &number);
     if (is_caller)
-        c->cseq = pick(c->cseq, format(a, "%u", number + !str_eq(c->head, STR("ACK"))));
+        c->cseq =
+            pick(c->cseq, format(&c->run->arena, "%u", number + !str_eq(c->head, STR("ACK"))));
 }
 
 static void put_route(struct craft *c)
 {
-    const struct mail *m =
-        c->route.n && !is_none(c->route) ? run_find_label(c->run, c->route) : NULL;
-    struct str value = m ? routes_of(&c->run->arena, m->bytes) : STR_NONE;
-    if (value.p)
-        put(c, STR("Route"), value);
+    bool is_wanted = c->route.n && !is_none(c->route);
+    const struct mail *m = is_wanted ? run_find_label(c->run, c->route) : NULL;
+    put_optional(c, STR("Route"), m ? routes_of(&c->run->arena, m->bytes) : STR_NONE);
+}
+
+/* 12.1.1: of a request, in its answer; or those of a labelled message, as a proxy keeps them. */
+static void put_record_routes(struct craft *c, struct str request)
+{
+    const struct mail *m = c->rr_of.n ? run_find_label(c->run, c->rr_of) : NULL;
+    struct str from = m ? m->bytes : request;
+    struct str value = text_header(from, STR("Record-Route"), 0);
+    for (unsigned i = 0; value.p; value = text_header(from, STR("Record-Route"), ++i))
+        put(c, STR("Record-Route"), value);
 }
 
 static void put_request(struct craft *c)
@@ -431,6 +439,7 @@ static void put_request(struct craft *c)
     put_older_vias(c);
     put(c, STR("Max-Forwards"), pick(c->max_forwards, STR("70")));
     put_route(c);
+    put_record_routes(c, STR_NONE);
     put_parties(c);
     put(c, STR("Call-ID"), call_id.p ? call_id : new_id(c, "call-"));
     put(c, STR("CSeq"), format(a, "%.*s %.*s", STR_FMT(number), STR_FMT(c->head)));
@@ -455,14 +464,6 @@ static void put_vias(struct craft *c, struct str request)
                            STR_FMT(c->branch), STR_FMT(str_span(str_end(old), str_end(value))));
         put(c, STR("Via"), i == 0 && c->via.p ? c->via : value);
     }
-}
-
-/* 12.1.1 */
-static void put_record_routes(struct craft *c, struct str request)
-{
-    struct str value = text_header(request, STR("Record-Route"), 0);
-    for (unsigned i = 0; value.p; value = text_header(request, STR("Record-Route"), ++i))
-        put(c, STR("Record-Route"), value);
 }
 
 static void put_answer_of_registrar(struct craft *c, struct str request)
@@ -521,7 +522,7 @@ static size_t room_for(const struct craft *c)
         n += 2 * c->re->bytes.n;
     if (c->from->request)
         n += 2 * c->from->request->bytes.n;
-    if (c->vias_of.n || c->dialog || c->route.n)
+    if (c->vias_of.n || c->dialog || c->route.n || c->rr_of.n)
         n += MESSAGE_MAX;
     return n;
 }

@@ -108,11 +108,13 @@ static unsigned count_record_routes(struct str message)
 }
 
 /* All but what belongs to the hop: start line, header lines in their order, body. n_added: as many
- * of the first Record-Routes are left out, too. */
+ * of the first Record-Routes are left out, too. ruri= speaks of the start line itself. */
 static struct str kernel_of(struct run *r, struct str message, unsigned n_added)
 {
     struct buf b = buf_in(&r->arena, message.n);
     struct str rest = message, before = message, line;
+    if (script_value(r->step, STR("ruri")).p && text_next_line(&rest, &line))
+        before = rest;
     while (text_next_line(&rest, &line)) {
         bool is_added = n_added && is_record_route(line);
         n_added -= is_added;
