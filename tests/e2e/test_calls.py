@@ -2,6 +2,7 @@
 import pytest
 
 from harness import sip
+from harness.dialog import Dialog
 
 CALLEE = "sip:bob@example.test"
 
@@ -26,8 +27,7 @@ def test_a_call_from_ring_to_bye(call):
     phone.ack(invite, answer)
     ack = upstream.expect("ACK")
     assert ack.branch != there.branch and ack.to_tag == answer.to_tag
-    bye = phone.request("BYE", CALLEE, call_id=invite.call_id, cseq=2, to=answer.header("To"))
-    phone.send(bye)
+    bye = phone.send(Dialog.of_caller(phone, invite, answer).request("BYE"))
     upstream.answer(upstream.expect("BYE"), 200)
     phone.expect(200, of=bye)
 

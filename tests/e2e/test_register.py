@@ -7,6 +7,11 @@ import pytest
 from harness import net
 from harness.phone import contacts
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
+
 CHALLENGES = [
     ("WWW-Authenticate", 'Digest realm="example.test", nonce="abc", algorithm=SHA-256, qop="auth"'),
     ("WWW-Authenticate", 'Digest realm="example.test", nonce="abc", algorithm=MD5'),

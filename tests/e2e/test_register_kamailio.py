@@ -4,6 +4,11 @@ import pytest
 from harness.kamailio import REGISTRAR, registrar_modules, registrar_params
 from harness.phone import contacts
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
+
 MODES = ["mirror", "contact-throttle", "aor-throttle"]
 
 

@@ -106,7 +106,8 @@ class Daemon(Program):
 
 
 def usual_config(addresses, directory, workers):
-    """Phones reach it at .access, the upstream is at .upstream."""
+    """Phones reach it at .access, the upstream is at .upstream. Everybody is trusted, so that a test
+    of forwarding needs nobody registered; Site.judge_upstream changes that."""
     http = net.free_port(addresses.proxy, socket.SOCK_STREAM)
     return Config({
         "": {"workers": workers, "drain-timeout": 0, "runtime-dir": directory,
@@ -114,6 +115,7 @@ def usual_config(addresses, directory, workers):
         "log": {"level": "debug"},
         'listen "phones"': {},
         'upstream "registrar"': {},
-        'domain "example.test"': {},
+        'access-list "any"': {},
+        'domain "example.test"': {"authentication": "trusted", "access-list": "any"},
         "admin": {"http": net.text(addresses.proxy, http)},
     })

@@ -19,6 +19,11 @@ def unique(prefix=""):
     return f"{prefix}{_run}{next(_serial)}"
 
 
+def uris(values):
+    """Those in angle brackets, of several header values."""
+    return re.findall(r"<([^>]*)>", ", ".join(values))
+
+
 def long_name(name):
     name = name.strip().lower()
     return COMPACT.get(name, name)
@@ -107,6 +112,8 @@ def response(request, status, reason=None, fields=(), body=b"", to_tag=None):
     if to_tag and not request.to_tag:
         to += f";tag={to_tag}"
     copied = [("Via", v) for v in request.all("Via")]
+    if 100 < status < 300:
+        copied += [("Record-Route", v) for v in request.all("Record-Route")]
     copied += [("From", request.header("From")), ("To", to), ("Call-ID", request.call_id),
                ("CSeq", request.cseq)]
     reason = REASONS.get(status, "Whatever") if reason is None else reason

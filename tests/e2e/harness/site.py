@@ -42,6 +42,10 @@ class Site:
         """At least so many."""
         self.config.set("", workers=max(n, self.config.sections[""]["workers"]))
 
+    def judge_upstream(self):
+        """Upstream judges who a phone is: only a registered one may call."""
+        self.config.set('domain "example.test"', authentication="relay")
+
     def add_listen(self, name, host, **options):
         """A further listener; its (host, port)."""
         address = (host, net.free_port(host))
@@ -110,6 +114,10 @@ class Site:
     def upstream(self):
         """The upstream played by the test."""
         return self.add(Ua("upstream", self.core[0], self.ladder, self.access, self.core[1]))
+
+    def beside_upstream(self, name):
+        """A UA at the upstream's IP address, and so one that may call any line."""
+        return self.phone(name, host=self.core[0])
 
     def add(self, ua):
         self.uas.append(ua)

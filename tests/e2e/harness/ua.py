@@ -6,6 +6,7 @@ import threading
 import time
 
 from . import net, sip
+from .dialog import Dialog
 
 TIMEOUT = 15.0   # seconds; only a failure waits so long
 T1 = 0.5
@@ -56,10 +57,9 @@ class Ua:
 
     def ack(self, request, answer):
         """Sends the ACK: to a refusal in the INVITE's branch, to a 2xx in one of its own."""
-        ack = self.follow(request, "ACK", answer.header("To"))
         if answer.status < 300:
-            ack = ack.with_line(request.branch, sip.unique("z9hG4bK"))
-        return self.send(ack)
+            return self.send(Dialog.of_caller(self, request, answer).ack())
+        return self.send(self.follow(request, "ACK", answer.header("To")))
 
     def send(self, message, to=None):
         """Bytes or a message; where requests go unless told otherwise: the proxy."""
