@@ -171,7 +171,7 @@ def test_a_socket_file_left_by_a_crash_is_replaced(site):
 def test_reload_by_api(site):
     phone, upstream = site.phone(), site.upstream()
     daemon = site.start()
-    site.config.set('domain "new.test"')
+    site.add_domain("new.test")
     daemon.write(site.config)
     assert site.unix.ask("POST", "/api/v1/reload").json["reloaded"] is True
     with upstream.serving(lambda request: 200):

@@ -8,12 +8,19 @@ from harness.ua import Ua
 needs_ipv6 = pytest.mark.skipif(not net.has_ipv6(), reason="no IPv6 here")
 
 
-def expected_upstream(sent, phone, ours):
-    """The bytes that must arrive: our Via on top, received and rport in the phone's, one hop less."""
-    via = sent.header("Via")
+BEGIN_DIALOGS = ("INVITE", "SUBSCRIBE", "REFER")
+
+
+def expected_upstream(sent, phone, there):
+    """The bytes that must arrive: our Via on top, received and rport in the phone's, one hop less,
+    and behind the headers our Record-Route."""
+    via, ours = sent.header("Via"), there.header("Via")
     seen = via.replace(";rport", f";rport={phone.port};received={phone.host}")
     raw = sent.raw.replace(b"Via: " + via.encode(),
                            b"Via: " + ours.encode() + b"\r\nVia: " + seen.encode(), 1)
+    if sent.method in BEGIN_DIALOGS:
+        record = b"\r\nRecord-Route: " + there.header("Record-Route").encode()
+        raw = raw.replace(b"\r\n\r\n", record + b"\r\n\r\n", 1)
     return raw.replace(b"Max-Forwards: 70\r\n", b"Max-Forwards: 69\r\n", 1)
 
 
@@ -21,7 +28,8 @@ def forward(site, upstream, phone, request):
     """As the upstream got it, compared with what was sent."""
     phone.send(request)
     there = upstream.expect(request.method)
-    assert there.raw == expected_upstream(request, phone, there.header("Via"))
+    assert there.raw == expected_upstream(request, phone, there)
+    assert len(there.all("Record-Route")) == (request.method in BEGIN_DIALOGS)
     assert there.source == site.access
     assert there.header("Via").startswith("SIP/2.0/UDP " + net.text(*site.access) + ";branch=z9hG4bK")
     return there
@@ -127,7 +135,7 @@ def test_a_route_that_names_us_goes_others_stay(site):
                             fields=[("Route", f"{ours}, <sip:192.0.2.9;lr>"), ("Route", "<sip:c;lr>")])
     phone.send(request)
     there = upstream.expect("MESSAGE")
-    assert there.all("Route") == ["<sip:192.0.2.9;lr>", "<sip:c;lr>"]
+    assert sip.uris(there.all("Route")) == ["sip:192.0.2.9;lr", "sip:c;lr"]
 
 
 @pytest.mark.parametrize("size", [1300, 1500, 9000, 65000])

@@ -79,7 +79,7 @@ def test_a_reload_takes_effect_and_loses_no_call(site):
     invite, there = ring(site, phone, upstream)
     other = phone.request("MESSAGE", "sip:bob@other.test")
     assert phone.ask(other).status == 403
-    site.config.set('domain "other.test"')
+    site.add_domain("other.test")
     daemon.write(site.config)
     daemon.reload()
     assert "reload: done" in daemon.output()

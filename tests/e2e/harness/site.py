@@ -42,6 +42,10 @@ class Site:
         """At least so many."""
         self.config.set("", workers=max(n, self.config.sections[""]["workers"]))
 
+    def add_domain(self, name):
+        """One more of the same kind."""
+        self.config.set(f'domain "{name}"', **{"authentication": "trusted", "access_list": "any"})
+
     def judge_upstream(self):
         """Upstream judges who a phone is: only a registered one may call."""
         self.config.set('domain "example.test"', authentication="relay")
