@@ -50,6 +50,10 @@ class Site:
         """Upstream judges who a phone is: only a registered one may call."""
         self.config.set('domain "example.test"', authentication="relay")
 
+    def trust_upstream_host(self):
+        """All ports of the upstream's address count as the upstream."""
+        self.config.set('upstream "registrar"', trusted=self.core[0])
+
     def add_listen(self, name, host, **options):
         """A further listener; its (host, port)."""
         address = (host, net.free_port(host))
@@ -120,7 +124,8 @@ class Site:
         return self.add(Ua("upstream", self.core[0], self.ladder, self.access, self.core[1]))
 
     def beside_upstream(self, name):
-        """A UA at the upstream's IP address, and so one that may call any line."""
+        """A UA at the upstream's IP address; trust_upstream_host makes it one that may call any
+        line."""
         return self.phone(name, host=self.core[0])
 
     def add(self, ua):
