@@ -270,7 +270,8 @@ static void check_gauge(struct run *r, enum stats_id id)
 {
     long long left = (long long)(stats_sum(id) - r->stats[id]);
     if (left)
-        run_fail(r, "%lld transactions (%s) are left at the end", left, stats_rows[id].labels);
+        run_fail(r, "%lld %s (%s) are left at the end", left, stats_rows[id].name,
+                 stats_rows[id].labels);
 }
 
 /* Without losses for the last part, and with answers to what goes out by itself, so that
@@ -284,6 +285,7 @@ static void settle(struct run *r)
     check_monitor(r);
     check_gauge(r, STAT_TXN_SERVER);
     check_gauge(r, STAT_TXN_CLIENT);
+    check_gauge(r, STAT_REGS);
 }
 
 bool run_scenario(const struct script *script, uint64_t seed, bool is_verbose, uint64_t *trace)
