@@ -396,16 +396,16 @@ static int send_again(struct reg *r)
     return 0;
 }
 
-/* Registrations upstream that no device needs any more, by other contacts than ours (D58); our own
- * by the contact that it had before a reload, or before the device moved; with a star those of all
- * devices: our own removals might be challenged (D59). */
+/* Registrations upstream that no device needs any more, by other contacts than ours (D58), with a
+ * star all of the line, as only its sender has the proof (D59); and our own by the contact that it
+ * had before a reload, or before the device moved. */
 static void take_leaving(struct reg *r, const struct aor_record *record)
 {
     const struct upreg *known = binding_upreg(record, r->up.upreg_id);
     for (size_t i = 0; i < record->n_upregs && r->n_leaving < REGCHANGE_LEAVING_MAX; i++) {
         const struct upreg *u = &record->upregs[i];
-        bool is_needed = u->state == UPREG_LIVE && !r->v.view.is_star;
-        if (u->id == r->up.upreg_id || is_needed || str_is_none(u->contact))
+        bool is_going = u->state != UPREG_LIVE || r->v.view.is_star;
+        if (u->id == r->up.upreg_id || !is_going || str_is_none(u->contact))
             continue;
         r->up.leaving[r->n_leaving] = str_dup(&r->arena, u->contact);
         r->leaving[r->n_leaving++] = u->id;
@@ -502,12 +502,13 @@ static void submit_own(struct context *c, const struct conf_domain *d,
 }
 
 /* What an AoR's upstream registrations need of us: a removal once no device stands on them, a
- * refresh where we may. */
+ * refresh where we may. In mirror the sequence is the phone's, and a CSeq of ours in it would make
+ * its next one too low. */
 static void tidy(struct context *c, struct str aor)
 {
     const struct conf_domain *d = regview_domain(c->conf, aor);
     struct location now;
-    if (!d || location_read(c, &c->scratch, aor, &now))
+    if (!d || d->absorb.mode == MODE_MIRROR || location_read(c, &c->scratch, aor, &now))
         return;
     for (size_t i = 0; i < now.record->n_upregs; i++) {
         const struct upreg *u = &now.record->upregs[i];
