@@ -41,4 +41,8 @@ class Registrar(Program):
         return [row for row in rows if row.get("method", method) == method]
 
     def count(self):
-        return len(self.journal())
+        """REGISTERs so far, without reading each: there may be a million."""
+        if not os.path.exists(self.journal_path):
+            return 0
+        with open(self.journal_path, encoding="utf-8") as f:
+            return sum('"method":"REGISTER"' in line for line in f)
