@@ -38,8 +38,9 @@ static enum reason accept_it(const struct absorb_input *in, const struct regchan
 {
     /* Even where no binding changes: the upstream side follows upstream. */
     *is_changed = true;
+    enum reason why = absorb_apply(in, &change->grant, next);
     drop_leaving(change, next);
-    return absorb_apply(in, &change->grant, next);
+    return why;
 }
 
 static enum reason decide_again(const struct absorb_input *in, struct aor_record *next,
