@@ -27,7 +27,7 @@ struct call {
     struct flow_ref source;
     struct txn *server;
     struct fork fork;
-    struct str cancel_reason; /* what losers hear (D72) */
+    struct str cancel_reason; /* what those hear that are cancelled (D72), or none */
     unsigned n_holds;         /* handlers that are at work on it */
     struct branch branches[FORK_BRANCHES_MAX];
 };
@@ -219,18 +219,26 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
     release(k);
 }
 
+/* D72: why upstream gives up is told to the devices; what a phone says of it is not believed. */
+static void on_cancel(struct call *k, const struct msg *cancel)
+{
+    struct str reason = msg_value(cancel, HDR_REASON);
+    if (!fork_on_cancel(&k->fork))
+        return;
+    stats_inc(STAT_CANCELLED);
+    if (!str_is_none(reason) && conf_upstream_of(k->context->conf, &k->source.peer))
+        k->cancel_reason = str_dup(&k->arena, reason);
+    cancel_rest(k);
+}
+
 static void on_server(struct txn *t, enum txn_note what, const struct msg *m, void *arg)
 {
     struct call *k = arg;
     (void)t;
-    (void)m;
     hold(k);
     switch (what) {
     case TXN_NOTE_CANCEL:
-        if (fork_on_cancel(&k->fork)) {
-            stats_inc(STAT_CANCELLED);
-            cancel_rest(k);
-        }
+        on_cancel(k, m);
         break;
     case TXN_NOTE_LATE:
         answer(k, 100);
