@@ -39,14 +39,15 @@ class Baresip(Program):
         self.control_address = (host, net.free_port(host, socket.SOCK_STREAM))
         self.control, self.partial, self.events = None, b"", []
         site.ladder.name(self.address, name)
-        folder = site.path("baresip-" + name)
+        title = f"baresip-{name}-{self.address[1]}"
+        folder = site.path(title)
         os.mkdir(folder)
         self.write_config(folder)
         self.write(folder, "contacts", "")
         self.write(folder, "accounts", ";".join([
             f"<sip:{name}@example.test>", f"auth_pass={password}",
             f'outbound="sip:{net.text(*site.access)};transport=udp"', *options]) + "\n")
-        super().__init__("baresip-" + name, ["baresip", "-f", folder], site.directory,
+        super().__init__(title, ["baresip", "-f", folder], site.directory,
                          {"HOME": folder})
 
     def close(self):

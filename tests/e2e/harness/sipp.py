@@ -30,6 +30,18 @@ class Sipp(Program):
         return cls(site, scenario, calls, (host, net.free_port(host)),
                    [*args, net.text(*site.access)])
 
+    @classmethod
+    def upstream(cls, site, scenario, calls, args):
+        host = site.core[0]
+        return cls(site, scenario, calls, (host, net.free_port(host)),
+                   [*args, net.text(*site.access)])
+
+    @classmethod
+    def device(cls, site, scenario, calls, phone, args):
+        """In the place of a phone that has registered."""
+        phone.close()
+        return cls(site, scenario, calls, phone.address, args)
+
     def succeed(self, timeout=60.0):
         code = self.wait(timeout)
         assert code == 0, f"{self.name} ended with {code}: {self.errors()}"

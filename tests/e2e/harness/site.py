@@ -140,6 +140,15 @@ class Site:
         """SIPp as phones, sending to the daemon."""
         return self.keep(Sipp.client(self, scenario, calls, args))
 
+    def sipp_upstream(self, scenario, calls, *args):
+        """SIPp as a caller beside the upstream (trust_upstream_host)."""
+        return self.keep(Sipp.upstream(self, scenario, calls, args))
+
+    def sipp_device(self, scenario, calls, phone, *args):
+        """SIPp takes over the socket, and so the registration, of a phone."""
+        self.uas.remove(phone)
+        return self.keep(Sipp.device(self, scenario, calls, phone, args))
+
     def kamailio(self, route, modules=(), params=()):
         """Kamailio in the upstream's place, ready; route: what its request_route does."""
         k = self.keep(Kamailio(self, route, modules, params))
