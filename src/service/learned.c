@@ -5,10 +5,11 @@
 
 enum { MAX_S = 86400 };
 
-/* Few registrars ever answer 423. */
+/* Few registrars ever answer 423 or 503. */
 struct learned {
     struct learned *next;
     uint32_t min_s;
+    uint64_t blocked_until_s;
     char upstream[];
 };
 
@@ -37,15 +38,32 @@ static struct learned *add(struct learned **list, const char *upstream)
     return l;
 }
 
-void learned_raise(struct learned **list, const char *upstream, uint32_t min_s)
+static struct learned *get(struct learned **list, const char *upstream)
 {
     struct learned *l = *list;
     while (l && strcmp(l->upstream, upstream) != 0)
         l = l->next;
-    if (!l)
-        l = add(list, upstream);
+    return l ? l : add(list, upstream);
+}
+
+void learned_raise(struct learned **list, const char *upstream, uint32_t min_s)
+{
+    struct learned *l = get(list, upstream);
     if (l && min_s > l->min_s && min_s <= MAX_S)
         l->min_s = min_s;
+}
+
+void learned_block(struct learned **list, const char *upstream, uint64_t until_s)
+{
+    struct learned *l = get(list, upstream);
+    if (l && until_s > l->blocked_until_s)
+        l->blocked_until_s = until_s;
+}
+
+bool learned_is_blocked(const struct learned *list, const char *upstream, uint64_t now_s)
+{
+    const struct learned *l = find(list, upstream);
+    return l && now_s < l->blocked_until_s;
 }
 
 void learned_free(struct learned *list)

@@ -33,7 +33,7 @@ static int decide(struct context *c, const struct regview *v, struct decision *d
     err = upreq_name(c, &c->scratch, v->domain, &d->in, &d->up);
     if (err)
         return err;
-    d->in.is_upstream_busy = upstream_is_busy(c->upstream, d->up.upreg_id);
+    d->in.is_upstream_busy = upstream_is_busy(c->upstream, v->domain, d->up.upreg_id);
     d->verdict = absorb_decide(&d->in, NULL);
     return 0;
 }

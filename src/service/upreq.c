@@ -178,6 +178,17 @@ uint32_t upreq_expires_s(const struct upreq *u, const struct register_view *v, u
     return p->upstream_expires_s > least_s ? p->upstream_expires_s : least_s;
 }
 
+int upreq_renew(struct context *c, struct arena *a, struct upreq *u)
+{
+    char call_id[TOKEN_CALL_ID_LEN], tag[TOKEN_TAG_LEN];
+    uint64_t now_s = sys_service_s();
+    struct str fresh = token_call_id(&c->token_key, u->aor, u->call_id, (uint32_t)now_s, call_id);
+    u->call_id = str_dup(a, fresh);
+    u->from_tag = str_dup(a, token_from_tag(&c->token_key, u->call_id, tag));
+    u->cseq = token_cseq(0, now_s);
+    return a->has_failed || str_is_none(fresh) ? ERR_NOMEM : 0;
+}
+
 /* ---------------------------------------------------------------- a phone's REGISTER */
 
 static struct str number(struct context *c, struct build *b, uint64_t n)

@@ -49,6 +49,9 @@ bool upreq_is_moved(const struct upreq *u, const struct upreg *known);
 /* What is asked for; least_s: upstream takes nothing shorter (D54), 0: it never said so. */
 uint32_t upreq_expires_s(const struct upreq *u, const struct register_view *v, uint32_t least_s);
 
+/* The CSeq is used up: another Call-ID and From tag, and the CSeq begins anew (D33). ERR_NOMEM. */
+int upreq_renew(struct context *c, struct arena *a, struct upreq *u);
+
 /* The phone's REGISTER for upstream. 0, ERR_NOMEM. out->flow is set. */
 int upreq_forward(struct context *c, const struct packet *p, const struct msg *m,
                   const struct upreq *u, struct forward *out);

@@ -16,7 +16,7 @@
 #include "sip/contact.h"
 
 /* A silent registrar stops blocking others after 5 s; the phone is told after 10 (D60, D61). */
-enum { ANSWER_MS = 10000, RETRY_FIRST_MS = 30000, RETRY_MAX = 8 };
+enum { ANSWER_MS = 10000, RETRY_FIRST_MS = 30000, RETRY_MAX = 8, LEFT_ALONE_MAX_S = 60 };
 
 struct upstream {
     struct context *context;
@@ -52,15 +52,26 @@ void upstream_free(struct upstream *u)
     free(u);
 }
 
-bool upstream_is_busy(const struct upstream *u, uint64_t upreg_id)
+static bool is_left_alone(const struct upstream *u, const struct conf_domain *d)
+{
+    return learned_is_blocked(u->learned, d->upstream->name, sys_service_s());
+}
+
+bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uint64_t upreg_id)
 {
     const struct leg *l = leg_find(&u->legs, upreg_id);
-    return l && l->busy;
+    return (l && l->busy) || is_left_alone(u, d);
 }
 
 void upstream_wait(struct reg *r)
 {
-    turn_wait(leg_find(&r->context->upstream->legs, r->up.upreg_id), r);
+    const struct upstream *u = r->context->upstream;
+    if (is_left_alone(u, r->v.domain)) {
+        reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_ERROR);
+        reg_refuse(r, REASON_UPSTREAM_ERROR, 503);
+    } else {
+        turn_wait(leg_find(&u->legs, r->up.upreg_id), r);
+    }
 }
 
 static void tidy(struct context *c, struct str aor);
@@ -284,12 +295,33 @@ static void on_too_brief(struct reg *r, const struct msg *m)
 
 /* D53: what the refusal is evidence of, the policy knows. D55: core addresses stay here. D56: a
  * server's 503 is told with a time of our own. */
+/* D56: a 503 with Retry-After speaks for the server. It is left alone for that time, capped; a
+ * licensed refresh is answered here meanwhile, this one as well. */
+static bool leave_alone(struct reg *r, const struct msg *m)
+{
+    struct upstream *u = r->context->upstream;
+    struct str value = msg_value(m, HDR_RETRY_AFTER);
+    uint64_t s = 0;
+    size_t n = 0;
+    while (n < value.n && ascii_is_digit(value.p[n]))
+        n++;
+    if (m->status != 503 || r->is_own ||
+        str_to_u64((struct str){value.p, n}, LEFT_ALONE_MAX_S, &s) == ERR_PARSE || s == 0)
+        return false;
+    learned_block(&u->learned, r->v.domain->upstream->name, sys_service_s() + s);
+    turn_leave(r);
+    u->resume(r);
+    return true;
+}
+
 static void on_refused(struct reg *r, const struct msg *m)
 {
     struct regchange what;
     if (r->leg)
         leg_release(r->leg);
     if (m->status >= 500 && retry_own(r))
+        return;
+    if (leave_alone(r, m))
         return;
     if (m->status == 503 || m->status < 400) {
         finish(r, REASON_UPSTREAM_ERROR, m->status == 503 ? 503 : 500);
@@ -377,8 +409,8 @@ static int send_again(struct reg *r)
     struct context *c = r->context;
     struct forward f;
     r->up.cseq = r->up.is_mirror ? r->v.view.cseq : token_cseq(r->leg->cseq, sys_service_s());
-    if (!r->up.cseq)
-        return ERR_FULL; /* 2^31 REGISTERs (D33) */
+    if (!r->up.cseq && !r->up.is_mirror && upreq_renew(c, &r->arena, &r->up))
+        return ERR_NOMEM;
     r->leg->cseq = r->up.cseq;
     int err = build(r, &f);
     const struct txn_request request = {
@@ -492,7 +524,7 @@ static void submit_own(struct context *c, const struct conf_domain *d,
                        const struct aor_record *record, const struct upreg *u, enum forward_as as)
 {
     struct reg *r;
-    if (upstream_is_busy(c->upstream, u->id) || reg_new_own(c, d, record->aor, &r))
+    if (upstream_is_busy(c->upstream, d, u->id) || reg_new_own(c, d, record->aor, &r))
         return; /* the next event, or the device itself, comes again */
     r->up.upreg_id = r->v.view.own_upreg_id = u->id;
     r->up.call_id = str_dup(&r->arena, u->call_id);

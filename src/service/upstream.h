@@ -12,8 +12,9 @@ struct upstream;
 int upstream_new(struct context *c, void (*resume)(struct reg *r), struct upstream **out);
 void upstream_free(struct upstream *u); /* NULL is legal */
 
-/* A REGISTER of this upstream registration is on its way and blocks others. */
-bool upstream_is_busy(const struct upstream *u, uint64_t upreg_id);
+/* No REGISTER can go now: one of this registration is on its way and blocks others, or the domain's
+ * upstream has asked to be left alone for a while (D56). */
+bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uint64_t upreg_id);
 
 /* Sends a phone's REGISTER as the verdict says, for the registration that r->up names. It is
  * answered in every case. record: what it was decided on. */

@@ -151,6 +151,7 @@ void sweep_on_done(struct sweep *s, struct update *u)
     struct store_event *e = u->event;
     u->event = NULL;
     stats_add(STAT_STORE_LAPSED, u->result.code);
+    stats_add(STAT_REASON_EXPIRED, u->result.code);
     if (u->result.code)
         send_event(s, e);
     else
