@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/sys.h"
+#include "service/upreq.h"
 #include "service/regview.h"
 #include "sip/param.h"
 
@@ -134,6 +135,8 @@ void regreply_edit(struct context *c, struct build *b, const struct regreply_inp
     build_remove_all(b, HDR_CONTACT);
     build_remove_all(b, HDR_EXPIRES);
     build_remove_all(b, HDR_PATH);
+    upreq_drop_flow_tags(c, b, HDR_REQUIRE); /* we keep no flows yet (D43, RFC 5626 6) */
+    upreq_drop_flow_tags(c, b, HDR_SUPPORTED);
     for (size_t i = 0; i < in->record->n_bindings; i++) {
         if (!is_listed(in, i))
             continue;

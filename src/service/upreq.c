@@ -256,27 +256,29 @@ static void edit_contacts(struct context *c, struct build *b, const struct upreq
     build_add_last(b, STR("Expires"), number(c, b, u->expires_s));
 }
 
-/* In aor-throttle what a device says of its own flow is not ours to promise upstream (D92). */
-static void edit_supported(struct context *c, struct build *b, const struct upreq *u)
+static bool is_of_flow(struct str tag)
 {
-    bool is_of_device = msg_has_token(b->msg, HDR_SUPPORTED, STR("outbound")) ||
-                        msg_has_token(b->msg, HDR_SUPPORTED, STR("gruu"));
-    if (u->domain->absorb.mode != MODE_AOR_THROTTLE || !is_of_device)
+    return str_ieq(tag, STR("outbound")) || str_ieq(tag, STR("gruu"));
+}
+
+void upreq_drop_flow_tags(struct context *c, struct build *b, enum hdr_id id)
+{
+    if (!msg_has_token(b->msg, id, STR("outbound")) && !msg_has_token(b->msg, id, STR("gruu")))
         return;
     struct buf out = buf_in(&c->scratch, b->msg->bytes.n);
-    for (const struct msg_line *l = msg_first(b->msg, HDR_SUPPORTED); l; l = msg_next(b->msg, l)) {
+    for (const struct msg_line *l = msg_first(b->msg, id); l; l = msg_next(b->msg, l)) {
         struct str rest = l->value, tag;
         while (param_split(&rest, &tag)) {
-            if (str_ieq(tag, STR("outbound")) || str_ieq(tag, STR("gruu")))
+            if (is_of_flow(tag))
                 continue;
             buf_add(&out, out.len ? STR(", ") : STR(""));
             buf_add(&out, tag);
         }
     }
     b->has_failed = b->has_failed || out.has_overflown;
-    build_remove_all(b, HDR_SUPPORTED);
+    build_remove_all(b, id);
     if (out.len)
-        build_add_last(b, STR("Supported"), buf_str(&out));
+        build_add_last(b, hdr_name(id), buf_str(&out));
 }
 
 /* What the access proxies put in stays here: it leads to the phone, not to us (RFC 3327). */
@@ -299,7 +301,8 @@ int upreq_forward(struct context *c, const struct packet *p, const struct msg *m
     forward_edit(c, &b, p, dialog_own_routes(c, p, m), out);
     edit_sequence(c, &b, u);
     edit_contacts(c, &b, u);
-    edit_supported(c, &b, u);
+    if (u->domain->absorb.mode == MODE_AOR_THROTTLE)
+        upreq_drop_flow_tags(c, &b, HDR_SUPPORTED);
     edit_path(&b, u);
     return build_finish(&b, &out->bytes);
 }

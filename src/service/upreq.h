@@ -63,6 +63,11 @@ int upreq_own(struct context *c, const struct upreq *u, struct forward *out);
 enum reason upreq_read(struct context *c, const struct msg *m, const struct upreq *u,
                        struct upstream_grant *out);
 
+/* Takes the option tags outbound and gruu out of a Supported or Require header: what a device's
+ * flow can is not told upstream in aor-throttle (D92), what upstream offers for it is not ours to
+ * keep (D43). */
+void upreq_drop_flow_tags(struct context *c, struct build *b, enum hdr_id id);
+
 /* The identifiers of the phone's REGISTER back in an answer; our Via goes (D32). */
 void upreq_restore(struct build *b, const struct msg *request, const struct upreq *u);
 
