@@ -19,7 +19,7 @@ CHALLENGES = [
 PROOF = 'Digest username="alice", realm="example.test", nonce="abc", uri="sip:example.test", ' \
         'response="00000000000000000000000000000000"'
 FIELDS = [("X-Unknown", "  spaces\tand \"quotes\" ; x=y  "), ("User-Agent", "Phone/1.0 (a comment)"),
-          ("Allow", "INVITE, ACK"), ("Supported", "path, timer"), ("Authorization", PROOF)]
+          ("Allow", "INVITE, ACK"), ("Supported", "path, gruu"), ("Authorization", PROOF)]
 
 
 def ours(there):

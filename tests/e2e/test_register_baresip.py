@@ -4,6 +4,10 @@ import pytest
 
 from harness.kamailio import REGISTRAR, registrar_modules, registrar_params
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
 
 def begin(site, **options):
     """Short registrations, so that there is something to see."""

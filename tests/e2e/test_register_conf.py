@@ -5,6 +5,10 @@ from harness import net
 from harness.daemon import run_daemon
 from harness.phone import contacts
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
 TEXT = '''state-dir = "/tmp"
 listen "a" { address = "udp:127.0.0.1:5060" }
 upstream "u" { servers = {"sip:127.0.0.2"} }

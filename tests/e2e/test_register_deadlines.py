@@ -5,6 +5,10 @@ import pytest
 
 from harness.phone import contacts
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
 # Devices come back within 2 s, so upstream is due 4 s after it granted 72 s: 72 - (2 * 2 + 64).
 SHORT = {"min_expires": 1, "max_expires": 2, "default_expires": 2, "expires_spread": 0, "grace": 1}
 GRANT = ("--grant", "72")

@@ -1,6 +1,12 @@
 """Every REGISTER is counted once in and, where it is relayed, once out; each decision has its
 reason."""
+import pytest
+
 from harness.phone import contacts
+
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
 
 
 def reasons(site):

@@ -11,6 +11,10 @@ import pytest
 from harness.daemon import binary
 from harness.phone import contacts
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
 IS_SOAK = bool(os.environ.get("BREAKWATER_SOAK"))
 # So much slower a sanitizer makes things, generously.
 SLOWNESS = 15 if re.search("asan|tsan", binary()) else 1

@@ -3,6 +3,10 @@ import pytest
 
 from harness.kamailio import REGISTRAR, registrar_modules, registrar_params
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
 USERS = 200
 
 

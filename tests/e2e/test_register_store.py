@@ -9,6 +9,10 @@ from harness import net
 from harness.daemon import Config, Daemon
 from harness.phone import contacts
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
 

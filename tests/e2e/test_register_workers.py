@@ -4,6 +4,10 @@ import pytest
 
 from harness.phone import contacts
 
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
 
 @pytest.fixture
 def registrar(site):
