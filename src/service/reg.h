@@ -34,6 +34,7 @@ struct reg {
     size_t n_leaving;
     bool is_own;
     bool has_unblocked; /* upstream was silent too long; others may go */
+    bool is_silent;     /* and the phone waits no longer (D61) */
     bool has_tried_423;
     bool is_storing;
 };

@@ -20,7 +20,8 @@ struct decision {
     struct verdict verdict;
 };
 
-static int decide(struct context *c, const struct regview *v, struct decision *d)
+/* is_silent: upstream has had its REGISTER and says nothing. */
+static int decide(struct context *c, const struct regview *v, bool is_silent, struct decision *d)
 {
     int err = location_read(c, &c->scratch, v->view.aor, &d->location);
     if (err)
@@ -33,7 +34,7 @@ static int decide(struct context *c, const struct regview *v, struct decision *d
     err = upreq_name(c, &c->scratch, v->domain, &d->in, &d->up);
     if (err)
         return err;
-    d->in.is_upstream_busy = upstream_is_busy(c->upstream, v->domain, d->up.upreg_id);
+    d->in.is_upstream_busy = is_silent || upstream_is_busy(c->upstream, v->domain, d->up.upreg_id);
     d->verdict = absorb_decide(&d->in, NULL);
     return 0;
 }
@@ -118,7 +119,7 @@ bool registrar_absorb(struct context *c, const struct packet *p, const struct ms
 {
     struct regview v;
     struct decision d;
-    if (regview_parse(c, &c->scratch, p, m, &v) != REASON_MAX || decide(c, &v, &d) ||
+    if (regview_parse(c, &c->scratch, p, m, &v) != REASON_MAX || decide(c, &v, false, &d) ||
         d.verdict.what != VERDICT_ABSORB)
         return false;
     if (!answer_absorbed(c, p, m, &v, &d))
@@ -200,7 +201,7 @@ void registrar_resume(struct reg *r)
     if (reg_is_answered(r))
         return;
     store_reader_reset(r->context->reader); /* it may be older than what is waited for */
-    if (decide(r->context, &r->v, &d))
+    if (decide(r->context, &r->v, r->is_silent, &d))
         reg_refuse(r, REASON_STORE, 503);
     else
         act(r, &d);
@@ -255,7 +256,7 @@ void registrar_request(struct context *c, const struct packet *p, const struct m
         refuse_registration(c, p, m);
     else if (why != REASON_MAX)
         refuse_for(c, p, m, &v, why);
-    else if (decide(c, &v, &d))
+    else if (decide(c, &v, false, &d))
         refuse_for(c, p, m, &v, REASON_STORE);
     else if (d.verdict.what != VERDICT_ABSORB || !answer_absorbed(c, p, m, &v, &d))
         begin(c, p, m, &v, &d);

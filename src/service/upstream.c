@@ -66,6 +66,8 @@ bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uin
 void upstream_wait(struct reg *r)
 {
     const struct upstream *u = r->context->upstream;
+    if (r->is_silent)
+        return; /* its own is on the way: patience ends the wait */
     if (is_left_alone(u, r->v.domain)) {
         reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_ERROR);
         reg_refuse(r, REASON_UPSTREAM_ERROR, 503);
@@ -386,11 +388,15 @@ static void on_patience(void *arg)
 {
     struct reg *r = arg;
     if (!r->has_unblocked) {
-        r->has_unblocked = true;
+        r->has_unblocked = r->is_silent = true;
         loop_timer_start(r->context->loop, &r->patience, ANSWER_MS - TURN_MS);
+        leg_release(r->leg);
         turn_unblock(r);
+        r->context->upstream->resume(r); /* a licensed refresh is answered here now (D56a) */
         return;
     }
+    if (reg_is_answered(r))
+        return;
     reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_TIMEOUT);
     reg_refuse(r, REASON_UPSTREAM_TIMEOUT, 504); /* a late 2xx is adopted (D62) */
 }
