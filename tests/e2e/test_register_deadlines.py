@@ -169,6 +169,9 @@ def test_a_lossy_way_upstream(site):
                       max_expires="1m", default_expires="1m")
     phones = [site.registering(f"user{i}", "pw") for i in range(2)]
     for phone in phones:
-        assert phone.register(timeout=60.0).status == 200
+        tries = 0  # five losses in a row look like silence after ten seconds (D61)
+        while (answer := phone.register(timeout=60.0)).status == 504 and tries < 5:
+            tries += 1
+        assert answer.status == 200
         assert list(contacts(phone.register())) == [phone.contact]
         assert len(registrar.bindings(phone.aor)) == 1
