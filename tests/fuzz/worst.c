@@ -28,7 +28,7 @@ enum { DATAGRAM_MAX = 65507, ROUNDS = 5, SEGMENT = 1400 };
 #define IS_SLOW_BUILD 1
 #endif
 #ifdef IS_SLOW_BUILD
-static const double limit_ms = 40;
+static const double limit_ms = 400;
 #else
 static const double limit_ms = 2;
 #endif
