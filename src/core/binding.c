@@ -139,6 +139,11 @@ void binding_del(struct aor_record *r, struct binding *b)
     r->n_bindings--;
 }
 
+bool binding_can(const struct binding *b, enum sip_method method)
+{
+    return b->methods == 0 || method == METHOD_OTHER || (b->methods >> method & 1) != 0;
+}
+
 bool binding_is_same_way(const struct way *a, const struct way *b)
 {
     return addr_is_equal(&a->peer, &b->peer) && addr_is_equal(&a->local, &b->local) &&

@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/str.h"
+#include "sip/hdr.h"
 
 enum { RECORD_BINDINGS_MAX = 64, RECORD_UPREGS_MAX = 64 };
 
@@ -53,6 +54,7 @@ struct binding {
     uint32_t cseq;   /* at the last commit; the lease may know a later one */
     struct str path; /* the Path values, comma-separated, or none */
     struct str user_agent;
+    uint32_t methods; /* as msg_methods of its Allow; 0: it sent none */
     struct way way;
     struct proof proof;
     uint32_t granted_s;    /* what the device was told last at a commit */
@@ -112,6 +114,10 @@ struct binding *binding_add(struct aor_record *r);
 void binding_del(struct aor_record *r, struct binding *b);
 struct upreg *binding_upreg_add(struct aor_record *r);
 void binding_upreg_del(struct aor_record *r, struct upreg *u);
+
+/* The device takes requests of that method, as far as its Allow says (D64). Without an Allow, and
+ * of a method that we do not know by name, nothing is said against it (RFC 3261 20.5). */
+bool binding_can(const struct binding *b, enum sip_method method);
 
 /* The same path: address, port, transport, listener and family. */
 bool binding_is_same_way(const struct way *a, const struct way *b);

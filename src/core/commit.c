@@ -55,6 +55,7 @@ void commit_contact(const struct absorb_input *in, const struct register_contact
     b->call_id = view->call_id;
     b->path = view->path;
     b->user_agent = view->user_agent;
+    b->methods = view->methods;
     b->way = view->way;
     b->proof = terms->proof;
     b->upreg_id = terms->upreg_id;

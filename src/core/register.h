@@ -48,6 +48,7 @@ struct register_view {
     struct way way;
     struct str path;
     struct str user_agent;
+    uint32_t methods; /* as binding.methods */
     bool has_authorization;
     bool is_source_trusted; /* on the domain's access list */
     uint64_t spread;        /* keyed hash of Call-ID, CSeq and branch: expiry jitter (D29, D89) */

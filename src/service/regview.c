@@ -227,6 +227,7 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     v->way = regview_way(&p->flow);
     v->path = join_lines(a, m, HDR_PATH);
     v->user_agent = msg_value(m, HDR_USER_AGENT);
+    v->methods = msg_methods(m, HDR_ALLOW);
     v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
     v->is_source_trusted = conf_domain_allows(out->domain, &p->flow.peer);
     uint64_t branch_hash = hash_str(&c->loop_key, m->via.branch);

@@ -406,3 +406,14 @@ bool msg_has_token(const struct msg *m, enum hdr_id id, struct str token)
     }
     return false;
 }
+
+uint32_t msg_methods(const struct msg *m, enum hdr_id id)
+{
+    uint32_t set = 0;
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
+        struct str name, rest = l->value;
+        while (param_split(&rest, &name))
+            set |= (uint32_t)1 << hdr_method(name);
+    }
+    return set & ~((uint32_t)1 << METHOD_OTHER);
+}

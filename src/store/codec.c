@@ -64,6 +64,7 @@ static const struct field binding_fields[] = {
     BINDING(21, KIND_U32, lease.slot),
     BINDING(22, KIND_U32, lease.generation),
     BINDING(23, KIND_U64, upreg_id),
+    BINDING(24, KIND_U32, methods),
 };
 
 static const struct field upreg_fields[] = {

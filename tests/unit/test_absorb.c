@@ -172,6 +172,11 @@ static void path_changed(struct world *w)
     w->view.path = STR("<sip:edge>");
 }
 
+static void allow_changed(struct world *w)
+{
+    w->view.methods = 1 << METHOD_INVITE;
+}
+
 static void uri_changed(struct world *w)
 {
     w->contacts[0].uri = STR("sip:a@10.0.0.1:5060;line=7"); /* equal, but calls go to its bytes */
@@ -338,6 +343,7 @@ static const struct row aor_rows[] = {
     {"params", params_changed, "A a 11 a=60", "forward contact-changed refresh"},
     {"q", q_changed, "A a 11 a=60", "forward contact-changed refresh"},
     {"path", path_changed, "A a 11 a=60", "forward contact-changed refresh"},
+    {"D64: not Allow alone", allow_changed, "A a 11 a=60", "absorb licensed-source"},
     {"D65: bytes", uri_changed, "A a 11 a=60", "forward contact-changed refresh"},
     {"instance", got_an_instance, "A a 11 a=60", "forward contact-changed refresh"},
     {"OS-1316: same instance, new URI", moved_instance, "A a 11 z=60",

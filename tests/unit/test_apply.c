@@ -296,6 +296,7 @@ static void a_commit_writes_all_of_a_binding(void **state)
     w.contacts[0].q = 500;
     w.view.path = STR("<sip:edge>");
     w.view.user_agent = STR("Phone/1");
+    w.view.methods = 1 << METHOD_MESSAGE;
     w.grant.associated = STR("<sip:alice@example.com>");
     struct absorb_input in = world_input(&w);
     struct aor_record *next = binding_record_copy(&w.arena, w.r);
@@ -305,6 +306,7 @@ static void a_commit_writes_all_of_a_binding(void **state)
     assert_str(a->params, ";audio");
     assert_str(a->path, "<sip:edge>");
     assert_str(a->user_agent, "Phone/1");
+    assert_int_equal(a->methods, 1 << METHOD_MESSAGE); /* D64 */
     assert_int_equal(a->q, 500);
     assert_int_equal(a->granted_s, 60);
     assert_int_equal(a->expires_at_s, w.now_s + 60);

@@ -167,6 +167,18 @@ static void a_way_is_all_of_its_parts(void **state)
     assert_false(binding_is_same_way(&a, &b));
 }
 
+/* D64 */
+static void a_device_takes_what_it_allows(void **state)
+{
+    (void)state;
+    struct binding b = {.methods = 1 << METHOD_INVITE | 1 << METHOD_ACK};
+    assert_true(binding_can(&b, METHOD_INVITE));
+    assert_false(binding_can(&b, METHOD_MESSAGE));
+    assert_true(binding_can(&b, METHOD_OTHER));
+    b.methods = 0;
+    assert_true(binding_can(&b, METHOD_MESSAGE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_copy_stands_alone, fresh, done),
         cmocka_unit_test_setup_teardown(an_exhausted_arena_gives_no_record, fresh, done),
         cmocka_unit_test(a_way_is_all_of_its_parts),
+        cmocka_unit_test(a_device_takes_what_it_allows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,7 @@ static struct binding random_binding(struct arena *a)
         .cseq = (uint32_t)number(UINT32_MAX),
         .path = text(a),
         .user_agent = text(a),
+        .methods = (uint32_t)number(UINT32_MAX),
         .way = {.peer = address(),
                 .local = address(),
                 .family = number(UINT64_MAX),
@@ -130,6 +131,7 @@ static void same_binding(const struct binding *a, const struct binding *b)
     same(a->call_id, b->call_id);
     same(a->path, b->path);
     same(a->user_agent, b->user_agent);
+    assert_true(a->methods == b->methods);
     assert_memory_equal(&a->way, &b->way, sizeof a->way);
     assert_true(a->proof.kind == b->proof.kind && a->proof.at_s == b->proof.at_s);
     assert_true(a->granted_s == b->granted_s && a->expires_at_s == b->expires_at_s);
@@ -247,6 +249,7 @@ static void unknown_tags_are_skipped_and_newer_versions_refused(void **state)
     assert_int_equal(got->n_bindings, 1);
     assert_int_equal(got->bindings[0].id, 7);
     assert_int_equal(got->bindings[0].q, -1);
+    assert_int_equal(got->bindings[0].methods, 0); /* of a version that did not keep them */
     assert_int_equal(got->bindings[0].proof.kind, PROOF_NONE);
     assert_int_equal(got->bindings[0].way.listener, CODEC_NO_LISTENER);
     assert_int_equal(codec_decode(&a, STR("\x02"), &names, &got), ERR_TOOBIG);

@@ -288,6 +288,16 @@ static void tokens_in_lists(void **state)
     assert_false(msg_has_token(m, HDR_REQUIRE, STR("path")));
 }
 
+static void methods_in_a_list(void **state)
+{
+    (void)state;
+    const struct msg *m =
+        index_of(STR(WITH("Allow: INVITE,ACK , HELP\r\nX: BYE\r\nAllow: MESSAGE, message")));
+    assert_int_equal(msg_methods(m, HDR_ALLOW),
+                     1 << METHOD_INVITE | 1 << METHOD_ACK | 1 << METHOD_MESSAGE);
+    assert_int_equal(msg_methods(m, HDR_SUPPORTED), 0);
+}
+
 static const struct str folded =
     STR(START "Via:\r\n SIP/2.0/UDP h;branch=z9hG4bKa\r\n" FROM TO ID CSEQ "l: 2\r\n\r\nab");
 
@@ -463,6 +473,7 @@ int main(void)
         cmocka_unit_test(verdicts),
         cmocka_unit_test(the_limits_are_exact),
         cmocka_unit_test(tokens_in_lists),
+        cmocka_unit_test(methods_in_a_list),
         cmocka_unit_test(a_copy_stands_alone),
         cmocka_unit_test(a_small_arena_refuses),
         cmocka_unit_test(every_failed_allocation_is_survived),
