@@ -93,7 +93,8 @@ bool absorb_is_refresh_ours(const struct absorb_conf *conf, const struct aor_rec
 uint64_t absorb_refresh_by_s(const struct aor_record *r, const struct upreg *u);
 
 /* Takes bindings whose grace has ended from `next`; leases as in absorb_input. An upstream
- * registration that thereby stands for nobody is then UPREG_LEAVING, or goes if it is dead. How
+ * registration that thereby stands for nobody is then UPREG_LEAVING, or goes if it is dead: the
+ * last one of the line in two steps, by UPREG_ENDED. How
  * many bindings and upstream registrations that concerned; 0: nothing to commit. */
 size_t absorb_lapse(const struct absorb_conf *conf, const struct lease_view *leases, uint64_t now_s,
                     struct aor_record *next);

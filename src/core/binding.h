@@ -69,8 +69,13 @@ struct binding {
 enum upreg_state {
     UPREG_LIVE,
     UPREG_LEAVING, /* a removal is on its way or due */
-    UPREG_ORPHAN   /* a removal was challenged; runs out at dead_at (D58) */
+    UPREG_ORPHAN,  /* a removal was challenged; runs out at dead_at (D58) */
+    UPREG_ENDED /* nothing is upstream. The last one of a line is kept so, without its contact, for
+                   UPREG_KNOWN_S from dead_at: the line is known, a call gets 480 and not 404
+                   (D69), and its sequence goes on when a device returns (D32) */
 };
+
+enum { UPREG_KNOWN_S = 30 * 86400 };
 
 /* One registration upstream: of an AoR in aor-throttle, of a device otherwise. */
 struct upreg {

@@ -105,7 +105,7 @@ void commit_upstream(struct aor_record *next, uint64_t upreg_id, const struct up
 {
     struct upreg *u = binding_upreg(next, upreg_id);
     bool is_held = !grant->is_removal && grant->granted_s > 0;
-    if (u && is_older(grant, u))
+    if (u && u->state != UPREG_ENDED && is_older(grant, u))
         return;
     if (!u && is_held)
         u = binding_upreg_add(next);
@@ -123,20 +123,45 @@ static bool is_used(const struct aor_record *r, const struct upreg *u)
     return false;
 }
 
+/* Names and sequence stay; what upstream knew does not. */
+static void finish(struct upreg *u)
+{
+    *u = (struct upreg){.id = u->id,
+                        .state = UPREG_ENDED,
+                        .call_id = u->call_id,
+                        .cseq = u->cseq,
+                        .dead_at_s = u->dead_at_s};
+}
+
+/* Dead, and nobody stands on it. True: something changed. */
+static bool bury(struct aor_record *next, struct upreg *u, uint64_t now_s)
+{
+    bool is_known = next->n_upregs == 1 && u->dead_at_s + UPREG_KNOWN_S > now_s;
+    if (is_known && u->state == UPREG_ENDED)
+        return false;
+    if (is_known)
+        finish(u);
+    else
+        binding_upreg_del(next, u);
+    return true;
+}
+
+static bool settle(struct aor_record *next, struct upreg *u, uint64_t now_s)
+{
+    if (is_used(next, u))
+        return false;
+    if (u->dead_at_s <= now_s)
+        return bury(next, u, now_s);
+    if (u->state != UPREG_LIVE)
+        return false;
+    u->state = UPREG_LEAVING;
+    return true;
+}
+
 size_t commit_settle(struct aor_record *next, uint64_t now_s)
 {
     size_t n = 0;
-    for (size_t i = next->n_upregs; i-- > 0;) {
-        struct upreg *u = &next->upregs[i];
-        if (is_used(next, u))
-            continue;
-        if (u->dead_at_s <= now_s) {
-            binding_upreg_del(next, u);
-            n++;
-        } else if (u->state == UPREG_LIVE) {
-            u->state = UPREG_LEAVING;
-            n++;
-        }
-    }
+    for (size_t i = next->n_upregs; i-- > 0;)
+        n += settle(next, &next->upregs[i], now_s);
     return n;
 }

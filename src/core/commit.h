@@ -38,7 +38,8 @@ void commit_upstream(struct aor_record *next, uint64_t upreg_id, const struct up
                      uint64_t now_s);
 
 /* Upstream registrations that stand for nobody: live ones are to be removed (D58, D59), dead ones
- * go. How many that concerned. */
+ * go, but for the last one of the line, which is UPREG_ENDED for its time (D69). How many that
+ * concerned. */
 size_t commit_settle(struct aor_record *next, uint64_t now_s);
 
 #endif

@@ -1,5 +1,6 @@
 #include "service/regchange.h"
 
+#include "core/commit.h"
 #include "service/regview.h"
 
 static struct str copy_str(struct arena *a, struct str s)
@@ -24,13 +25,14 @@ void *regchange_copy(struct arena *a, const void *input)
 }
 
 /* What rode along with an accepted REGISTER is over (D58). */
-static void drop_leaving(const struct regchange *change, struct aor_record *next)
+static void end_leaving(const struct regchange *change, uint64_t now_s, struct aor_record *next)
 {
     for (size_t i = 0; i < change->n_leaving; i++) {
         struct upreg *u = binding_upreg(next, change->leaving[i]);
-        if (u && u->state != UPREG_LIVE)
-            binding_upreg_del(next, u);
+        if (u && u->state != UPREG_LIVE && u->dead_at_s > now_s)
+            u->dead_at_s = now_s;
     }
+    commit_settle(next, now_s);
 }
 
 static enum reason accept_it(const struct absorb_input *in, const struct regchange *change,
@@ -39,7 +41,7 @@ static enum reason accept_it(const struct absorb_input *in, const struct regchan
     /* Even where no binding changes: the upstream side follows upstream. */
     *is_changed = true;
     enum reason why = absorb_apply(in, &change->grant, next);
-    drop_leaving(change, next);
+    end_leaving(change, in->now_s, next);
     return why;
 }
 

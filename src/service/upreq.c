@@ -32,19 +32,20 @@ static uint64_t id_of(const struct context *c, struct str call_id)
 int upreq_name(struct context *c, struct arena *a, const struct conf_domain *domain,
                const struct absorb_input *in, struct upreq *u)
 {
-    char text[TOKEN_CALL_ID_LEN];
     const struct register_view *v = in->view;
     const struct upreg *known = absorb_upreg(in);
     bool is_mirror = domain->absorb.mode == MODE_MIRROR;
-    if (known && !is_mirror && !str_is_none(known->call_id)) {
+    struct str own = STR_NONE;
+    if (known) {
         u->upreg_id = known->id;
-        u->call_id = known->call_id;
-        return 0;
+    } else {
+        char text[TOKEN_CALL_ID_LEN];
+        own = str_dup(a, token_call_id(&c->token_key, v->aor, device_of(domain, v), 0, text));
+        u->upreg_id = id_of(c, own);
+        known = binding_upreg(in->now_state, u->upreg_id); /* one that has ended (D32) */
     }
-    struct str own = token_call_id(&c->token_key, v->aor, device_of(domain, v), 0, text);
-    u->upreg_id = known ? known->id : id_of(c, own);
-    u->call_id = str_dup(a, is_mirror ? v->call_id : own);
-    return a->has_failed || str_is_none(own) ? ERR_NOMEM : 0;
+    u->call_id = is_mirror ? v->call_id : known ? known->call_id : own;
+    return a->has_failed || str_is_none(u->call_id) ? ERR_NOMEM : 0;
 }
 
 static struct str token_of(const struct context *c, uint64_t id, char text[TOKEN_LEN])

@@ -373,7 +373,7 @@ static bool get_upreg(struct str bytes, const struct codec_names *names, struct 
     *u = (struct upreg){.state = UPREG_LIVE};
     if (!get_group(bytes, &upreg_group, u, names))
         return false;
-    if (u->state > UPREG_ORPHAN)
+    if (u->state > UPREG_ENDED)
         u->state = UPREG_LIVE;
     return true;
 }

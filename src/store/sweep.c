@@ -87,6 +87,10 @@ static bool is_used(const struct aor_record *r, uint64_t upreg_id)
 
 static void look_upreg(struct outlook *o, const struct aor_record *r, const struct upreg *u)
 {
+    if (u->state == UPREG_ENDED) { /* nobody has to do anything about it */
+        o->has_lapsed |= !is_ahead(o, u->dead_at_s + UPREG_KNOWN_S);
+        return;
+    }
     const uint64_t dates[] = {absorb_refresh_by_s(r, u), u->dead_at_s};
     for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++)
         if (!is_ahead(o, dates[i]) && dates[i] > o->told_s)

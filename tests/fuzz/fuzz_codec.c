@@ -24,7 +24,7 @@ static void check_upreg(const struct upreg *u, struct str bytes)
     const struct str parts[] = {u->contact, u->call_id, u->service_route, u->associated};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         MUST(fuzz_is_inside(parts[i], bytes));
-    MUST(u->state <= UPREG_ORPHAN);
+    MUST(u->state <= UPREG_ENDED);
 }
 
 static struct str encode(struct arena *a, const struct aor_record *r)

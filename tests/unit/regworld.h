@@ -167,7 +167,7 @@ static inline const char *world_verdict(struct verdict v, char text[64])
  * upstream registrations with their state, "!" if due at once. */
 static inline const char *world_record(const struct aor_record *r, uint64_t now_s, char text[512])
 {
-    static const char *const states[] = {"live", "leaving", "orphan"};
+    static const char *const states[] = {"live", "leaving", "orphan", "ended"};
     struct buf out = buf_over(text, 511);
     for (size_t i = 0; i < r->n_bindings; i++) {
         const struct binding *b = &r->bindings[i];
@@ -177,7 +177,7 @@ static inline const char *world_record(const struct aor_record *r, uint64_t now_
     buf_add_char(&out, '|');
     for (size_t i = 0; i < r->n_upregs; i++)
         buf_addf(&out, " %u%s%s", (unsigned)r->upregs[i].id, states[r->upregs[i].state],
-                 r->upregs[i].dead_at_s <= now_s ? "!" : "");
+                 r->upregs[i].dead_at_s <= now_s && r->upregs[i].state != UPREG_ENDED ? "!" : "");
     text[out.len] = '\0';
     return text;
 }

@@ -121,6 +121,13 @@ static void own_leaving(struct world *w)
     own_1(w);
 }
 
+static void ended(struct world *w)
+{
+    none(w);
+    *world_upreg(w, 1) = (struct upreg){
+        .id = 1, .state = UPREG_ENDED, .call_id = STR("up"), .cseq = 500, .dead_at_s = w->now_s};
+}
+
 static void own_1_of_two(struct world *w)
 {
     w->r->bindings[1].upreg_id = world_upreg(w, 2)->id;
@@ -143,6 +150,9 @@ static const struct {
     {"new line, two contacts", AOR, none, "A a 1+ a=60 c=60", "0 3600",
      "accepted: a@A#1 c@A#1 | 9live"},
     {"new line, registration named", AOR, none, "A a 1+ a=60", "7 3600", "accepted: a@A#1 | 7live"},
+    {"D69: a line that had ended", AOR, ended, "A a 1+ a=60", "1 3600", "accepted: a@A#1 | 1live"},
+    {"D69: with another device", EACH, ended, "C c 1+ c=60", "0 3600", "accepted: c@C#1 | 9live"},
+    {"D69: nothing to remove", AOR, ended, "A a 1+ a=0", "1 gone", "accepted: | 1ended"},
     {"refresh", AOR, NULL, "A a 11+ a=60", "1 3600", "accepted: a@A#11 b@B#10 | 1live"},
     {"D28, moved", AOR, NULL, "X x 1+ a=60", "1 3600", "accepted: a@X#1 b@B#10 | 1live"},
     {"new contact", AOR, NULL, "C c 1+ c=60", "1 3600", "accepted: a@A#10 b@B#10 c@C#1 | 1live"},
@@ -156,11 +166,11 @@ static const struct {
     {"D59a: removal relayed as refresh", AOR, NULL, "X x 1+ a=0", "1 3600",
      "accepted: b@B#10 | 1live"},
     {"D18: of nothing", AOR, NULL, "X x 1+ x=0", "1 3600", "accepted: a@A#10 b@B#10 | 1live"},
-    {"removal of the last", AOR, b_beyond_grace, "A a 11+ a=0", "1 gone", "accepted: |"},
+    {"removal of the last", AOR, b_beyond_grace, "A a 11+ a=0", "1 gone", "accepted: | 1ended"},
     {"the others went meanwhile", AOR, b_beyond_grace, "A a 11+ a=0", "1 3600",
      "accepted: | 1leaving"},
-    {"star", AOR, NULL, "A a 11+ *", "1 gone", "accepted: |"},
-    {"star of a rebooted phone", AOR, NULL, "X x 1+ *", "1 gone", "accepted: |"},
+    {"star", AOR, NULL, "A a 11+ *", "1 gone", "accepted: | 1ended"},
+    {"star of a rebooted phone", AOR, NULL, "X x 1+ *", "1 gone", "accepted: | 1ended"},
     /* contact-throttle */
     {"own registration", EACH, NULL, "C c 1+ c=60", "0 3600",
      "accepted: a@A#10 b@B#10 c@C#1 | 1live 2live 9live"},
@@ -191,7 +201,7 @@ static const struct {
      "not-proven: a@A#10 b@B#10 | 1live!"},
     {"open: star over others", AOR, NULL, "A a 11 *", "1 gone",
      "not-proven: a@A#10 b@B#10 | 1live!"},
-    {"open: star over the own", AOR, b_of_device_a, "A a 11 *", "1 gone", "accepted: |"},
+    {"open: star over the own", AOR, b_of_device_a, "A a 11 *", "1 gone", "accepted: | 1ended"},
     {"open: new contact", AOR, NULL, "X x 1 x=60", "1 3600",
      "accepted: a@A#10 b@B#10 x@X#1 | 1live"},
     {"open: D19", AOR, NULL, "X x 1 x=60 a=60", "1 3600", "not-proven: a@A#10 b@B#10 | 1live"},
@@ -224,7 +234,7 @@ static const struct {
     {"nothing granted to a new line", AOR, none, "A a 1+ a=60", "0 0", "not-granted: |"},
     /* our own */
     {"own refresh", AOR, own_1, "A a 1", "1 3600", "accepted: a@A#10 b@B#10 | 1live"},
-    {"own removal", AOR, own_leaving, "A a 1", "1 gone", "deregistered: |"},
+    {"own removal", AOR, own_leaving, "A a 1", "1 gone", "deregistered: | 1ended"},
     {"own removal, a phone has come back", AOR, own_1, "A a 1", "1 gone",
      "deregistered: a@A#10 b@B#10 | 1live!"},
     {"own refresh, nothing granted", EACH, own_1, "A a 1", "1 0", "upstream-dead: b@B#10 | 2live"},
@@ -437,7 +447,7 @@ static const struct {
     {"own refresh 410, of two", AOR, own_1_of_two, "A a 1", 410, "b@B#10 | 2live"},
     {"own removal 401", AOR, own_leaving, "A a 1", 401, "| 1orphan"},
     {"own removal 403", AOR, own_leaving, "A a 1", 403, "| 1orphan"},
-    {"own removal 404", AOR, own_leaving, "A a 1", 404, "|"},
+    {"own removal 404", AOR, own_leaving, "A a 1", 404, "| 1ended"},
     {"own removal 500", AOR, own_leaving, "A a 1", 500, NULL},
 };
 
@@ -506,6 +516,30 @@ static void orphans_run_out(void **state)
     world_upreg(&w, 1)->state = UPREG_ORPHAN;
     assert_int_equal(absorb_lapse(&w.conf, w.leases, w.now_s + 1999, w.r), 0);
     assert_int_equal(absorb_lapse(&w.conf, w.leases, w.now_s + 2000, w.r), 1);
+    assert_string_equal(world_record(w.r, w.now_s, got), "| 1ended");
+    world_fini(&w);
+}
+
+/* D69, D32: with its names, but nothing that upstream might still know. */
+static void a_line_is_known_for_a_time_after_its_end(void **state)
+{
+    (void)state;
+    struct world w;
+    char got[512];
+    world_init(&w, MODE_AOR_THROTTLE);
+    uint64_t end_s = world_upreg(&w, 1)->dead_at_s;
+    world_upreg(&w, 2)->dead_at_s = w.now_s;
+    assert_int_equal(absorb_lapse(&w.conf, w.leases, w.now_s, w.r), 2);
+    assert_string_equal(world_record(w.r, w.now_s, got), "| 1leaving"); /* the last one only */
+    assert_int_equal(absorb_lapse(&w.conf, w.leases, end_s, w.r), 1);
+    const struct upreg *u = &w.r->upregs[0];
+    assert_int_equal(u->state, UPREG_ENDED);
+    assert_int_equal(u->dead_at_s, end_s);
+    assert_int_equal(u->cseq, 100);
+    assert_str(u->call_id, "up");
+    assert_true(str_is_none(u->contact) && str_is_none(u->service_route));
+    assert_int_equal(absorb_lapse(&w.conf, w.leases, end_s + UPREG_KNOWN_S - 1, w.r), 0);
+    assert_int_equal(absorb_lapse(&w.conf, w.leases, end_s + UPREG_KNOWN_S, w.r), 1);
     assert_string_equal(world_record(w.r, w.now_s, got), "|");
     world_fini(&w);
 }
@@ -521,6 +555,7 @@ int main(void)
         cmocka_unit_test(a_refusal_is_evidence_about_its_register),
         cmocka_unit_test(bindings_lapse_after_their_grace),
         cmocka_unit_test(orphans_run_out),
+        cmocka_unit_test(a_line_is_known_for_a_time_after_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,7 @@ static struct upreg random_upreg(struct arena *a)
 {
     return (struct upreg){
         .id = number(UINT64_MAX),
-        .state = draw() % (UPREG_ORPHAN + 1),
+        .state = draw() % (UPREG_ENDED + 1),
         .contact = text(a),
         .call_id = text(a),
         .cseq = (uint32_t)number(UINT32_MAX),

@@ -159,9 +159,39 @@ static void what_upstream_holds_outlives_the_last_device(void **state)
     assert_int_equal(r->n_bindings, 0);
     assert_int_equal(r->n_upregs, 1);
     assert_int_equal(r->upregs[0].state, UPREG_LEAVING);
+    (void)count_events(STORE_DUE);
     pass_s(520);
     turn();
+    assert_int_equal(look(alice)->upregs[0].state, UPREG_ENDED);
+    (void)count_events(STORE_DUE); /* its end was a date, too */
+    for (int hour = 1; hour < UPREG_KNOWN_S / 3600; hour++) {
+        pass_s(3600);
+        turn();
+    }
+    assert_int_equal(count_events(STORE_DUE), 0);
+    assert_int_equal(store_count(store), 1);
+    pass_s(3600);
+    turn();
     assert_int_equal(store_count(store), 0);
+}
+
+/* Of a line that has ended nobody is told, not even at a start. */
+static void what_has_ended_is_not_due(void **state)
+{
+    (void)state;
+    struct wish w = put(1, 1, 60);
+    w.upreg_id = 9;
+    w.dead_at_s = sys_service_s() + 60;
+    grant(alice, &w);
+    pass_s(80);
+    turn();
+    assert_int_equal(look(alice)->upregs[0].state, UPREG_ENDED);
+    (void)count_events(STORE_DUE);
+    restart();
+    pass_s(400);
+    turn();
+    assert_int_equal(count_events(STORE_DUE), 0);
+    assert_int_equal(store_count(store), 1);
 }
 
 /* The work is with what is due: a million seconds with a thousand lines that are refreshed cost
@@ -209,6 +239,7 @@ int main(void)
         STORE_TEST(a_burst_is_spread_over_turns),
         STORE_TEST(a_registration_upstream_is_due_once_a_date),
         STORE_TEST(what_upstream_holds_outlives_the_last_device),
+        STORE_TEST(what_has_ended_is_not_due),
         STORE_TEST(random_lives_end_when_they_should),
     };
     return RUN(tests);
