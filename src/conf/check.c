@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 
 enum { WORKERS_MAX = 256 };
 
@@ -137,6 +138,18 @@ static const struct conf_upstream *upstream_named(const struct conf *conf, const
     return NULL;
 }
 
+/* Registrations of another form move at their next refresh (core/upreg.h). It is stored, so neither
+ * key nor order may change. */
+static uint64_t form_of(const struct conf_domain *d)
+{
+    static const struct hash_key fixed = {1, 2};
+    const struct conf_upstream *u = d->upstream;
+    const uint64_t parts[] = {d->insertion, u->contact_token, hash_str(&fixed, str_of(u->name)),
+                              u->n_servers ? hash_str(&fixed, u->servers[0].uri) : 0};
+    return (hash_bytes(&fixed, parts, sizeof parts) & ~(uint64_t)FORM_MODE_MASK) |
+           FORM_OF_MODE(d->absorb.mode);
+}
+
 static void link_domain(struct checker *c, struct conf_domain *d, const struct settings_section *s)
 {
     unsigned line = line_of(s, SECTION_DOMAIN, "upstream");
@@ -155,6 +168,8 @@ static void link_domain(struct checker *c, struct conf_domain *d, const struct s
                       "upstream sections",
                       s->title, c->conf->n_upstreams);
     }
+    if (d->upstream && d->upstream->name)
+        d->absorb.form = form_of(d);
 }
 
 static int add_host(struct checker *c, struct str host, const struct conf_domain *d, unsigned line)

@@ -5,6 +5,7 @@
 #include "core/commit.h"
 #include "core/licence.h"
 #include "core/survey.h"
+#include "core/upreg.h"
 
 enum {
     SAFETY_S = 32,     /* a device's registration ends so long before upstream's (timer F) */
@@ -103,57 +104,18 @@ bool absorb_is_refresh_ours(const struct absorb_conf *conf, const struct aor_rec
            (is_planned || u->dead_at_s <= now_s);
 }
 
-/* ---------------------------------------------------------------- the registration concerned */
-
-/* A device is its instance, or its Call-ID where it has none. */
-static bool is_same_device(const struct register_view *view, const struct binding *b)
-{
-    struct str instance = view->n_contacts ? view->contacts[0].instance : STR_NONE;
-    if (instance.n || b->instance.n)
-        return str_eq(instance, b->instance);
-    return str_eq(view->call_id, b->call_id);
-}
-
-static const struct upreg *upreg_of_device(const struct absorb_input *in, const struct survey *s)
-{
-    const struct aor_record *r = in->now_state;
-    for (size_t k = 0; k < in->view->n_contacts; k++)
-        if (s->at[k] >= 0)
-            return binding_upreg(r, r->bindings[s->at[k]].upreg_id);
-    for (size_t i = 0; i < r->n_bindings; i++)
-        if (is_same_device(in->view, &r->bindings[i]))
-            return binding_upreg(r, r->bindings[i].upreg_id);
-    return NULL;
-}
-
-/* One that is leaving or orphaned comes back to life when a device does (D58). */
-static const struct upreg *upreg_of_aor(const struct aor_record *r)
-{
-    for (size_t i = 0; i < r->n_upregs; i++)
-        if (r->upregs[i].state == UPREG_LIVE)
-            return &r->upregs[i];
-    return r->n_upregs ? &r->upregs[0] : NULL;
-}
-
-static const struct upreg *upreg_of(const struct absorb_input *in, const struct survey *s)
-{
-    if (in->conf->mode == MODE_AOR_THROTTLE)
-        return upreg_of_aor(in->now_state);
-    return upreg_of_device(in, s);
-}
-
 const struct upreg *absorb_upreg(const struct absorb_input *in)
 {
     struct survey s;
     survey_take(in, &s);
-    return upreg_of(in, &s);
+    return upreg_find(in, &s);
 }
 
-/* After the REGISTER nobody stands on the registration any more. */
-static bool is_last(const struct absorb_input *in, const struct survey *s)
+bool absorb_is_left(const struct absorb_input *in, const struct upreg *u)
 {
-    const struct upreg *u = upreg_of(in, s);
-    return !u || (survey_of_upreg(in->now_state, u->id) & s->alive & ~s->removed) == 0;
+    struct survey s;
+    survey_take(in, &s);
+    return upreg_is_left(in, &s, u);
 }
 
 /* ---------------------------------------------------------------- verdicts */
@@ -169,22 +131,14 @@ static bool reject(enum reason why, unsigned status, struct verdict *v)
     return true;
 }
 
-static bool is_removal_only(const struct register_view *view)
-{
-    for (size_t k = 0; k < view->n_contacts; k++)
-        if (view->contacts[k].expires_s != 0)
-            return false;
-    return view->n_contacts > 0;
-}
-
 static enum forward_as forward_as(const struct decision *d)
 {
     if (d->in->view->is_star)
         return FORWARD_REMOVAL;
     if (d->in->view->n_contacts == 0)
         return FORWARD_QUERY;
-    return is_removal_only(d->in->view) && is_last(d->in, &d->s) ? FORWARD_REMOVAL
-                                                                 : FORWARD_REFRESH;
+    return register_is_removal(d->in->view) && upreg_is_last(d->in, &d->s) ? FORWARD_REMOVAL
+                                                                           : FORWARD_REFRESH;
 }
 
 /* One REGISTER in flight per upstream contact; the next one goes on its own proof (D60). */
@@ -212,10 +166,12 @@ static enum reason judge_upstream(const struct absorb_input *in, const struct bi
     const struct upreg *u = binding_upreg(in->now_state, b->upreg_id);
     if (!u || u->state != UPREG_LIVE || u->dead_at_s <= in->now_s)
         return REASON_UPSTREAM_DUE;
-    if (in->now_s < absorb_refresh_by_s(in->now_state, u))
+    enum reason due = REASON_UPSTREAM_DUE;
+    if (upreg_is_moved(in->conf, u))
+        due = REASON_MOVED;
+    else if (in->now_s < absorb_refresh_by_s(in->now_state, u))
         return licence;
-    return in->is_upstream_busy && has_room(in, u) ? REASON_POSTPONED_IN_FLIGHT
-                                                   : REASON_UPSTREAM_DUE;
+    return in->is_upstream_busy && has_room(in, u) ? REASON_POSTPONED_IN_FLIGHT : due;
 }
 
 static enum reason judge_refresh(const struct decision *d, const struct register_contact *c, int at)
@@ -297,7 +253,8 @@ static enum reason judge_contacts(const struct decision *d)
     }
     if (open == REASON_MAX)
         return covered;
-    return covered == REASON_MAX || open == REASON_UPSTREAM_DUE ? open : REASON_MIXED;
+    bool is_ours = open == REASON_UPSTREAM_DUE || open == REASON_MOVED; /* no contact's fault */
+    return covered == REASON_MAX || is_ours ? open : REASON_MIXED;
 }
 
 /* ---------------------------------------------------------------- licensed commits */
@@ -431,7 +388,7 @@ static bool relay_star(const struct decision *d, struct verdict *v)
 
 static bool relay_last(const struct decision *d, struct verdict *v)
 {
-    return is_removal_only(d->in->view) && d->s.removed && is_last(d->in, &d->s) &&
+    return register_is_removal(d->in->view) && d->s.removed && upreg_is_last(d->in, &d->s) &&
            forward(d, REASON_REMOVAL_LAST, v);
 }
 

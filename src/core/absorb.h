@@ -37,10 +37,13 @@ struct verdict {
     enum forward_as as; /* VERDICT_FORWARD */
 };
 
-/* The upstream registration that a REGISTER concerns: in aor-throttle the AoR's; else that of the
- * first contact that is known, or that of the device (instance, else Call-ID). NULL: none yet. Does
- * not read is_upstream_busy, which is to be found out with it. */
+/* The upstream registration that a REGISTER concerns (upreg_find). NULL: none yet. Does not read
+ * is_upstream_busy, which is to be found out with it. */
 const struct upreg *absorb_upreg(const struct absorb_input *in);
+
+/* Nobody but whom the REGISTER names stands on it, and it is not the one that the REGISTER
+ * concerns: once that is accepted, it is needed no more. */
+bool absorb_is_left(const struct absorb_input *in, const struct upreg *u);
 
 /* Decides. For VERDICT_COMMIT *next (a copy of the record that the caller made) is what to commit;
  * for others it is left as it was. next may be NULL in the read-only phase. */

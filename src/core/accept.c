@@ -10,8 +10,7 @@ struct proof accept_proof(const struct absorb_input *in)
     return (struct proof){kind, in->now_s};
 }
 
-/* A 2xx that cost no proof gives no power over what stands on another way. */
-static bool is_beyond_proof(const struct absorb_input *in, int at)
+bool accept_is_beyond_proof(const struct absorb_input *in, int at)
 {
     return accept_proof(in).kind == PROOF_OPEN &&
            !binding_is_same_way(&in->now_state->bindings[at].way, &in->view->way);
@@ -31,7 +30,7 @@ static bool choose_evicted(const struct absorb_input *in, const struct survey *s
     if (excess && in->conf->when_full == FULL_REJECT)
         return false;
     for (int at = 0; at < (int)in->now_state->n_bindings && excess; at++)
-        if (survey_has(candidates, at) && !is_beyond_proof(in, at)) {
+        if (survey_has(candidates, at) && !accept_is_beyond_proof(in, at)) {
             *out |= (uint64_t)1 << at;
             excess--;
         }
@@ -62,7 +61,7 @@ enum reason accept_judge(const struct absorb_input *in, const struct upstream_gr
             continue;
         if (is_stale(in, at))
             return REASON_STALE_CSEQ;
-        if (is_beyond_proof(in, at))
+        if (accept_is_beyond_proof(in, at))
             return REASON_NOT_PROVEN;
     }
     if (accept_is_granted(grant) && (survey_is_beyond_record(s) || !has_upreg_room(in, grant) ||

@@ -17,6 +17,9 @@ enum reason accept_judge(const struct absorb_input *in, const struct upstream_gr
 /* The proof that upstream's 2xx is. */
 struct proof accept_proof(const struct absorb_input *in);
 
+/* A 2xx that cost no proof gives no power over what stands on another way. at: the binding. */
+bool accept_is_beyond_proof(const struct absorb_input *in, int at);
+
 /* Upstream holds something for us now. */
 bool accept_is_granted(const struct upstream_grant *grant);
 

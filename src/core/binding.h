@@ -88,6 +88,7 @@ struct upreg {
     uint64_t dead_at_s;       /* service clock */
     struct str service_route; /* header values, comma-separated, in order; or none */
     struct str associated;    /* P-Associated-URI, likewise */
+    uint64_t form;            /* absorb_conf.form as it was; 0: it was not kept */
 };
 
 struct aor_record {

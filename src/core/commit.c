@@ -89,6 +89,7 @@ static void begin(struct upreg *u, uint64_t id, const struct upstream_grant *gra
         .dead_at_s = now_s + grant->granted_s,
         .service_route = grant->service_route,
         .associated = grant->associated,
+        .form = grant->form,
     };
 }
 
@@ -130,6 +131,7 @@ static void finish(struct upreg *u)
                         .state = UPREG_ENDED,
                         .call_id = u->call_id,
                         .cseq = u->cseq,
+                        .form = u->form,
                         .dead_at_s = u->dead_at_s};
 }
 

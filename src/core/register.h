@@ -12,10 +12,16 @@
 
 enum absorb_mode { MODE_MIRROR, MODE_CONTACT_THROTTLE, MODE_AOR_THROTTLE };
 enum absorb_auth { AUTH_RELAY, AUTH_TRUSTED };
+/* The low bits of a form, never all 0. */
+enum { FORM_MODE_MASK = 3 };
+#define FORM_OF_MODE(mode) ((uint64_t)(mode) + 1)
+
 enum absorb_full { FULL_REJECT, FULL_REPLACE_OLDEST };
 
 struct absorb_conf {
     enum absorb_mode mode;
+    uint64_t form; /* of registrations upstream: a hash of the upstream and of how our Contact
+                      stands there, with FORM_OF_MODE in its low bits; 0: none to compare with */
     enum absorb_auth authentication;
     enum absorb_full when_full;
     uint32_t min_expires_s, max_expires_s, default_expires_s;
@@ -85,7 +91,17 @@ struct upstream_grant {
     uint32_t granted_s; /* D50; 0 after a removal */
     bool is_removal;    /* what was asked: expires 0 */
     struct str service_route, associated;
+    uint64_t form;                         /* of what was asked for */
     uint64_t new_binding_id, new_upreg_id; /* random, for what this commit creates */
 };
+
+/* It does no more than take contacts away. */
+static inline bool register_is_removal(const struct register_view *view)
+{
+    for (size_t k = 0; k < view->n_contacts; k++)
+        if (view->contacts[k].expires_s != 0)
+            return false;
+    return view->n_contacts > 0;
+}
 
 #endif

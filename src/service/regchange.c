@@ -24,12 +24,13 @@ void *regchange_copy(struct arena *a, const void *input)
     return a->has_failed ? NULL : out;
 }
 
-/* What rode along with an accepted REGISTER is over (D58). */
+/* What rode along with an accepted REGISTER is over (D58). Should somebody have come back to it in
+ * between, its end is due upstream at once. */
 static void end_leaving(const struct regchange *change, uint64_t now_s, struct aor_record *next)
 {
     for (size_t i = 0; i < change->n_leaving; i++) {
         struct upreg *u = binding_upreg(next, change->leaving[i]);
-        if (u && u->state != UPREG_LIVE && u->dead_at_s > now_s)
+        if (u && u->dead_at_s > now_s)
             u->dead_at_s = now_s;
     }
     commit_settle(next, now_s);

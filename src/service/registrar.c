@@ -183,7 +183,7 @@ static void act(struct reg *r, const struct decision *d)
         commit(r);
         break;
     case VERDICT_FORWARD:
-        upstream_submit(r, &d->verdict, d->location.record);
+        upstream_submit(r, &d->verdict, &d->in);
         break;
     case VERDICT_WAIT:
         upstream_wait(r);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/sys.h"
+#include "core/upreg.h"
 #include "service/dialog.h"
 #include "service/egress.h"
 #include "service/mark.h"
@@ -43,6 +44,8 @@ int upreq_name(struct context *c, struct arena *a, const struct conf_domain *dom
         own = str_dup(a, token_call_id(&c->token_key, v->aor, device_of(domain, v), 0, text));
         u->upreg_id = id_of(c, own);
         known = binding_upreg(in->now_state, u->upreg_id); /* one that has ended (D32) */
+        if (known && !upreg_is_of_mode(in->conf, known))
+            known = NULL; /* mirror gives the same id, but the phone's Call-ID */
     }
     u->call_id = is_mirror ? v->call_id : known ? known->call_id : own;
     return a->has_failed || str_is_none(u->call_id) ? ERR_NOMEM : 0;
@@ -448,6 +451,7 @@ enum reason upreq_read(struct context *c, const struct msg *m, const struct upre
                                    .is_removal = u->as == FORWARD_REMOVAL,
                                    .service_route = join(c, m, HDR_SERVICE_ROUTE),
                                    .associated = join(c, m, HDR_P_ASSOCIATED_URI),
+                                   .form = u->form,
                                    .new_upreg_id = u->upreg_id};
     sys_random(&out->new_binding_id, sizeof out->new_binding_id);
     if (u->as != FORWARD_REFRESH)

@@ -23,6 +23,7 @@ struct upreq {
     struct str call_id, from_tag;
     uint32_t cseq;
     uint32_t expires_s; /* 0 in a removal */
+    uint64_t form;      /* of what is asked for: absorb_conf.form */
     struct flow_ref flow;
     struct str leaving[UPREQ_LEAVING_MAX]; /* old contacts that ride along with expires=0 */
     size_t n_leaving;

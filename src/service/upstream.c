@@ -434,15 +434,17 @@ static int send_again(struct reg *r)
     return 0;
 }
 
-/* Registrations upstream that no device needs any more, by other contacts than ours (D58), with a
- * star all of the line, as only its sender has the proof (D59); and our own by the contact that it
- * had before a reload, or before the device moved. */
-static void take_leaving(struct reg *r, const struct aor_record *record)
+/* Registrations upstream that no device needs any more, by other contacts than ours (D58), or none
+ * after this REGISTER, because its device moves to another mode; with a star all of the line, as
+ * only its sender has the proof (D59); and our own by the contact that it had before a reload, or
+ * before the device moved. */
+static void take_leaving(struct reg *r, const struct absorb_input *in)
 {
+    const struct aor_record *record = in->now_state;
     const struct upreg *known = binding_upreg(record, r->up.upreg_id);
     for (size_t i = 0; i < record->n_upregs && r->n_leaving < REGCHANGE_LEAVING_MAX; i++) {
         const struct upreg *u = &record->upregs[i];
-        bool is_going = u->state != UPREG_LIVE || r->v.view.is_star;
+        bool is_going = u->state != UPREG_LIVE || r->v.view.is_star || absorb_is_left(in, u);
         if (u->id == r->up.upreg_id || !is_going || str_is_none(u->contact))
             continue;
         r->up.leaving[r->n_leaving] = str_dup(&r->arena, u->contact);
@@ -453,7 +455,22 @@ static void take_leaving(struct reg *r, const struct aor_record *record)
         r->up.leaving[r->up.n_leaving++] = str_dup(&r->arena, known->contact);
 }
 
-static int plan(struct reg *r, enum forward_as as, const struct aor_record *record)
+/* What stands upstream is removed, and refreshed by ourselves, as it stands there; a phone's
+ * REGISTER moves it to what the configuration asks for by now. */
+static void choose_contact(struct reg *r, const struct aor_record *record)
+{
+    struct upreq *u = &r->up;
+    const struct upreg *known = binding_upreg(record, u->upreg_id);
+    u->form = u->domain->absorb.form;
+    if (known && !str_is_none(known->contact) && (r->is_own || u->as == FORWARD_REMOVAL)) {
+        u->contact = str_dup(&r->arena, known->contact);
+        u->form = known->form;
+    } else if (!str_is_none(u->path) && r->v.view.n_contacts) {
+        upreq_keep_contact(r->context, &r->arena, record, r->v.view.contacts[0].uri, u);
+    }
+}
+
+static int plan(struct reg *r, enum forward_as as, const struct absorb_input *in)
 {
     struct context *c = r->context;
     struct upreq *u = &r->up;
@@ -466,12 +483,10 @@ static int plan(struct reg *r, enum forward_as as, const struct aor_record *reco
         return err;
     u->expires_s = upreq_expires_s(u, &r->v.view,
                                    learned_min_s(c->upstream->learned, u->domain->upstream->name));
-    const struct upreg *known = binding_upreg(record, u->upreg_id);
-    if (!str_is_none(u->path) && r->v.view.n_contacts)
-        upreq_keep_contact(c, &r->arena, record, r->v.view.contacts[0].uri, u);
-    else if (!str_is_none(u->path) && known)
-        u->contact = str_dup(&r->arena, known->contact);
-    take_leaving(r, record);
+    const struct upreg *known = binding_upreg(in->now_state, u->upreg_id);
+    choose_contact(r, in->now_state);
+    if (!r->is_own) /* each of them has one of its own */
+        take_leaving(r, in);
     if (known && known->cseq > r->leg->cseq)
         r->leg->cseq = known->cseq;
     return r->arena.has_failed ? ERR_NOMEM : 0;
@@ -497,7 +512,7 @@ static void hold_bindings(struct reg *r, const struct aor_record *record)
     leg_hold(r->leg, refs, n);
 }
 
-static int start(struct reg *r, enum forward_as as, const struct aor_record *record)
+static int start(struct reg *r, enum forward_as as, const struct absorb_input *in)
 {
     struct context *c = r->context;
     r->leg = leg_get(c, &c->upstream->legs, r->up.upreg_id);
@@ -506,19 +521,19 @@ static int start(struct reg *r, enum forward_as as, const struct aor_record *rec
     leg_join(r->leg);
     r->leg->resume = c->upstream->resume;
     r->leg->busy = r;
-    int err = plan(r, as, record);
+    int err = plan(r, as, in);
     if (!err)
         err = send_again(r);
     if (!err)
-        hold_bindings(r, record);
+        hold_bindings(r, in->now_state);
     return err;
 }
 
-void upstream_submit(struct reg *r, const struct verdict *v, const struct aor_record *record)
+void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb_input *in)
 {
     r->reason = v->reason;
     reg_count(r->v.domain, r->v.view.aor, v->reason);
-    int err = start(r, v->as, record);
+    int err = start(r, v->as, in);
     if (err)
         finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR,
                err == ERR_ABSENT ? 500 : 503);
@@ -526,15 +541,20 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct aor_re
 
 /* ---------------------------------------------------------------- events of the store */
 
-static void submit_own(struct context *c, const struct conf_domain *d,
-                       const struct aor_record *record, const struct upreg *u, enum forward_as as)
+static void submit_own(struct context *c, const struct conf_domain *d, const struct location *now,
+                       const struct upreg *u, enum forward_as as)
 {
     struct reg *r;
-    if (upstream_is_busy(c->upstream, d, u->id) || reg_new_own(c, d, record->aor, &r))
+    if (upstream_is_busy(c->upstream, d, u->id) || reg_new_own(c, d, now->record->aor, &r))
         return; /* the next event, or the device itself, comes again */
     r->up.upreg_id = r->v.view.own_upreg_id = u->id;
     r->up.call_id = str_dup(&r->arena, u->call_id);
-    if (r->arena.has_failed || start(r, as, record))
+    const struct absorb_input in = {.conf = &d->absorb,
+                                    .view = &r->v.view,
+                                    .now_state = now->record,
+                                    .leases = now->leases,
+                                    .now_s = sys_service_s()};
+    if (r->arena.has_failed || start(r, as, &in))
         turn_leave(r);
     reg_free_if_done(r);
 }
@@ -551,9 +571,9 @@ static void tidy(struct context *c, struct str aor)
     for (size_t i = 0; i < now.record->n_upregs; i++) {
         const struct upreg *u = &now.record->upregs[i];
         if (u->state == UPREG_LEAVING)
-            submit_own(c, d, now.record, u, FORWARD_REMOVAL);
+            submit_own(c, d, &now, u, FORWARD_REMOVAL);
         else if (absorb_is_refresh_ours(&d->absorb, now.record, u, sys_service_s()))
-            submit_own(c, d, now.record, u, FORWARD_REFRESH);
+            submit_own(c, d, &now, u, FORWARD_REFRESH);
     }
 }
 

@@ -17,8 +17,8 @@ void upstream_free(struct upstream *u); /* NULL is legal */
 bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uint64_t upreg_id);
 
 /* Sends a phone's REGISTER as the verdict says, for the registration that r->up names. It is
- * answered in every case. record: what it was decided on. */
-void upstream_submit(struct reg *r, const struct verdict *v, const struct aor_record *record);
+ * answered in every case. in: what it was decided on. */
+void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb_input *in);
 
 /* Holds it, for the registration that r->up names, until the one in flight has ended: at most 4 for
  * a registration, one for a source, 5 s; else 503. */

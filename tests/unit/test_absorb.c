@@ -20,6 +20,24 @@ static void due_busy(struct world *w)
     busy(w);
 }
 
+static void reloaded(struct world *w)
+{
+    w->conf.form = 8 | FORM_OF_MODE(w->conf.mode);
+    w->r->upregs[0].form = 4 | FORM_OF_MODE(w->conf.mode);
+}
+
+static void reloaded_busy(struct world *w)
+{
+    reloaded(w);
+    busy(w);
+}
+
+static void from_before_forms(struct world *w)
+{
+    reloaded(w);
+    w->r->upregs[0].form = 0;
+}
+
 static void almost_due(struct world *w)
 {
     w->r->upregs[0].dead_at_s = w->now_s + 361;
@@ -361,6 +379,10 @@ static const struct row aor_rows[] = {
     {"D28: lower under another Call-ID", NULL, "A x 1 a=60", "forward new-call-id refresh"},
     /* upstream */
     {"due", due, "A a 11 a=60", "forward upstream-due refresh"},
+    {"another form", reloaded, "A a 11 a=60", "forward moved refresh"},
+    {"another form, busy", reloaded_busy, "A a 11 a=60", "absorb postponed-in-flight"},
+    {"another form, unknown", from_before_forms, "A a 11 a=60", "absorb licensed-source"},
+    {"another form, one of two leaves", reloaded, "A a 11 a=0", "commit removed-locally"},
     {"due a second later", almost_due, "A a 11 a=60", "absorb licensed-source"},
     {"upstream grants little", upstream_short, "A a 11 a=60", "forward upstream-due refresh"},
     {"leaving", leaving, "A a 11 a=60", "forward upstream-due refresh"},

@@ -126,6 +126,52 @@ static void the_upstream_registration_is_found(void **state)
     }
 }
 
+/* a and b on a registration each, or both on 1, as another mode had it; 3 is of the present mode.
+ */
+static void registrations_of_another_mode_are_left(void **state)
+{
+    (void)state;
+    static const struct {
+        enum absorb_mode mode;
+        const char *send;
+        bool is_shared, has_third;
+        uint64_t id;
+        const char *left; /* ids */
+    } rows[] = {
+        {MODE_AOR_THROTTLE, "A a 11 a=60", false, false, 0, "1"},
+        {MODE_AOR_THROTTLE, "A a 11 a=60", false, true, 3, "1"},
+        {MODE_AOR_THROTTLE, "A a 11+ a=60 b=60", false, true, 3, "12"},
+        {MODE_AOR_THROTTLE, "A a 11 a=60 b=60", false, true, 3, "1"}, /* b's is not its to give */
+        {MODE_AOR_THROTTLE, "X x 11 x=60", false, true, 3, ""},
+        {MODE_AOR_THROTTLE, "A a 11 a=0", false, true, 1, "3"},
+        {MODE_CONTACT_THROTTLE, "A a 11 a=60", true, false, 0, ""},
+        {MODE_CONTACT_THROTTLE, "A a 11+ a=60 b=0", true, false, 0, "1"},
+        {MODE_CONTACT_THROTTLE, "A a 11 a=0", true, false, 1, ""},
+        {MODE_MIRROR, "A a 11 a=60", false, false, 0, "1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        char left[8] = "", *end = left;
+        world_init(&w, rows[i].mode);
+        world_bind(&w, 'a', 1);
+        world_bind(&w, 'b', rows[i].is_shared ? 1 : 2);
+        w.conf.form = 8 | FORM_OF_MODE(rows[i].mode);
+        for (size_t k = 0; k < w.r->n_upregs; k++)
+            w.r->upregs[k].form = 8 | FORM_OF_MODE((rows[i].mode + 1) % 3);
+        if (rows[i].has_third)
+            world_upreg(&w, 3)->form = w.conf.form;
+        world_view(&w, rows[i].send);
+        struct absorb_input in = world_input(&w);
+        const struct upreg *u = absorb_upreg(&in);
+        for (size_t k = 0; k < w.r->n_upregs; k++)
+            if (absorb_is_left(&in, &w.r->upregs[k]))
+                *end++ = (char)('0' + w.r->upregs[k].id);
+        if ((u ? u->id : 0) != rows[i].id || strcmp(left, rows[i].left) != 0)
+            fail_msg("%s: %d, left \"%s\"", rows[i].send, u ? (int)u->id : 0, left);
+        world_fini(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +179,7 @@ int main(void)
         cmocka_unit_test(who_refreshes_upstream),
         cmocka_unit_test(upstream_is_refreshed_in_time),
         cmocka_unit_test(the_upstream_registration_is_found),
+        cmocka_unit_test(registrations_of_another_mode_are_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
