@@ -6,8 +6,10 @@
 #include "base/hmap.h"
 #include "base/list.h"
 #include "core/binding.h"
+#include "core/token.h"
 #include "net/wheel.h"
 #include "service/context.h"
+#include "service/txn.h"
 
 struct reg;
 
@@ -20,9 +22,15 @@ struct leg {
     struct reg *busy; /* blocks the others; NULL: nobody does */
     struct list waiting;
     unsigned n_waiting;
-    unsigned n_users;                   /* regs that point here */
-    void (*resume)(struct reg *r);      /* decides about one whose turn has come */
-    uint32_t cseq;                      /* the last one sent */
+    unsigned n_users;                /* regs that point here */
+    void (*resume)(struct reg *r);   /* decides about one whose turn has come */
+    txn_fn *on_answer;               /* to what was sent; arg: the reg */
+    void (*on_patience)(void *reg);  /* the answer takes long */
+    struct reg *retry;               /* our own, that waits to be sent again; NULL: none */
+    uint32_t cseq;                   /* the last one sent */
+    char renewed[TOKEN_CALL_ID_LEN]; /* the Call-ID that it belongs to (D33) */
+    bool is_renewed;
+    unsigned n_retries;                 /* of our own, in a row */
     struct lease_ref pending[LEG_REFS]; /* bindings that an open challenge holds (D30) */
     size_t n_pending;
     struct wheel_timer calm;

@@ -29,7 +29,7 @@ struct reg {
     struct leg *leg;
     struct wheel_timer patience;
     const struct msg *answer;                /* upstream's 2xx while the store commits it */
-    unsigned n_attempts;                     /* of our own removal */
+    unsigned n_attempts;                     /* to commit it under its licence */
     uint64_t leaving[REGCHANGE_LEAVING_MAX]; /* registrations whose removal rides along (D58) */
     size_t n_leaving;
     bool is_own;

@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "net/loop.h"
+#include "service/flight.h"
 #include "service/learned.h"
 #include "service/leg.h"
 #include "service/location.h"
@@ -16,7 +17,10 @@
 #include "sip/contact.h"
 
 /* A silent registrar stops blocking others after 5 s; the phone is told after 10 (D60, D61). */
-enum { ANSWER_MS = 10000, RETRY_FIRST_MS = 30000, RETRY_MAX = 8, LEFT_ALONE_MAX_S = 60 };
+enum { ANSWER_MS = 10000, LEFT_ALONE_MAX_S = 60 };
+
+/* Our own REGISTERs that fail: 30 s, doubled up to 5 minutes. */
+enum { RETRY_FIRST_MS = 30000, RETRY_DOUBLINGS = 4, RETRY_MOST_MS = 300000 };
 
 struct upstream {
     struct context *context;
@@ -141,48 +145,38 @@ static void change(struct reg *r, const struct regchange *what, inbox_fn *on_res
     turn_leave(r);
 }
 
-static int send_again(struct reg *r);
-
 /* ---------------------------------------------------------------- our own, again */
 
-static bool has_binding(const struct aor_record *r, uint64_t upreg_id)
-{
-    for (size_t i = 0; i < r->n_bindings; i++)
-        if (r->bindings[i].upreg_id == upreg_id)
-            return true;
-    return false;
-}
-
-/* A phone that has come back in between needs the registration again. */
-static bool is_still_wanted(const struct reg *r)
-{
-    struct location now;
-    if (location_read(r->context, &r->context->scratch, r->v.view.aor, &now))
-        return false;
-    const struct upreg *u = binding_upreg(now.record, r->up.upreg_id);
-    return u && u->dead_at_s > sys_service_s() &&
-           has_binding(now.record, u->id) == (r->up.as == FORWARD_REFRESH);
-}
-
+/* While a phone's is on its way it stays: a stranger's must not end it. */
 static void on_retry(void *arg)
 {
     struct reg *r = arg;
-    if (!r->leg->busy && is_still_wanted(r)) {
-        r->leg->busy = r;
-        if (send_again(r) == 0)
-            return;
+    struct context *c = r->context;
+    if (r->leg->busy) {
+        loop_timer_start(c->loop, &r->patience, RETRY_FIRST_MS);
+        return;
     }
+    struct str aor = str_dup(&c->scratch, r->v.view.aor);
+    r->leg->retry = NULL;
     turn_leave(r);
     reg_free_if_done(r);
+    tidy(c, aor);
 }
 
-/* D58: until upstream's own deadline, which is hours away at the most. */
+/* D58: our own is tried again until it is done, no longer wanted, or upstream's own deadline has
+ * come, which tidy sees. False: it is a phone's, or another one is waiting for the same. */
 static bool retry_own(struct reg *r)
 {
-    if (!r->is_own || r->n_attempts >= RETRY_MAX)
+    struct leg *l = r->leg;
+    if (!r->is_own || !l || l->retry)
         return false;
+    uint64_t wait_ms = (uint64_t)RETRY_FIRST_MS
+                       << (l->n_retries < RETRY_DOUBLINGS ? l->n_retries : RETRY_DOUBLINGS);
+    l->n_retries++;
+    l->retry = r;
     wheel_timer_init(&r->patience, on_retry, r);
-    loop_timer_start(r->context->loop, &r->patience, (uint64_t)RETRY_FIRST_MS << r->n_attempts++);
+    loop_timer_start(r->context->loop, &r->patience,
+                     wait_ms < RETRY_MOST_MS ? wait_ms : RETRY_MOST_MS);
     turn_unblock(r);
     return true;
 }
@@ -210,7 +204,8 @@ static void finish(struct reg *r, enum reason why, unsigned status)
     reg_refuse(r, why, status);
     if (r->leg)
         leg_release(r->leg);
-    turn_leave(r);
+    if (!retry_own(r))
+        turn_leave(r);
 }
 
 static void note_unchallenged(const struct reg *r)
@@ -237,6 +232,7 @@ static void on_accepted(struct reg *r, const struct msg *m)
         return;
     }
     note_unchallenged(r);
+    r->leg->n_retries = 0;
     what.n_leaving = r->n_leaving;
     memcpy(what.leaving, r->leaving, sizeof what.leaving);
     leg_release(r->leg);
@@ -267,7 +263,8 @@ static void on_challenged(struct reg *r, const struct msg *m)
         return;
     }
     pass_answer(r, m);
-    turn_leave(r); /* the bindings stay pending for the answer to the challenge (D30) */
+    if (!retry_own(r))
+        turn_leave(r); /* the bindings stay pending for the answer to the challenge (D30) */
 }
 
 /* False: the 423 asks for nothing more than we have asked for. */
@@ -289,14 +286,12 @@ static void on_too_brief(struct reg *r, const struct msg *m)
     if (is_longer && !r->has_tried_423) {
         r->has_tried_423 = true;
         reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_BRIEF);
-        if (send_again(r) == 0)
+        if (flight_repeat(r) == 0)
             return;
     }
     finish(r, REASON_UPSTREAM_ERROR, 500);
 }
 
-/* D53: what the refusal is evidence of, the policy knows. D55: core addresses stay here. D56: a
- * server's 503 is told with a time of our own. */
 /* D56: a 503 with Retry-After speaks for the server. It is left alone for that time, capped; a
  * licensed refresh is answered here meanwhile, this one as well. */
 static bool leave_alone(struct reg *r, const struct msg *m)
@@ -316,22 +311,28 @@ static bool leave_alone(struct reg *r, const struct msg *m)
     return true;
 }
 
+/* What ends a binding; all else is upstream's trouble, not the line's (D53). */
+static bool is_hard(unsigned status)
+{
+    return status == 403 || status == 404 || status == 410;
+}
+
+/* D53: what the refusal is evidence of, the policy knows. D55: core addresses stay here. D56: a
+ * server's 503 is told with a time of our own. */
 static void on_refused(struct reg *r, const struct msg *m)
 {
     struct regchange what;
     if (r->leg)
         leg_release(r->leg);
-    if (m->status >= 500 && retry_own(r))
-        return;
     if (leave_alone(r, m))
         return;
-    if (m->status == 503 || m->status < 400) {
+    if (m->status == 503 || m->status < 400 || (r->is_own && !is_hard(m->status))) {
         finish(r, REASON_UPSTREAM_ERROR, m->status == 503 ? 503 : 500);
         return;
     }
     reg_count(r->v.domain, r->v.view.aor, REASON_REFUSED);
     pass_answer(r, m);
-    if (m->status != 403 && m->status != 404 && m->status != 410) {
+    if (!is_hard(m->status)) {
         turn_leave(r);
         return;
     }
@@ -356,8 +357,7 @@ static void on_final(struct reg *r, const struct msg *m)
 static void on_silence(struct reg *r)
 {
     loop_timer_stop(r->context->loop, &r->patience);
-    if (!retry_own(r))
-        finish(r, REASON_UPSTREAM_TIMEOUT, 504);
+    finish(r, REASON_UPSTREAM_TIMEOUT, 504);
 }
 
 static void on_client(struct txn *t, enum txn_note what, const struct msg *m, void *arg)
@@ -401,139 +401,35 @@ static void on_patience(void *arg)
     reg_refuse(r, REASON_UPSTREAM_TIMEOUT, 504); /* a late 2xx is adopted (D62) */
 }
 
-static int build(struct reg *r, struct forward *out)
-{
-    if (r->is_own)
-        return upreq_own(r->context, &r->up, out);
-    const struct packet p = {.flow = r->flow};
-    const struct msg *m = reg_request(r);
-    return m ? upreq_forward(r->context, &p, m, &r->up, out) : ERR_GONE;
-}
-
-static int send_again(struct reg *r)
+static int join(struct reg *r)
 {
     struct context *c = r->context;
-    struct forward f;
-    r->up.cseq = r->up.is_mirror ? r->v.view.cseq : token_cseq(r->leg->cseq, sys_service_s());
-    if (!r->up.cseq && !r->up.is_mirror && upreq_renew(c, &r->arena, &r->up))
+    struct leg *l = leg_get(c, &c->upstream->legs, r->up.upreg_id);
+    if (!l)
         return ERR_NOMEM;
-    r->leg->cseq = r->up.cseq;
-    int err = build(r, &f);
-    const struct txn_request request = {
-        .flow = f.flow, .bytes = f.bytes, .branch = f.branch, .method = STR("REGISTER")};
-    if (r->client)
-        txn_client_drop(r->client);
-    r->client = NULL;
-    if (!err)
-        err = txn_client_new(c->txns, &request, &(struct txn_user){on_client, r}, &r->client);
-    if (err)
-        return err;
-    stats_inc(STAT_REGISTER_OUT);
-    wheel_timer_init(&r->patience, on_patience, r);
-    loop_timer_start(c->loop, &r->patience, TURN_MS);
+    l->resume = c->upstream->resume;
+    l->on_answer = on_client;
+    l->on_patience = on_patience;
+    r->leg = l;
+    leg_join(l);
     return 0;
 }
 
-/* Registrations upstream that no device needs any more, by other contacts than ours (D58), or none
- * after this REGISTER, because its device moves to another mode; with a star all of the line, as
- * only its sender has the proof (D59); and our own by the contact that it had before a reload, or
- * before the device moved. */
-static void take_leaving(struct reg *r, const struct absorb_input *in)
+static int start(struct reg *r, const struct absorb_input *in)
 {
-    const struct aor_record *record = in->now_state;
-    const struct upreg *known = binding_upreg(record, r->up.upreg_id);
-    for (size_t i = 0; i < record->n_upregs && r->n_leaving < REGCHANGE_LEAVING_MAX; i++) {
-        const struct upreg *u = &record->upregs[i];
-        bool is_going = u->state != UPREG_LIVE || r->v.view.is_star || absorb_is_left(in, u);
-        if (u->id == r->up.upreg_id || !is_going || str_is_none(u->contact))
-            continue;
-        r->up.leaving[r->n_leaving] = str_dup(&r->arena, u->contact);
-        r->leaving[r->n_leaving++] = u->id;
-    }
-    r->up.n_leaving = r->n_leaving;
-    if (known && r->up.n_leaving < UPREQ_LEAVING_MAX && upreq_is_moved(&r->up, known))
-        r->up.leaving[r->up.n_leaving++] = str_dup(&r->arena, known->contact);
-}
-
-/* What stands upstream is removed, and refreshed by ourselves, as it stands there; a phone's
- * REGISTER moves it to what the configuration asks for by now. */
-static void choose_contact(struct reg *r, const struct aor_record *record)
-{
-    struct upreq *u = &r->up;
-    const struct upreg *known = binding_upreg(record, u->upreg_id);
-    u->form = u->domain->absorb.form;
-    if (known && !str_is_none(known->contact) && (r->is_own || u->as == FORWARD_REMOVAL)) {
-        u->contact = str_dup(&r->arena, known->contact);
-        u->form = known->form;
-    } else if (!str_is_none(u->path) && r->v.view.n_contacts) {
-        upreq_keep_contact(r->context, &r->arena, record, r->v.view.contacts[0].uri, u);
-    }
-}
-
-static int plan(struct reg *r, enum forward_as as, const struct absorb_input *in)
-{
-    struct context *c = r->context;
-    struct upreq *u = &r->up;
-    u->domain = r->v.domain;
-    u->aor = r->v.view.aor;
-    u->as = as;
-    u->is_mirror = r->v.domain->absorb.mode == MODE_MIRROR && !r->is_own;
-    int err = upreq_plan(c, &r->arena, u);
-    if (err)
-        return err;
-    u->expires_s = upreq_expires_s(u, &r->v.view,
-                                   learned_min_s(c->upstream->learned, u->domain->upstream->name));
-    const struct upreg *known = binding_upreg(in->now_state, u->upreg_id);
-    choose_contact(r, in->now_state);
-    if (!r->is_own) /* each of them has one of its own */
-        take_leaving(r, in);
-    if (known && known->cseq > r->leg->cseq)
-        r->leg->cseq = known->cseq;
-    return r->arena.has_failed ? ERR_NOMEM : 0;
-}
-
-/* A stranger's REGISTER must not stop the owner's refreshes. */
-static bool is_own_binding(const struct binding *b, const struct register_view *v)
-{
-    return binding_is_same_way(&b->way, &v->way) && str_eq(b->call_id, v->call_id);
-}
-
-static void hold_bindings(struct reg *r, const struct aor_record *record)
-{
-    struct lease_ref refs[LEG_REFS];
-    size_t n = 0;
-    for (size_t i = 0; i < r->v.view.n_contacts && n < LEG_REFS; i++) {
-        const struct register_contact *contact = &r->v.view.contacts[i];
-        const struct binding *b =
-            binding_find(record, contact->uri, contact->instance, contact->reg_id);
-        if (b && b->lease.generation && is_own_binding(b, &r->v.view))
-            refs[n++] = b->lease;
-    }
-    leg_hold(r->leg, refs, n);
-}
-
-static int start(struct reg *r, enum forward_as as, const struct absorb_input *in)
-{
-    struct context *c = r->context;
-    r->leg = leg_get(c, &c->upstream->legs, r->up.upreg_id);
-    if (!r->leg)
-        return ERR_NOMEM;
-    leg_join(r->leg);
-    r->leg->resume = c->upstream->resume;
     r->leg->busy = r;
-    int err = plan(r, as, in);
-    if (!err)
-        err = send_again(r);
-    if (!err)
-        hold_bindings(r, in->now_state);
-    return err;
+    return flight_start(r, in,
+                        learned_min_s(r->context->upstream->learned, r->v.domain->upstream->name));
 }
 
 void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb_input *in)
 {
     r->reason = v->reason;
+    r->up.as = v->as;
     reg_count(r->v.domain, r->v.view.aor, v->reason);
-    int err = start(r, v->as, in);
+    int err = join(r);
+    if (!err)
+        err = start(r, in);
     if (err)
         finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR,
                err == ERR_ABSENT ? 500 : 503);
@@ -541,12 +437,21 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
 
 /* ---------------------------------------------------------------- events of the store */
 
+/* One of ours is on its way, or will be. */
+static bool is_own_under_way(const struct upstream *up, uint64_t upreg_id)
+{
+    const struct leg *l = leg_find(&up->legs, upreg_id);
+    return l && (l->retry || (l->busy && l->busy->is_own));
+}
+
 static void submit_own(struct context *c, const struct conf_domain *d, const struct location *now,
                        const struct upreg *u, enum forward_as as)
 {
     struct reg *r;
-    if (upstream_is_busy(c->upstream, d, u->id) || reg_new_own(c, d, now->record->aor, &r))
-        return; /* the next event, or the device itself, comes again */
+    bool is_busy = upstream_is_busy(c->upstream, d, u->id);
+    if (is_own_under_way(c->upstream, u->id) || reg_new_own(c, d, now->record->aor, &r))
+        return;
+    r->up.as = as;
     r->up.upreg_id = r->v.view.own_upreg_id = u->id;
     r->up.call_id = str_dup(&r->arena, u->call_id);
     const struct absorb_input in = {.conf = &d->absorb,
@@ -554,7 +459,12 @@ static void submit_own(struct context *c, const struct conf_domain *d, const str
                                     .now_state = now->record,
                                     .leases = now->leases,
                                     .now_s = sys_service_s()};
-    if (r->arena.has_failed || start(r, as, &in))
+    int err = r->arena.has_failed ? ERR_NOMEM : join(r);
+    if (!err && is_busy)
+        (void)retry_own(r);
+    else if (!err)
+        err = start(r, &in);
+    if (err)
         turn_leave(r);
     reg_free_if_done(r);
 }
@@ -570,7 +480,7 @@ static void tidy(struct context *c, struct str aor)
         return;
     for (size_t i = 0; i < now.record->n_upregs; i++) {
         const struct upreg *u = &now.record->upregs[i];
-        if (u->state == UPREG_LEAVING)
+        if (u->state == UPREG_LEAVING && u->dead_at_s > sys_service_s())
             submit_own(c, d, &now, u, FORWARD_REMOVAL);
         else if (absorb_is_refresh_ours(&d->absorb, now.record, u, sys_service_s()))
             submit_own(c, d, &now, u, FORWARD_REFRESH);

@@ -1,0 +1,153 @@
+#include "service/flight.h"
+
+#include "base/err.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "net/loop.h"
+#include "service/leg.h"
+#include "service/turn.h"
+
+/* ---------------------------------------------------------------- sending */
+
+static int build(struct reg *r, struct forward *out)
+{
+    if (r->is_own)
+        return upreq_own(r->context, &r->up, out);
+    const struct packet p = {.flow = r->flow};
+    const struct msg *m = reg_request(r);
+    return m ? upreq_forward(r->context, &p, m, &r->up, out) : ERR_GONE;
+}
+
+/* One sequence for each registration (D32). One that is used up goes on under another Call-ID,
+ * which the leg remembers: upstream has to accept it before the record does (D33). */
+static int count_on(struct reg *r)
+{
+    struct upreq *u = &r->up;
+    if (u->is_mirror) {
+        u->cseq = r->v.view.cseq;
+        return 0;
+    }
+    u->cseq = token_cseq(r->leg->cseq, sys_service_s());
+    if (!u->cseq) {
+        if (upreq_renew(r->context, &r->arena, u))
+            return ERR_NOMEM;
+        BUG_ON(u->call_id.n != sizeof r->leg->renewed);
+        memcpy(r->leg->renewed, u->call_id.p, u->call_id.n);
+        r->leg->is_renewed = true;
+    }
+    r->leg->cseq = u->cseq;
+    return 0;
+}
+
+int flight_repeat(struct reg *r)
+{
+    struct context *c = r->context;
+    struct forward f;
+    int err = count_on(r);
+    if (!err)
+        err = build(r, &f);
+    if (err)
+        return err;
+    const struct txn_request request = {
+        .flow = f.flow, .bytes = f.bytes, .branch = f.branch, .method = STR("REGISTER")};
+    if (r->client)
+        txn_client_drop(r->client);
+    r->client = NULL;
+    err = txn_client_new(c->txns, &request, &(struct txn_user){r->leg->on_answer, r}, &r->client);
+    if (err)
+        return err;
+    stats_inc(STAT_REGISTER_OUT);
+    wheel_timer_init(&r->patience, r->leg->on_patience, r);
+    loop_timer_start(c->loop, &r->patience, TURN_MS);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- what is asked for */
+
+/* Registrations upstream that no device needs any more, by other contacts than ours (D58), or none
+ * after this REGISTER, because its device moves to another mode; with a star all of the line, as
+ * only its sender has the proof (D59); and our own by the contact that it had before a reload, or
+ * before the device moved. */
+static void take_leaving(struct reg *r, const struct absorb_input *in)
+{
+    const struct aor_record *record = in->now_state;
+    const struct upreg *known = binding_upreg(record, r->up.upreg_id);
+    for (size_t i = 0; i < record->n_upregs && r->n_leaving < REGCHANGE_LEAVING_MAX; i++) {
+        const struct upreg *u = &record->upregs[i];
+        bool is_going = u->state != UPREG_LIVE || r->v.view.is_star || absorb_is_left(in, u);
+        if (u->id == r->up.upreg_id || !is_going || str_is_none(u->contact))
+            continue;
+        r->up.leaving[r->n_leaving] = str_dup(&r->arena, u->contact);
+        r->leaving[r->n_leaving++] = u->id;
+    }
+    r->up.n_leaving = r->n_leaving;
+    if (known && r->up.n_leaving < UPREQ_LEAVING_MAX && upreq_is_moved(&r->up, known))
+        r->up.leaving[r->up.n_leaving++] = str_dup(&r->arena, known->contact);
+}
+
+/* What stands upstream is removed, and refreshed by ourselves, as it stands there; a phone's
+ * REGISTER moves it to what the configuration asks for by now. */
+static void choose_contact(struct reg *r, const struct aor_record *record)
+{
+    struct upreq *u = &r->up;
+    const struct upreg *known = binding_upreg(record, u->upreg_id);
+    u->form = u->domain->absorb.form;
+    if (known && !str_is_none(known->contact) && (r->is_own || u->as == FORWARD_REMOVAL)) {
+        u->contact = str_dup(&r->arena, known->contact);
+        u->form = known->form;
+    } else if (!str_is_none(u->path) && r->v.view.n_contacts) {
+        upreq_keep_contact(r->context, &r->arena, record, r->v.view.contacts[0].uri, u);
+    }
+}
+
+static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
+{
+    struct context *c = r->context;
+    struct upreq *u = &r->up;
+    u->domain = r->v.domain;
+    u->aor = r->v.view.aor;
+    u->is_mirror = r->v.domain->absorb.mode == MODE_MIRROR && !r->is_own;
+    if (r->leg->is_renewed && !u->is_mirror)
+        u->call_id = str_dup(&r->arena, (struct str){r->leg->renewed, sizeof r->leg->renewed});
+    int err = upreq_plan(c, &r->arena, u);
+    if (err)
+        return err;
+    u->expires_s = upreq_expires_s(u, &r->v.view, least_s);
+    const struct upreg *known = binding_upreg(in->now_state, u->upreg_id);
+    choose_contact(r, in->now_state);
+    if (!r->is_own) /* each of them has one of its own */
+        take_leaving(r, in);
+    if (known && known->cseq > r->leg->cseq && str_eq(known->call_id, u->call_id))
+        r->leg->cseq = known->cseq;
+    return r->arena.has_failed ? ERR_NOMEM : 0;
+}
+
+/* A stranger's REGISTER must not stop the owner's refreshes. */
+static bool is_own_binding(const struct binding *b, const struct register_view *v)
+{
+    return binding_is_same_way(&b->way, &v->way) && str_eq(b->call_id, v->call_id);
+}
+
+static void hold_bindings(struct reg *r, const struct aor_record *record)
+{
+    struct lease_ref refs[LEG_REFS];
+    size_t n = 0;
+    for (size_t i = 0; i < r->v.view.n_contacts && n < LEG_REFS; i++) {
+        const struct register_contact *contact = &r->v.view.contacts[i];
+        const struct binding *b =
+            binding_find(record, contact->uri, contact->instance, contact->reg_id);
+        if (b && b->lease.generation && is_own_binding(b, &r->v.view))
+            refs[n++] = b->lease;
+    }
+    leg_hold(r->leg, refs, n);
+}
+
+int flight_start(struct reg *r, const struct absorb_input *in, uint32_t least_s)
+{
+    int err = plan(r, in, least_s);
+    if (!err)
+        err = flight_repeat(r);
+    if (!err)
+        hold_bindings(r, in->now_state);
+    return err;
+}
