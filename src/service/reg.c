@@ -153,6 +153,15 @@ static void answer_from(struct reg *r, const struct regreply_input *in)
         reg_answer_bytes(r, r->answer->status, bytes);
 }
 
+/* D13. A fetch is answered with our contacts only when upstream has judged it, and a 2xx that asked
+ * for no proof says nothing of other devices: else a source that is not its sender's would be sent
+ * the line's contacts for a few bytes. */
+static bool is_unproven_query(const struct reg *r)
+{
+    return r->up.as == FORWARD_QUERY && !r->v.view.has_authorization &&
+           r->v.domain->absorb.authentication == AUTH_RELAY;
+}
+
 void reg_answer_ok(struct reg *r)
 {
     struct context *c = r->context;
@@ -170,6 +179,7 @@ void reg_answer_ok(struct reg *r)
                                       .view = &r->v.view,
                                       .is_path_asked =
                                           msg_has_token(reg_request(r), HDR_SUPPORTED, STR("path")),
+                                      .is_own_way_only = is_unproven_query(r),
                                       .now_s = sys_service_s()};
     answer_from(r, &in);
 }

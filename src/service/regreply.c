@@ -28,8 +28,9 @@ static bool is_own(const struct regreply_input *in, const struct binding *b)
 
 static bool is_listed(const struct regreply_input *in, size_t i)
 {
-    return left_s(in, i) > 0 &&
-           (!in->domain->is_own_contact_only || is_own(in, &in->record->bindings[i]));
+    const struct binding *b = &in->record->bindings[i];
+    return left_s(in, i) > 0 && (!in->domain->is_own_contact_only || is_own(in, b)) &&
+           (!in->is_own_way_only || binding_is_same_way(&b->way, &in->view->way));
 }
 
 static void add_q(struct buf *out, int q)

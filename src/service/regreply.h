@@ -13,6 +13,7 @@ struct regreply_input {
     const struct lease_view *leases;  /* of its bindings; NULL: the record's own expiries hold */
     const struct register_view *view; /* whose the answer is */
     bool is_path_asked;               /* the request has Supported: path (D42) */
+    bool is_own_way_only;             /* who asks has proven nothing about other devices (D13) */
     uint64_t now_s;
 };
 
@@ -25,7 +26,9 @@ struct str regreply_lines(struct context *c, const struct regreply_input *in);
 void regreply_edit(struct context *c, struct build *b, const struct regreply_input *in);
 
 /* The answer to a refused REGISTER, with what its reason asks for: Min-Expires, Unsupported,
- * Retry-After (randomised, D87). */
+ * Retry-After (randomised, D87). D13, no unlicensed answer is larger than the request: it has
+ * nothing of the record in it, and beyond the request's own lines only what RFC 3261 demands. (What
+ * upstream answers, a challenge above all, passes as it is, D53.) */
 struct build_reply regreply_refusal(struct context *c, const struct msg *m,
                                     const struct conf_domain *domain, const struct verdict *v);
 
