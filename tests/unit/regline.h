@@ -4,6 +4,7 @@
 #ifndef BW_TESTS_REGLINE_H
 #define BW_TESTS_REGLINE_H
 
+#include "core/commit.h"
 #include "regworld.h"
 
 enum { LINE_FLIGHTS = 8, LINE_UPREGS = 4096, LINE_DELAY_S = 20 };
@@ -14,6 +15,9 @@ struct flight {
     uint64_t upreg_id;
     uint32_t cseq;
     enum forward_as as;
+    uint64_t form;
+    uint64_t left[RECORD_UPREGS_MAX]; /* registrations that ride along with expires 0 */
+    size_t n_left;
     bool is_stranger;
 };
 
@@ -137,16 +141,28 @@ static inline void line_set_pending(struct line *l, const struct register_view *
     }
 }
 
+static inline void line_take_along(const struct line *l, struct flight *f)
+{
+    const struct absorb_input in = world_input(&l->w);
+    for (size_t i = 0; f->as != FORWARD_QUERY && i < l->w.r->n_upregs; i++) {
+        const struct upreg *u = &l->w.r->upregs[i];
+        if (u->id != f->upreg_id && u->state != UPREG_ENDED && absorb_is_left(&in, u))
+            f->left[f->n_left++] = u->id;
+    }
+}
+
 static inline void line_depart(struct line *l, enum forward_as as, const struct upreg *u,
                                bool is_stranger)
 {
     struct flight *f = &l->flights[l->n_flights++];
-    *f = (struct flight){.view = l->w.view, .as = as, .is_stranger = is_stranger};
+    *f = (struct flight){
+        .view = l->w.view, .as = as, .form = l->w.conf.form, .is_stranger = is_stranger};
     assert_true(l->w.view.n_contacts <= 8);
     memcpy(f->contacts, l->w.contacts, l->w.view.n_contacts * sizeof *f->contacts);
     f->upreg_id = u ? u->id : l->next_id++;
     assert_true(f->upreg_id < LINE_UPREGS);
     f->cseq = l->next_cseq++;
+    line_take_along(l, f);
     line_set_pending(l, &l->w.view, true, 0);
 }
 
@@ -230,6 +246,18 @@ static inline void line_check_applied(const struct line *l, const struct aor_rec
         assert_false(next->bindings[i].is_changed);
 }
 
+/* As service/regchange.c does. */
+static inline void line_end_left(struct line *l, const struct flight *f, struct aor_record *next)
+{
+    for (size_t i = 0; i < f->n_left; i++) {
+        struct upreg *u = binding_upreg(next, f->left[i]);
+        l->truth[f->left[i]] = 0;
+        if (u && u->dead_at_s > l->w.now_s)
+            u->dead_at_s = l->w.now_s;
+    }
+    commit_settle(next, l->w.now_s);
+}
+
 /* 2xx with an expiry (0 is also an answer to what was no removal). */
 static inline enum reason line_accept(struct line *l, size_t i, uint32_t granted_s)
 {
@@ -246,12 +274,14 @@ static inline enum reason line_accept(struct line *l, size_t i, uint32_t granted
                                    .cseq = f.cseq,
                                    .granted_s = granted_s,
                                    .is_removal = f.as == FORWARD_REMOVAL,
+                                   .form = f.form,
                                    .new_binding_id = (uint64_t)f.cseq << 20};
     struct absorb_input in = world_input(&l->w);
     struct aor_record *next = line_copy(l);
     enum reason why = absorb_apply(&in, &grant, next);
     l->n_seen[why]++;
     line_check_applied(l, next, why);
+    line_end_left(l, &f, next);
     line_commit(l, next);
     return why;
 }

@@ -179,6 +179,7 @@ struct play {
     struct phone phones[N_PHONES];
     uint64_t random;
     bool is_open; /* upstream asks nobody for proof */
+    bool is_reloaded;
 };
 
 static uint32_t roll(struct play *p, uint32_t n)
@@ -335,6 +336,7 @@ static void we_send(struct play *p)
                                    .call_id = STR("up"),
                                    .cseq = l->next_cseq++,
                                    .granted_s = is_removal ? 0 : 600,
+                                   .form = u->form,
                                    .is_removal = is_removal};
     if (roll(p, 2)) {
         l->truth[u->id] = is_removal ? 0 : l->w.now_s + 600;
@@ -345,10 +347,20 @@ static void we_send(struct play *p)
     line_commit(l, next);
 }
 
+/* Another mode, or another place for the token. Trusted sources stay what they are. */
+static void reload(struct play *p)
+{
+    struct absorb_conf *conf = &p->l.w.conf;
+    conf->mode = (enum absorb_mode)roll(p, 3);
+    conf->form = 4 * roll(p, 2) | 8 | FORM_OF_MODE(conf->mode);
+}
+
 static void play(struct play *p, unsigned steps)
 {
     for (unsigned n = 0; n < steps; n++) {
         uint32_t what = roll(p, 16);
+        if (p->is_reloaded && roll(p, 100) == 0)
+            reload(p);
         if (p->l.n_flights && (what < 4 || p->l.n_flights == LINE_FLIGHTS))
             upstream_answers(p);
         else if (what < 9)
@@ -367,6 +379,8 @@ static void play_begin(struct play *p, uint64_t seed)
     p->random = seed * 0x9e3779b97f4a7c15;
     line_init(&p->l, (enum absorb_mode)roll(p, 3));
     p->is_open = roll(p, 3) == 0;
+    p->is_reloaded = roll(p, 2);
+    p->l.w.conf.form = p->is_reloaded ? 8 | FORM_OF_MODE(p->l.w.conf.mode) : 0;
     p->l.w.conf.authentication = roll(p, 4) == 0 ? AUTH_TRUSTED : AUTH_RELAY;
     if (p->l.w.conf.authentication == AUTH_TRUSTED)
         p->is_open = true;
@@ -397,6 +411,7 @@ static const enum reason wanted[] = {
     REASON_NOT_PROVEN,
     REASON_REPROOF,
     REASON_UPSTREAM_DUE,
+    REASON_MOVED,
     REASON_UPSTREAM_PENDING,
     REASON_LAPSED,
     REASON_MIRROR,
