@@ -9,18 +9,80 @@ static bool is_us(struct context *c, const struct packet *p, const struct uri *u
     return !str_is_none(u->host) && egress_is_us(c->egress, u->host, u->port, &p->flow);
 }
 
-/* A pair of URIs for the two sides of one phone's dialog is one leg. */
-static void add_leg(struct dialog *out, const struct way *phone, enum route_side side,
-                    enum route_side last)
+/* ---------------------------------------------------------------- the upstream beyond */
+
+uint16_t dialog_core_mark(const struct conf_upstream *u)
 {
-    bool is_pair = out->n_legs && side != last && side != ROUTE_BOTH && last != ROUTE_BOTH &&
-                   binding_is_same_way(&out->legs[out->n_legs - 1], phone);
+    static const struct hash_key fixed = {1, 1}; /* equal on all nodes and after each start */
+    uint64_t h = u ? hash_str(&fixed, str_of(u->name)) : 0;
+    return u ? (uint16_t)(h % UINT16_MAX + 1) : 0;
+}
+
+const struct conf_upstream *dialog_core(const struct conf *conf, uint16_t mark)
+{
+    for (size_t i = 0; i < conf->n_upstreams; i++)
+        if (dialog_core_mark(&conf->upstreams[i]) == mark)
+            return &conf->upstreams[i];
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- our own Routes */
+
+/* Our user parts are letters and digits: RFC 3261 19.1.4 lets a proxy on the way escape them, and
+ * there are some that change the case. */
+static struct str plain_user(struct context *c, struct str user)
+{
+    struct buf out = buf_in(&c->scratch, user.n);
+    for (size_t i = 0; i < user.n; i++) {
+        int high = -1, low = -1;
+        if (user.p[i] == '%' && i + 2 < user.n) {
+            high = ascii_hex(user.p[i + 1]);
+            low = ascii_hex(user.p[i + 2]);
+        }
+        bool is_escaped = high >= 0 && low >= 0;
+        buf_add_char(&out, ascii_lower(is_escaped ? (char)(high << 4 | low) : user.p[i]));
+        i += is_escaped ? 2 : 0;
+    }
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+static bool is_signed_user(struct str user)
+{
+    return str_has_prefix(user, STR("rr"));
+}
+
+/* A pair of URIs for the two sides of one phone's dialog is one leg. */
+static void add_leg(struct dialog *out, const struct route *r, enum route_side last)
+{
+    bool is_pair = out->n_legs && r->side != last && r->side != ROUTE_BOTH && last != ROUTE_BOTH &&
+                   binding_is_same_way(&out->legs[out->n_legs - 1], &r->phone);
     if (is_pair)
         return;
     if (out->n_legs == DIALOG_LEGS_MAX)
         out->is_forged = true; /* nothing that we have made has more */
     else
-        out->legs[out->n_legs++] = *phone;
+        out->legs[out->n_legs++] = r->phone;
+}
+
+/* A URI signed for a dialog. */
+static void take_signed(struct context *c, const struct msg *m, struct str user,
+                        enum route_side *last, struct dialog *out)
+{
+    const struct route_dialog request = {m->call_id, m->from_tag, m->to_tag};
+    struct route r;
+    bool is_from_phone;
+    /* a listener may be gone since a restart */
+    if (!route_parse(&c->token_key, user, &request, &r, &is_from_phone) ||
+        r.phone.listener >= c->n_listeners) {
+        out->is_forged = true;
+        return;
+    }
+    if (out->n_legs == 0) {
+        out->is_from_phone = is_from_phone;
+        out->core = r.core;
+    }
+    add_leg(out, &r, *last);
+    *last = r.side;
 }
 
 /* One Route of ours: signed for a dialog, a Path that upstream follows, or just our address as an
@@ -28,20 +90,12 @@ static void add_leg(struct dialog *out, const struct way *phone, enum route_side
 static void take_route(struct context *c, const struct msg *m, const struct uri *u,
                        enum route_side *last, struct dialog *out)
 {
-    enum route_side side = ROUTE_BOTH;
-    struct way phone;
+    struct str user = plain_user(c, u->user);
     out->n_routes++;
-    if (str_has_prefix(u->user, STR("t-"))) {
-        out->path_user = u->user;
-    } else if (str_has_prefix(u->user, STR("rr"))) {
-        /* a listener may be gone since a restart */
-        if (!route_parse(&c->token_key, u->user, m->call_id, &side, &phone) ||
-            phone.listener >= c->n_listeners)
-            out->is_forged = true;
-        else
-            add_leg(out, &phone, side, *last);
-        *last = side;
-    }
+    if (str_has_prefix(user, STR("t-")))
+        out->path_user = user;
+    else if (is_signed_user(user))
+        take_signed(c, m, user, last, out);
 }
 
 void dialog_read(struct context *c, const struct packet *p, const struct msg *m, struct dialog *out)

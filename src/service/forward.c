@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "core/route.h"
+#include "service/dialog.h"
 #include "service/egress.h"
 #include "sip/param.h"
 #include "sip/uri.h"
@@ -146,12 +147,13 @@ void forward_edit(struct context *c, struct build *b, const struct packet *p, un
     edit_routes(c, b, n_routes, STR_NONE);
 }
 
-static void add_record_route(struct context *c, struct build *b, enum route_side side,
-                             const struct way *phone, const struct flow_ref *through)
+static void add_record_route(struct context *c, struct build *b, const struct route *route,
+                             const struct flow_ref *through)
 {
+    const struct route_dialog dialog = {b->msg->call_id, b->msg->from_tag, STR_NONE};
     struct buf out = buf_in(&c->scratch, ROUTE_LEN + OUR_VIA_MAX);
     buf_add(&out, STR("<sip:"));
-    route_print(&c->token_key, side, phone, b->msg->call_id, &out);
+    route_print(&c->token_key, route, &dialog, &out);
     buf_add_char(&out, '@');
     egress_print_sent_by(c->egress, through, &out);
     buf_add(&out, STR(";lr>"));
@@ -164,18 +166,19 @@ static void add_record_route(struct context *c, struct build *b, enum route_side
 static void record_route(struct context *c, struct build *b, const struct packet *p,
                          const struct forward_plan *plan)
 {
-    bool is_to_phone = addr_is_equal(&plan->phone.peer, &plan->flow.peer);
-    const struct flow_ref *phone = is_to_phone ? &plan->flow : &p->flow;
-    const struct flow_ref *core = is_to_phone ? &p->flow : &plan->flow;
+    const struct flow_ref *core = plan->is_from_phone ? &plan->flow : &p->flow;
+    struct route route = {.phone = plan->phone,
+                          .is_caller = plan->is_from_phone,
+                          .core = dialog_core_mark(conf_upstream_of(c->conf, &core->peer))};
     if (p->flow.listener == plan->flow.listener) {
-        add_record_route(c, b, ROUTE_BOTH, &plan->phone, &plan->flow);
+        add_record_route(c, b, &route, &plan->flow);
         return;
     }
     /* each is put in front of what is there, in the order made: the next hop's first */
-    add_record_route(c, b, is_to_phone ? ROUTE_ACCESS : ROUTE_CORE, &plan->phone,
-                     is_to_phone ? phone : core);
-    add_record_route(c, b, is_to_phone ? ROUTE_CORE : ROUTE_ACCESS, &plan->phone,
-                     is_to_phone ? core : phone);
+    route.side = plan->is_from_phone ? ROUTE_CORE : ROUTE_ACCESS;
+    add_record_route(c, b, &route, &plan->flow);
+    route.side = plan->is_from_phone ? ROUTE_ACCESS : ROUTE_CORE;
+    add_record_route(c, b, &route, &p->flow);
 }
 
 static bool is_dialog_start(const struct msg *m)

@@ -15,6 +15,7 @@ struct forward_plan {
     struct str route;     /* Route values to put on top: a stored Path, a Service-Route; or none */
     struct way phone;     /* whose dialog it may begin: for our Record-Route */
     bool has_phone;       /* false: no Record-Route */
+    bool is_from_phone;   /* and it is the one that calls */
     unsigned n_routes;    /* elements of Route that were ours and are done with */
     unsigned max_breadth; /* RFC 5393; 0: the header stays as it is */
 };
