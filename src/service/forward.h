@@ -8,6 +8,8 @@
 #include "service/context.h"
 #include "sip/build.h"
 
+#define FORWARD_ALL_ROUTES (~0U)
+
 /* How one copy of a request leaves. */
 struct forward_plan {
     struct flow_ref flow;
@@ -16,7 +18,7 @@ struct forward_plan {
     struct way phone;     /* whose dialog it may begin: for our Record-Route */
     bool has_phone;       /* false: no Record-Route */
     bool is_from_phone;   /* and it is the one that calls */
-    unsigned n_routes;    /* elements of Route that were ours and are done with */
+    unsigned n_routes;    /* leading elements of Route that go: ours, or FORWARD_ALL_ROUTES */
     unsigned max_breadth; /* RFC 5393; 0: the header stays as it is */
 };
 

@@ -245,10 +245,12 @@ static const struct conf_domain *trusted_domain(struct context *c, const struct 
     return is_trusted ? d : NULL;
 }
 
-/* D70: to the upstream of the line, whatever the Route says. */
+/* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there
+ * goes: upstream trusts us and would follow it, to anywhere. In its place comes the Service-Route
+ * that the phone was given with its registration, which is the same again if the phone does as it
+ * was told. */
 static enum forward_refusal from_phone(struct context *c, const struct packet *p,
-                                       const struct msg *m, const struct dialog *d,
-                                       struct target_set *out)
+                                       const struct msg *m, struct target_set *out)
 {
     struct uri u;
     struct str service_route = STR_NONE;
@@ -259,13 +261,11 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
         domain = trusted_domain(c, p, &u);
     if (!domain)
         return conf_domain_find(c->conf, u.host) ? FORWARD_STRANGER : FORWARD_DOMAIN;
-    out->plans[0] =
-        (struct forward_plan){.phone = regview_way(&p->flow),
-                              .has_phone = true,
-                              .is_from_phone = true,
-                              .n_routes = d->n_routes,
-                              /* one that the phone has put in itself stays as it is (D88) */
-                              .route = str_is_none(d->next) ? service_route : STR_NONE};
+    out->plans[0] = (struct forward_plan){.phone = regview_way(&p->flow),
+                                          .has_phone = true,
+                                          .is_from_phone = true,
+                                          .n_routes = FORWARD_ALL_ROUTES,
+                                          .route = service_route};
     out->n = 1;
     return to_core(c, &domain->upstream->servers[0].addr, &out->plans[0]);
 }
@@ -281,5 +281,5 @@ enum forward_refusal target_find(struct context *c, const struct packet *p, cons
         return in_dialog(c, m, &d, out);
     if (conf_upstream_of(c->conf, &p->flow.peer))
         return to_line(c, p, m, &d, out);
-    return from_phone(c, p, m, &d, out);
+    return from_phone(c, p, m, out);
 }
