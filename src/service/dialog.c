@@ -2,6 +2,8 @@
 
 #include "core/route.h"
 #include "service/egress.h"
+#include "sip/build.h"
+#include "sip/param.h"
 #include "sip/uri.h"
 
 static bool is_us(struct context *c, const struct packet *p, const struct uri *u)
@@ -121,4 +123,53 @@ unsigned dialog_own_routes(struct context *c, const struct packet *p, const stru
     struct dialog d;
     dialog_read(c, p, m, &d);
     return d.n_routes;
+}
+
+/* ---------------------------------------------------------------- strict routers */
+
+static bool is_strictly_routed(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct uri u;
+    return msg_first(m, HDR_ROUTE) && uri_parse(m->uri, &u) == 0 && is_us(c, p, &u) &&
+           is_signed_user(plain_user(c, u.user));
+}
+
+/* Our URI and the Routes behind it but the last one, which is *last. */
+static struct str shift_routes(struct context *c, const struct msg *m, struct str *last)
+{
+    struct buf out = buf_in(&c->scratch, m->bytes.n + 2);
+    buf_add_char(&out, '<');
+    buf_add(&out, m->uri);
+    buf_add_char(&out, '>');
+    *last = STR_NONE;
+    for (const struct msg_line *l = msg_first(m, HDR_ROUTE); l; l = msg_next(m, l)) {
+        struct str rest = l->value, element;
+        while (param_split(&rest, &element)) {
+            buf_add(&out, str_is_none(*last) ? STR("") : STR(", "));
+            buf_add(&out, str_is_none(*last) ? STR("") : *last);
+            *last = element;
+        }
+    }
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+struct msg *dialog_loosen(struct context *c, const struct packet *p, struct msg *m)
+{
+    struct str last, bytes;
+    struct nameaddr target;
+    struct msg_fault fault;
+    if (!is_strictly_routed(c, p, m))
+        return m;
+    struct str routes = shift_routes(c, m, &last);
+    if (str_is_none(last) || nameaddr_parse(last, &target))
+        return m; /* as it is, it belongs to no dialog */
+    struct build b;
+    build_init(&b, &c->scratch, m);
+    build_replace(&b, m->uri, target.uri);
+    build_remove_all(&b, HDR_ROUTE);
+    build_add_first(&b, HDR_ROUTE, routes);
+    if (str_is_none(routes) || build_finish(&b, &bytes) ||
+        msg_index(&c->scratch, bytes, &msg_limits_none, &m, &fault))
+        return NULL;
+    return m;
 }

@@ -116,26 +116,73 @@ static void edit_vias(struct context *c, struct build *b, const struct packet *p
 
 /* 16.4: Routes that name us have brought the request here and are done with. What is on top of
  * those that stay leads to the target. */
-static void edit_routes(struct context *c, struct build *b, unsigned n_ours, struct str on_top)
+static struct str routes_left(struct context *c, struct build *b, unsigned n_done,
+                              struct str on_top)
 {
     const struct msg *m = b->msg;
-    if (n_ours == 0 && str_is_none(on_top))
-        return;
     struct buf out = buf_in(&c->scratch, m->bytes.n + on_top.n + 4);
     buf_add(&out, str_is_none(on_top) ? STR("") : on_top);
     for (const struct msg_line *l = msg_first(m, HDR_ROUTE); l; l = msg_next(m, l)) {
         struct str rest = l->value, element;
         while (param_split(&rest, &element)) {
-            if (n_ours && n_ours--)
+            if (n_done && n_done--)
                 continue;
             buf_add(&out, out.len ? STR(", ") : STR(""));
             buf_add(&out, element);
         }
     }
     b->has_failed = b->has_failed || out.has_overflown;
+    return buf_str(&out);
+}
+
+static void put_routes(struct build *b, struct str routes)
+{
     build_remove_all(b, HDR_ROUTE);
-    if (out.len)
-        build_add_first(b, HDR_ROUTE, buf_str(&out));
+    if (routes.n)
+        build_add_first(b, HDR_ROUTE, routes);
+}
+
+/* The next hop is a strict router: its URI has no lr. */
+static bool is_strict(struct str route)
+{
+    struct nameaddr n;
+    struct uri u;
+    struct str ignored;
+    return nameaddr_parse(route, &n) == 0 && uri_parse(n.uri, &u) == 0 &&
+           !uri_param(&u, STR("lr"), &ignored);
+}
+
+/* 16.6 step 6: a strict router wants itself in the Request-URI, and the target behind the Routes.
+ */
+static bool bend_to_strict(struct context *c, struct build *b, struct str *uri, struct str *routes)
+{
+    struct str rest = *routes, first;
+    struct nameaddr next;
+    if (!param_split(&rest, &first) || !is_strict(first))
+        return false;
+    (void)nameaddr_parse(first, &next);
+    struct buf out = buf_in(&c->scratch, rest.n + uri->n + 8);
+    rest = str_trim(rest);
+    buf_add(&out, rest);
+    buf_add(&out, rest.n ? STR(", <") : STR("<"));
+    buf_add(&out, *uri);
+    buf_add_char(&out, '>');
+    b->has_failed = b->has_failed || out.has_overflown;
+    *routes = buf_str(&out);
+    *uri = next.uri;
+    return true;
+}
+
+/* The Request-URI and the Routes of a copy. */
+static void edit_way(struct context *c, struct build *b, const struct forward_plan *plan)
+{
+    struct str uri = str_is_none(plan->uri) ? b->msg->uri : plan->uri;
+    struct str routes = routes_left(c, b, plan->n_routes, plan->route);
+    bool is_bent = bend_to_strict(c, b, &uri, &routes);
+    if (is_bent || plan->n_routes || !str_is_none(plan->route))
+        put_routes(b, routes);
+    if (uri.p != b->msg->uri.p)
+        build_replace(b, b->msg->uri, uri);
 }
 
 void forward_edit(struct context *c, struct build *b, const struct packet *p, unsigned n_routes,
@@ -144,7 +191,8 @@ void forward_edit(struct context *c, struct build *b, const struct packet *p, un
     out->branch = mark_branch(&c->marks, loop_mark(c, b->msg), out->branch_text);
     edit_vias(c, b, p, out);
     edit_max_forwards(c, b, b->msg);
-    edit_routes(c, b, n_routes, STR_NONE);
+    if (n_routes)
+        put_routes(b, routes_left(c, b, n_routes, STR_NONE));
 }
 
 static void add_record_route(struct context *c, struct build *b, const struct route *route,
@@ -206,10 +254,8 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
     out->branch = mark_branch(&c->marks, loop_mark(c, m), out->branch_text);
     edit_vias(c, &b, p, out);
     edit_max_forwards(c, &b, m);
-    edit_routes(c, &b, plan->n_routes, plan->route);
+    edit_way(c, &b, plan);
     edit_breadth(c, &b, plan->max_breadth);
-    if (!str_is_none(plan->uri))
-        build_replace(&b, m->uri, plan->uri);
     if (plan->has_phone && is_dialog_start(m))
         record_route(c, &b, p, plan);
     return build_finish(&b, &out->bytes) ? FORWARD_NO_MEMORY : FORWARD_OK;
