@@ -30,6 +30,13 @@ bool forward_is_us(struct context *c, const struct packet *p, const struct msg *
     return uri_parse(m->uri, &u) == 0 && str_is_none(u.user) && forward_is_served(c, p, m);
 }
 
+bool forward_is_here(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct uri u;
+    return uri_parse(m->uri, &u) == 0 && u.scheme <= URI_SIPS && str_is_none(u.user) &&
+           is_uri_us(c, p, &u);
+}
+
 /* RFC 3261 16.6 step 8 and D85: what a loop cannot change on its way round, the Request-URI above
  * all, so that two branches of one upstream fork are not mistaken for a loop. A request in a dialog
  * between two phones of ours comes twice with one Request-URI, but by another Route of ours (RFC
@@ -287,6 +294,7 @@ static const struct {
     [FORWARD_LOOP] = {482, STAT_REFUSED_LOOP, NULL},
     [FORWARD_EXTENSION] = {420, STAT_REFUSED_EXTENSION, NULL},
     [FORWARD_REQUIRED] = {420, STAT_REFUSED_EXTENSION, NULL},
+    [FORWARD_METHOD] = {405, STAT_REFUSED_METHOD, NULL},
     [FORWARD_BREADTH] = {440, STAT_REFUSED_BREADTH, "Max-Breadth Exceeded"},
     [FORWARD_STRANGER] = {403, STAT_REFUSED_STRANGER, "Not Registered Here"},
     [FORWARD_DIALOG] = {403, STAT_REFUSED_DIALOG, "Not A Dialog Of Ours"},
@@ -318,6 +326,8 @@ struct build_reply forward_reply(struct context *c, const struct msg *m, enum fo
         r.status = 404;
     if (why == FORWARD_EXTENSION)
         r.headers = unsupported_lines(c, m, HDR_PROXY_REQUIRE);
+    if (why == FORWARD_METHOD)
+        r.headers = STR("Allow: OPTIONS, REGISTER\r\n");
     if (why == FORWARD_REQUIRED)
         r.headers = unsupported_lines(c, m, HDR_REQUIRE);
     return r;

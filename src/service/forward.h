@@ -39,6 +39,7 @@ enum forward_refusal {
     FORWARD_BREADTH,
     FORWARD_EXTENSION, /* Proxy-Require names something */
     FORWARD_REQUIRED,  /* Require does, and we are the server */
+    FORWARD_METHOD,    /* for us, and nothing that we do (RFC 3261 8.2.1) */
     FORWARD_DOMAIN,
     FORWARD_STRANGER,
     FORWARD_DIALOG,
@@ -76,5 +77,8 @@ bool forward_is_served(struct context *c, const struct packet *p, const struct m
 
 /* The URI means this server itself, not a line: an address of ours or a served domain, no user. */
 bool forward_is_us(struct context *c, const struct packet *p, const struct msg *m);
+
+/* An address of ours without user. */
+bool forward_is_here(struct context *c, const struct packet *p, const struct msg *m);
 
 #endif

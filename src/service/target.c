@@ -261,6 +261,8 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
         domain = trusted_domain(c, p, &u);
     if (!domain)
         return conf_domain_find(c->conf, u.host) ? FORWARD_STRANGER : FORWARD_DOMAIN;
+    if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
+        return FORWARD_METHOD;
     out->plans[0] = (struct forward_plan){.phone = regview_way(&p->flow),
                                           .has_phone = true,
                                           .is_from_phone = true,
@@ -280,6 +282,6 @@ enum forward_refusal target_find(struct context *c, const struct packet *p, cons
     if (!str_is_none(m->to_tag) || d.n_legs || d.is_forged)
         return in_dialog(c, m, &d, out);
     if (conf_upstream_of(c->conf, &p->flow.peer))
-        return to_line(c, p, m, &d, out);
+        return forward_is_here(c, p, m) ? FORWARD_METHOD : to_line(c, p, m, &d, out);
     return from_phone(c, p, m, out);
 }
