@@ -26,6 +26,7 @@ struct txn {
     bool is_dead;         /* waits for the reaper */
     uint32_t interval_ms; /* of the last retransmission */
     struct wheel_timer retransmit, life;
+    uint64_t began_ms; /* server */
     struct flow_ref flow;
     struct str key;            /* client: the branch */
     struct str method;         /* client: of the request */
@@ -378,6 +379,7 @@ int txn_server_new(struct txn_table *table, const struct msg *request,
         return ERR_NOMEM;
     }
     t->key = t->request->via.branch;
+    t->began_ms = loop_now_ms(table->conf.loop);
     *out = t;
     step(t, TXN_EV_START, NULL, STR_NONE);
     return 0;
@@ -418,9 +420,19 @@ void txn_server_cancelled(struct txn *t, const struct msg *cancel)
     note(t, TXN_NOTE_CANCEL, cancel);
 }
 
+/* RFC 4320 4.2: the client's Timer F began before we had its request. */
+static bool is_too_late(const struct txn *t, unsigned status)
+{
+    return t->kind == TXN_SERVER && status >= 200 && is_open(t) &&
+           loop_now_ms(t->table->conf.loop) - t->began_ms >= TXN_TIMEOUT_MS;
+}
+
 void txn_server_send(struct txn *t, unsigned status, struct str bytes)
 {
-    step(t, event_of(status), NULL, bytes);
+    if (is_too_late(t, status))
+        drop(t);
+    else
+        step(t, event_of(status), NULL, bytes);
 }
 
 void txn_server_reply(struct txn *t, const struct build_reply *reply)

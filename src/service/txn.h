@@ -80,7 +80,8 @@ struct txn *txn_server_of_cancel(struct txn_table *t, const struct msg *cancel,
 void txn_server_cancelled(struct txn *t, const struct msg *cancel);
 
 /* Sends a response made elsewhere, with its Via already right; copies it. What the state does not
- * allow any more is dropped. */
+ * allow any more is dropped. A final response to a request that is no INVITE, for which its client
+ * waits no more, is not sent either and ends the transaction (RFC 4320 4.2). */
 void txn_server_send(struct txn *t, unsigned status, struct str bytes);
 
 /* Makes and sends a response from the request. All but a 100 get a To tag. A final one for which
