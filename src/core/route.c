@@ -4,37 +4,50 @@
 
 #include "base/err.h"
 
-/* rr KIND FAMILY LISTENER PORT CORE IP MAC, all but the first three in hex. */
-enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2, MAC_BYTES = 10, BODY_MAX = FIXED + 16 };
+/* rr KIND FAMILY LISTENER PORT CORE IP [LOCAL] MAC, all but the first three in hex. */
+enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2, MAC_BYTES = 10, BODY_MAX = FIXED + 2 * 16 };
 
 /* In the order of enum route_side, for a phone that was called, then for one that calls. */
 static const char kinds[] = "bacdef";
 enum { SIDES = 3, KINDS = 2 * SIDES };
 
+static size_t ip_len(unsigned family)
+{
+    return family == 4 ? 4 : family == 6 ? 16 : 0;
+}
+
 static size_t pack(const struct route *r, uint8_t out[BODY_MAX])
 {
-    const struct addr *peer = &r->phone.peer;
-    size_t ip_len = peer->family == 4 ? 4 : 16;
+    const struct addr *peer = &r->phone.peer, *local = &r->phone.local;
+    size_t n = ip_len(peer->family);
     out[0] = peer->family;
     out[1] = r->phone.listener;
     out[2] = (uint8_t)(peer->port >> 8);
     out[3] = (uint8_t)peer->port;
     out[4] = (uint8_t)(r->core >> 8);
     out[5] = (uint8_t)r->core;
-    memcpy(out + FIXED, peer->ip, ip_len);
-    return FIXED + ip_len;
+    memcpy(out + FIXED, peer->ip, n);
+    if (local->family != peer->family)
+        return FIXED + n;
+    memcpy(out + FIXED + n, local->ip, n);
+    return FIXED + 2 * n;
 }
 
 static bool unpack(const uint8_t *in, size_t n, struct route *r)
 {
-    size_t ip_len = n - FIXED;
-    if ((in[0] != 4 || ip_len != 4) && (in[0] != 6 || ip_len != 16))
+    struct addr *peer = &r->phone.peer, *local = &r->phone.local;
+    size_t ip = ip_len(in[0]);
+    if (ip == 0 || (n != FIXED + ip && n != FIXED + 2 * ip))
         return false;
-    r->phone.peer.family = in[0];
+    peer->family = in[0];
     r->phone.listener = in[1];
-    r->phone.peer.port = (uint16_t)(in[2] << 8 | in[3]);
+    peer->port = (uint16_t)(in[2] << 8 | in[3]);
     r->core = (uint16_t)(in[4] << 8 | in[5]);
-    memcpy(r->phone.peer.ip, in + FIXED, ip_len);
+    memcpy(peer->ip, in + FIXED, ip);
+    if (n == FIXED + ip)
+        return true;
+    local->family = in[0];
+    memcpy(local->ip, in + FIXED + ip, ip);
     return true;
 }
 

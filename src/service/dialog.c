@@ -100,6 +100,18 @@ static void take_route(struct context *c, const struct msg *m, const struct uri 
         take_signed(c, m, user, last, out);
 }
 
+/* A wildcard listener does not know all of its addresses; the signature does. */
+static bool is_ours(struct context *c, const struct packet *p, const struct msg *m,
+                    const struct uri *u)
+{
+    const struct route_dialog request = {m->call_id, m->from_tag, m->to_tag};
+    struct route r;
+    bool is_from_phone;
+    return is_us(c, p, u) ||
+           (egress_may_be_us(c->egress, u->host, u->port) &&
+            route_parse(&c->token_key, plain_user(c, u->user), &request, &r, &is_from_phone));
+}
+
 void dialog_read(struct context *c, const struct packet *p, const struct msg *m, struct dialog *out)
 {
     enum route_side last = ROUTE_BOTH;
@@ -109,7 +121,7 @@ void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
         struct nameaddr route;
         struct uri u;
         while (nameaddr_next(&rest, &route) == 1) {
-            if (uri_parse(route.uri, &u) || !is_us(c, p, &u)) {
+            if (uri_parse(route.uri, &u) || !is_ours(c, p, m, &u)) {
                 out->next = route.uri;
                 return;
             }

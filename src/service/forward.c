@@ -216,8 +216,16 @@ static void add_record_route(struct context *c, struct build *b, const struct ro
     build_add_first(b, HDR_RECORD_ROUTE, buf_str(&out));
 }
 
-/* 16.6 step 4. One URI where both sides reach us at one listener; else two, the one that the next
- * hop must use on top (RFC 5658). */
+static bool is_same_name(struct context *c, const struct flow_ref *a, const struct flow_ref *b)
+{
+    struct buf x = buf_in(&c->scratch, OUR_VIA_MAX), y = buf_in(&c->scratch, OUR_VIA_MAX);
+    egress_print_sent_by(c->egress, a, &x);
+    egress_print_sent_by(c->egress, b, &y);
+    return str_eq(buf_str(&x), buf_str(&y));
+}
+
+/* 16.6 step 4. One URI where both sides know us by one name; else two, the one that the next hop
+ * must use on top (RFC 5658). */
 static void record_route(struct context *c, struct build *b, const struct packet *p,
                          const struct forward_plan *plan)
 {
@@ -225,7 +233,7 @@ static void record_route(struct context *c, struct build *b, const struct packet
     struct route route = {.phone = plan->phone,
                           .is_caller = plan->is_from_phone,
                           .core = dialog_core_mark(conf_upstream_of(c->conf, &core->peer))};
-    if (p->flow.listener == plan->flow.listener) {
+    if (is_same_name(c, &p->flow, &plan->flow)) {
         add_record_route(c, b, &route, &plan->flow);
         return;
     }

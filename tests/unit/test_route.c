@@ -37,6 +37,8 @@ static void a_route_gives_its_phone_back(void **state)
                                .is_caller = i % 6 >= 3,
                                .core = (uint16_t)(i * 8191),
                                .phone = way_of(phones[i / 6], (uint8_t)(255 - i))};
+        if (i & 1) /* a wildcard listener's */
+            r.phone.local = way_of(phones[i / 6], 0).peer;
         struct str user = print(&r, STR("call"), text);
         assert_true(route_parse(&key, user, &request, &got, &is_from_phone));
         assert_int_equal(got.side, r.side);
@@ -44,6 +46,8 @@ static void a_route_gives_its_phone_back(void **state)
         assert_int_equal(got.core, r.core);
         assert_true(addr_is_equal(&got.phone.peer, &r.phone.peer));
         assert_int_equal(got.phone.listener, r.phone.listener);
+        assert_int_equal(got.phone.local.family, r.phone.local.family);
+        assert_memory_equal(got.phone.local.ip, r.phone.local.ip, sizeof got.phone.local.ip);
     }
 }
 
