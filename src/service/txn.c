@@ -45,6 +45,7 @@ struct txn_table {
     struct hmap servers, clients;
     struct list alive, dead, pool;
     size_t n_alive, n_pool, n_open;
+    uint64_t answered_ms; /* when an INVITE got its last 2xx; 0: none has */
 };
 
 static bool is_server(const struct txn *t)
@@ -196,6 +197,8 @@ static void enter(struct txn *t, enum txnfsm_state next)
     bool was_open = is_open(t);
     t->state = next;
     t->table->n_open -= was_open && !is_open(t);
+    if (t->kind == TXN_INVITE_SERVER && next == TXN_ACCEPTED)
+        t->table->answered_ms = loop_now_ms(t->table->conf.loop);
 }
 
 static void drop(struct txn *t)
@@ -577,9 +580,10 @@ void txn_table_set_max(struct txn_table *t, uint32_t max)
     t->conf.max = max;
 }
 
-size_t txn_table_open(const struct txn_table *t)
+bool txn_table_is_idle(const struct txn_table *t)
 {
-    return t->n_open;
+    return t->n_open == 0 &&
+           (!t->answered_ms || loop_now_ms(t->conf.loop) - t->answered_ms >= TXN_ACK_MS);
 }
 
 size_t txn_table_size(const struct txn_table *t)

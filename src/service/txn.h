@@ -18,6 +18,8 @@ struct loop;
 struct txn;
 struct txn_table;
 
+enum { TXN_ACK_MS = 2000 };
+
 enum txn_note {
     TXN_NOTE_MESSAGE, /* client: a response that is not a repeat; server: an ACK after a 2xx */
     TXN_NOTE_CANCEL,  /* INVITE server: the caller's CANCEL, already answered */
@@ -53,8 +55,9 @@ void txn_table_free(struct txn_table *t);
 
 void txn_table_set_max(struct txn_table *t, uint32_t max);
 
-/* Server transactions that have no final response yet. */
-size_t txn_table_open(const struct txn_table *t);
+/* No server transaction waits for its final response, and whoever got a 2xx to an INVITE has had
+ * the time for its ACK, lost twice and repeated: it is sent on without state, but by us. */
+bool txn_table_is_idle(const struct txn_table *t);
 
 /* All transactions that are alive. */
 size_t txn_table_size(const struct txn_table *t);
