@@ -30,21 +30,25 @@ const struct conf_upstream *dialog_core(const struct conf *conf, uint16_t mark)
 
 /* ---------------------------------------------------------------- our own Routes */
 
+/* Takes one character off the front, of its escape where it is escaped. */
+static char take_char(struct str *s)
+{
+    int high = s->n > 2 && *s->p == '%' ? ascii_hex(s->p[1]) : -1;
+    int low = high < 0 ? -1 : ascii_hex(s->p[2]);
+    char c = *s->p;
+    if (low >= 0)
+        c = (char)(unsigned char)((unsigned)high << 4 | (unsigned)low);
+    *s = str_skip(*s, low < 0 ? 1 : 3);
+    return c;
+}
+
 /* Our user parts are letters and digits: RFC 3261 19.1.4 lets a proxy on the way escape them, and
  * there are some that change the case. */
 static struct str plain_user(struct context *c, struct str user)
 {
     struct buf out = buf_in(&c->scratch, user.n);
-    for (size_t i = 0; i < user.n; i++) {
-        int high = -1, low = -1;
-        if (user.p[i] == '%' && i + 2 < user.n) {
-            high = ascii_hex(user.p[i + 1]);
-            low = ascii_hex(user.p[i + 2]);
-        }
-        bool is_escaped = high >= 0 && low >= 0;
-        buf_add_char(&out, ascii_lower(is_escaped ? (char)(high << 4 | low) : user.p[i]));
-        i += is_escaped ? 2 : 0;
-    }
+    while (user.n)
+        buf_add_char(&out, ascii_lower(take_char(&user)));
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
