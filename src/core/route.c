@@ -4,55 +4,79 @@
 
 #include "base/err.h"
 
-/* rr SIDE FAMILY LISTENER PORT IP MAC, all but the first three in hex. */
-enum { HEAD = 3, MAC_BYTES = 10, BODY_MAX = 1 + 1 + 2 + 16 };
+/* rr KIND FAMILY LISTENER PORT CORE IP [LOCAL] MAC, all but the first three in hex. */
+enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2, MAC_BYTES = 10, BODY_MAX = FIXED + 2 * 16 };
 
-static const char sides[] = "bac"; /* in the order of enum route_side */
+/* In the order of enum route_side, for a phone that was called, then for one that calls. */
+static const char kinds[] = "bacdef";
+enum { SIDES = 3, KINDS = 2 * SIDES };
 
-/* The phone's flow as bytes: family, listener, port, IP. */
-static size_t pack(const struct way *phone, uint8_t out[BODY_MAX])
+static size_t ip_len(unsigned family)
 {
-    size_t ip_len = phone->peer.family == 4 ? 4 : 16;
-    out[0] = phone->peer.family;
-    out[1] = phone->listener;
-    out[2] = (uint8_t)(phone->peer.port >> 8);
-    out[3] = (uint8_t)phone->peer.port;
-    memcpy(out + 4, phone->peer.ip, ip_len);
-    return 4 + ip_len;
+    return family == 4 ? 4 : family == 6 ? 16 : 0;
 }
 
-static bool unpack(const uint8_t *in, size_t n, struct way *phone)
+static size_t pack(const struct route *r, uint8_t out[BODY_MAX])
 {
-    *phone = (struct way){0};
-    size_t ip_len = n - 4;
-    if ((in[0] != 4 || ip_len != 4) && (in[0] != 6 || ip_len != 16))
+    const struct addr *peer = &r->phone.peer, *local = &r->phone.local;
+    size_t n = ip_len(peer->family);
+    out[0] = peer->family;
+    out[1] = r->phone.listener;
+    out[2] = (uint8_t)(peer->port >> 8);
+    out[3] = (uint8_t)peer->port;
+    out[4] = (uint8_t)(r->core >> 8);
+    out[5] = (uint8_t)r->core;
+    memcpy(out + FIXED, peer->ip, n);
+    if (local->family != peer->family)
+        return FIXED + n;
+    memcpy(out + FIXED + n, local->ip, n);
+    return FIXED + 2 * n;
+}
+
+static bool unpack(const uint8_t *in, size_t n, struct route *r)
+{
+    struct addr *peer = &r->phone.peer, *local = &r->phone.local;
+    size_t ip = ip_len(in[0]);
+    if (ip == 0 || (n != FIXED + ip && n != FIXED + 2 * ip))
         return false;
-    phone->peer.family = in[0];
-    phone->listener = in[1];
-    phone->peer.port = (uint16_t)(in[2] << 8 | in[3]);
-    memcpy(phone->peer.ip, in + 4, ip_len);
+    peer->family = in[0];
+    r->phone.listener = in[1];
+    peer->port = (uint16_t)(in[2] << 8 | in[3]);
+    r->core = (uint16_t)(in[4] << 8 | in[5]);
+    memcpy(peer->ip, in + FIXED, ip);
+    if (n == FIXED + ip)
+        return true;
+    local->family = in[0];
+    memcpy(local->ip, in + FIXED + ip, ip);
     return true;
 }
 
-static bool sign(const struct token_key *key, struct str head, struct str body, struct str call_id,
-                 uint8_t out[TOKEN_MAC_LEN])
+struct signed_text {
+    char head[HEAD];
+    const uint8_t *body;
+    size_t n;
+};
+
+static bool sign(const struct token_key *key, const struct signed_text *text, struct str call_id,
+                 struct str caller_tag, uint8_t out[TOKEN_MAC_LEN])
 {
-    const struct str parts[] = {STR("route"), head, body, call_id};
-    return token_mac(key, parts, 4, out);
+    const struct str parts[] = {
+        STR("route"), {text->head, HEAD}, {(const char *)text->body, text->n}, call_id, caller_tag};
+    return token_mac(key, parts, sizeof parts / sizeof *parts, out);
 }
 
-void route_print(const struct token_key *key, enum route_side side, const struct way *phone,
-                 struct str call_id, struct buf *out)
+void route_print(const struct token_key *key, const struct route *route,
+                 const struct route_dialog *begun_by, struct buf *out)
 {
-    const char head[HEAD] = {'r', 'r', sides[side]};
     uint8_t body[BODY_MAX], mac[TOKEN_MAC_LEN];
-    size_t n = pack(phone, body);
-    if (!sign(key, (struct str){head, HEAD}, (struct str){(const char *)body, n}, call_id, mac)) {
+    const struct signed_text text = {
+        {'r', 'r', kinds[route->side + (route->is_caller ? SIDES : 0)]}, body, pack(route, body)};
+    if (!sign(key, &text, begun_by->call_id, begun_by->from_tag, mac)) {
         out->has_overflown = true;
         return;
     }
-    buf_add(out, (struct str){head, HEAD});
-    buf_add_hex(out, body, n);
+    buf_add(out, (struct str){text.head, HEAD});
+    buf_add_hex(out, body, text.n);
     buf_add_hex(out, mac, MAC_BYTES);
 }
 
@@ -67,21 +91,34 @@ static bool read_hex(struct str s, uint8_t *out)
     return true;
 }
 
-bool route_parse(const struct token_key *key, struct str user, struct str call_id,
-                 enum route_side *side, struct way *phone)
+/* The MAC stands behind the body. */
+static bool is_signed(const struct token_key *key, const struct signed_text *text,
+                      struct str call_id, struct str caller_tag)
 {
-    uint8_t bytes[BODY_MAX + MAC_BYTES], mac[TOKEN_MAC_LEN];
-    struct str text = str_skip(user, HEAD);
-    if (!str_has_prefix(user, STR("rr")) || text.n % 2 || text.n < (size_t)2 * (8 + MAC_BYTES) ||
-        text.n > 2 * sizeof bytes)
+    uint8_t mac[TOKEN_MAC_LEN];
+    return sign(key, text, call_id, caller_tag, mac) &&
+           CRYPTO_memcmp(mac, text->body + text->n, MAC_BYTES) == 0;
+}
+
+bool route_parse(const struct token_key *key, struct str user, const struct route_dialog *request,
+                 struct route *out, bool *is_from_phone)
+{
+    uint8_t bytes[BODY_MAX + MAC_BYTES];
+    struct str hex = str_skip(user, HEAD);
+    if (!str_has_iprefix(user, STR("rr")) || hex.n % 2 ||
+        hex.n < (size_t)2 * (FIXED + 4 + MAC_BYTES) || hex.n > 2 * sizeof bytes ||
+        !read_hex(hex, bytes))
         return false;
-    const char *at = str_find((struct str){sides, 3}, user.p[2]);
-    size_t n = text.n / 2 - MAC_BYTES;
-    if (!at || !read_hex(text, bytes) ||
-        !sign(key, (struct str){user.p, HEAD}, (struct str){(const char *)bytes, n}, call_id,
-              mac) ||
-        CRYPTO_memcmp(mac, bytes + n, MAC_BYTES) != 0)
+    const struct signed_text text = {
+        {'r', 'r', ascii_lower(user.p[2])}, bytes, hex.n / 2 - MAC_BYTES};
+    const char *kind = str_find((struct str){kinds, KINDS}, text.head[2]);
+    if (!kind)
         return false;
-    *side = (enum route_side)(at - sides);
-    return unpack(bytes, n, phone);
+    bool is_of_caller = is_signed(key, &text, request->call_id, request->from_tag);
+    if (!is_of_caller && !is_signed(key, &text, request->call_id, request->to_tag))
+        return false;
+    *out = (struct route){.side = (enum route_side)((kind - kinds) % SIDES),
+                          .is_caller = kind - kinds >= SIDES};
+    *is_from_phone = is_of_caller == out->is_caller;
+    return unpack(bytes, text.n, out);
 }

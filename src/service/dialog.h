@@ -12,9 +12,11 @@ struct dialog {
     unsigned n_routes;                /* leading elements that name us */
     struct way legs[DIALOG_LEGS_MAX]; /* phones, in order: two for a call between phones of ours */
     unsigned n_legs;
+    bool is_from_phone;   /* that of the first leg has sent the request */
+    uint16_t core;        /* the mark of the upstream beyond it; 0: none */
     struct str path_user; /* the user part of a Path of ours (upreq.c), or none */
     struct str next;      /* the URI of the first Route that is not ours, or none */
-    bool is_forged;       /* one is like ours, but does not verify for this Call-ID */
+    bool is_forged;       /* one is like ours, but does not verify for this dialog */
 };
 
 void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
@@ -22,5 +24,16 @@ void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
 
 /* n_routes alone. */
 unsigned dialog_own_routes(struct context *c, const struct packet *p, const struct msg *m);
+
+/* RFC 3261 16.4: where a strict router has put our Record-Route into the Request-URI, the request
+ * as a loose router would have sent it: the last Route is the Request-URI, and ours the first
+ * Route. Any other request as it is. NULL: the scratch arena is exhausted. */
+struct msg *dialog_loosen(struct context *c, const struct packet *p, struct msg *m);
+
+/* What stands for an upstream in our Record-Route, over a restart, too; 0 for NULL. */
+uint16_t dialog_core_mark(const struct conf_upstream *u);
+
+/* The upstream of a mark; NULL: it is not there any more. */
+const struct conf_upstream *dialog_core(const struct conf *conf, uint16_t mark);
 
 #endif

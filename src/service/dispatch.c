@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/stats.h"
+#include "service/dialog.h"
 #include "service/forward.h"
 #include "service/mark.h"
 #include "service/proxy.h"
@@ -79,7 +80,7 @@ static bool is_late(const struct context *c, const struct msg *m)
 
 static void on_request(struct context *c, const struct packet *p, const struct msg *m)
 {
-    if (txn_server_receive(c->txns, m, &p->flow.peer))
+    if (!m || txn_server_receive(c->txns, m, &p->flow.peer))
         return;
     if (m->method == METHOD_ACK)
         proxy_ack(c, p, m);
@@ -119,7 +120,7 @@ void dispatch_packet(struct context *c, const struct packet *p, const struct pee
     struct msg_fault fault;
     int err = msg_index(&c->scratch, p->bytes, &c->limits, &m, &fault);
     if (err == 0 && m->is_request)
-        on_request(c, p, m);
+        on_request(c, p, dialog_loosen(c, p, m));
     else if (err == 0)
         on_response(c, m);
     else if (err != ERR_NOMEM)

@@ -110,3 +110,18 @@ bool egress_is_us(const struct egress *e, struct str host, uint16_t port,
     }
     return false;
 }
+
+bool egress_may_be_us(const struct egress *e, struct str host, uint16_t port)
+{
+    const struct context *c = e->context;
+    uint16_t want = port ? port : SIP_PORT;
+    struct addr named;
+    if (str_is_none(host) || addr_parse_host(host, &named))
+        return false;
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        struct addr bound = udp_addr(c->listeners[i]);
+        if (addr_is_any(&bound) && bound.port == want && bound.family == named.family)
+            return true;
+    }
+    return false;
+}

@@ -28,4 +28,7 @@ void egress_print_sent_by(struct egress *e, const struct flow_ref *flow, struct 
 bool egress_is_us(const struct egress *e, struct str host, uint16_t port,
                   const struct flow_ref *came_by);
 
+/* An IP address and port (0: 5060) that may be a wildcard listener's: nobody knows all of those. */
+bool egress_may_be_us(const struct egress *e, struct str host, uint16_t port);
+
 #endif

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "core/route.h"
+#include "service/dialog.h"
 #include "service/egress.h"
 #include "sip/param.h"
 #include "sip/uri.h"
@@ -27,6 +28,13 @@ bool forward_is_us(struct context *c, const struct packet *p, const struct msg *
 {
     struct uri u;
     return uri_parse(m->uri, &u) == 0 && str_is_none(u.user) && forward_is_served(c, p, m);
+}
+
+bool forward_is_here(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct uri u;
+    return uri_parse(m->uri, &u) == 0 && u.scheme <= URI_SIPS && str_is_none(u.user) &&
+           is_uri_us(c, p, &u);
 }
 
 /* RFC 3261 16.6 step 8 and D85: what a loop cannot change on its way round, the Request-URI above
@@ -115,26 +123,73 @@ static void edit_vias(struct context *c, struct build *b, const struct packet *p
 
 /* 16.4: Routes that name us have brought the request here and are done with. What is on top of
  * those that stay leads to the target. */
-static void edit_routes(struct context *c, struct build *b, unsigned n_ours, struct str on_top)
+static struct str routes_left(struct context *c, struct build *b, unsigned n_done,
+                              struct str on_top)
 {
     const struct msg *m = b->msg;
-    if (n_ours == 0 && str_is_none(on_top))
-        return;
     struct buf out = buf_in(&c->scratch, m->bytes.n + on_top.n + 4);
     buf_add(&out, str_is_none(on_top) ? STR("") : on_top);
     for (const struct msg_line *l = msg_first(m, HDR_ROUTE); l; l = msg_next(m, l)) {
         struct str rest = l->value, element;
         while (param_split(&rest, &element)) {
-            if (n_ours && n_ours--)
+            if (n_done && n_done--)
                 continue;
             buf_add(&out, out.len ? STR(", ") : STR(""));
             buf_add(&out, element);
         }
     }
     b->has_failed = b->has_failed || out.has_overflown;
+    return buf_str(&out);
+}
+
+static void put_routes(struct build *b, struct str routes)
+{
     build_remove_all(b, HDR_ROUTE);
-    if (out.len)
-        build_add_first(b, HDR_ROUTE, buf_str(&out));
+    if (routes.n)
+        build_add_first(b, HDR_ROUTE, routes);
+}
+
+/* The next hop is a strict router: its URI has no lr. */
+static bool is_strict(struct str route)
+{
+    struct nameaddr n;
+    struct uri u;
+    struct str ignored;
+    return nameaddr_parse(route, &n) == 0 && uri_parse(n.uri, &u) == 0 &&
+           !uri_param(&u, STR("lr"), &ignored);
+}
+
+/* 16.6 step 6: a strict router wants itself in the Request-URI, and the target behind the Routes.
+ */
+static bool bend_to_strict(struct context *c, struct build *b, struct str *uri, struct str *routes)
+{
+    struct str rest = *routes, first;
+    struct nameaddr next;
+    if (!param_split(&rest, &first) || !is_strict(first))
+        return false;
+    (void)nameaddr_parse(first, &next);
+    struct buf out = buf_in(&c->scratch, rest.n + uri->n + 8);
+    rest = str_trim(rest);
+    buf_add(&out, rest);
+    buf_add(&out, rest.n ? STR(", <") : STR("<"));
+    buf_add(&out, *uri);
+    buf_add_char(&out, '>');
+    b->has_failed = b->has_failed || out.has_overflown;
+    *routes = buf_str(&out);
+    *uri = next.uri;
+    return true;
+}
+
+/* The Request-URI and the Routes of a copy. */
+static void edit_way(struct context *c, struct build *b, const struct forward_plan *plan)
+{
+    struct str uri = str_is_none(plan->uri) ? b->msg->uri : plan->uri;
+    struct str routes = routes_left(c, b, plan->n_routes, plan->route);
+    bool is_bent = bend_to_strict(c, b, &uri, &routes);
+    if (is_bent || plan->n_routes || !str_is_none(plan->route))
+        put_routes(b, routes);
+    if (uri.p != b->msg->uri.p)
+        build_replace(b, b->msg->uri, uri);
 }
 
 void forward_edit(struct context *c, struct build *b, const struct packet *p, unsigned n_routes,
@@ -143,15 +198,17 @@ void forward_edit(struct context *c, struct build *b, const struct packet *p, un
     out->branch = mark_branch(&c->marks, loop_mark(c, b->msg), out->branch_text);
     edit_vias(c, b, p, out);
     edit_max_forwards(c, b, b->msg);
-    edit_routes(c, b, n_routes, STR_NONE);
+    if (n_routes)
+        put_routes(b, routes_left(c, b, n_routes, STR_NONE));
 }
 
-static void add_record_route(struct context *c, struct build *b, enum route_side side,
-                             const struct way *phone, const struct flow_ref *through)
+static void add_record_route(struct context *c, struct build *b, const struct route *route,
+                             const struct flow_ref *through)
 {
+    const struct route_dialog dialog = {b->msg->call_id, b->msg->from_tag, STR_NONE};
     struct buf out = buf_in(&c->scratch, ROUTE_LEN + OUR_VIA_MAX);
     buf_add(&out, STR("<sip:"));
-    route_print(&c->token_key, side, phone, b->msg->call_id, &out);
+    route_print(&c->token_key, route, &dialog, &out);
     buf_add_char(&out, '@');
     egress_print_sent_by(c->egress, through, &out);
     buf_add(&out, STR(";lr>"));
@@ -159,23 +216,32 @@ static void add_record_route(struct context *c, struct build *b, enum route_side
     build_add_first(b, HDR_RECORD_ROUTE, buf_str(&out));
 }
 
-/* 16.6 step 4. One URI where both sides reach us at one listener; else two, the one that the next
- * hop must use on top (RFC 5658). */
+static bool is_same_name(struct context *c, const struct flow_ref *a, const struct flow_ref *b)
+{
+    struct buf x = buf_in(&c->scratch, OUR_VIA_MAX), y = buf_in(&c->scratch, OUR_VIA_MAX);
+    egress_print_sent_by(c->egress, a, &x);
+    egress_print_sent_by(c->egress, b, &y);
+    return str_eq(buf_str(&x), buf_str(&y));
+}
+
+/* 16.6 step 4. One URI where both sides know us by one name; else two, the one that the next hop
+ * must use on top (RFC 5658). */
 static void record_route(struct context *c, struct build *b, const struct packet *p,
                          const struct forward_plan *plan)
 {
-    bool is_to_phone = addr_is_equal(&plan->phone.peer, &plan->flow.peer);
-    const struct flow_ref *phone = is_to_phone ? &plan->flow : &p->flow;
-    const struct flow_ref *core = is_to_phone ? &p->flow : &plan->flow;
-    if (p->flow.listener == plan->flow.listener) {
-        add_record_route(c, b, ROUTE_BOTH, &plan->phone, &plan->flow);
+    const struct flow_ref *core = plan->is_from_phone ? &plan->flow : &p->flow;
+    struct route route = {.phone = plan->phone,
+                          .is_caller = plan->is_from_phone,
+                          .core = dialog_core_mark(conf_upstream_of(c->conf, &core->peer))};
+    if (is_same_name(c, &p->flow, &plan->flow)) {
+        add_record_route(c, b, &route, &plan->flow);
         return;
     }
     /* each is put in front of what is there, in the order made: the next hop's first */
-    add_record_route(c, b, is_to_phone ? ROUTE_ACCESS : ROUTE_CORE, &plan->phone,
-                     is_to_phone ? phone : core);
-    add_record_route(c, b, is_to_phone ? ROUTE_CORE : ROUTE_ACCESS, &plan->phone,
-                     is_to_phone ? core : phone);
+    route.side = plan->is_from_phone ? ROUTE_CORE : ROUTE_ACCESS;
+    add_record_route(c, b, &route, &plan->flow);
+    route.side = plan->is_from_phone ? ROUTE_ACCESS : ROUTE_CORE;
+    add_record_route(c, b, &route, &p->flow);
 }
 
 static bool is_dialog_start(const struct msg *m)
@@ -203,10 +269,8 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
     out->branch = mark_branch(&c->marks, loop_mark(c, m), out->branch_text);
     edit_vias(c, &b, p, out);
     edit_max_forwards(c, &b, m);
-    edit_routes(c, &b, plan->n_routes, plan->route);
+    edit_way(c, &b, plan);
     edit_breadth(c, &b, plan->max_breadth);
-    if (!str_is_none(plan->uri))
-        build_replace(&b, m->uri, plan->uri);
     if (plan->has_phone && is_dialog_start(m))
         record_route(c, &b, p, plan);
     return build_finish(&b, &out->bytes) ? FORWARD_NO_MEMORY : FORWARD_OK;
@@ -238,6 +302,7 @@ static const struct {
     [FORWARD_LOOP] = {482, STAT_REFUSED_LOOP, NULL},
     [FORWARD_EXTENSION] = {420, STAT_REFUSED_EXTENSION, NULL},
     [FORWARD_REQUIRED] = {420, STAT_REFUSED_EXTENSION, NULL},
+    [FORWARD_METHOD] = {405, STAT_REFUSED_METHOD, NULL},
     [FORWARD_BREADTH] = {440, STAT_REFUSED_BREADTH, "Max-Breadth Exceeded"},
     [FORWARD_STRANGER] = {403, STAT_REFUSED_STRANGER, "Not Registered Here"},
     [FORWARD_DIALOG] = {403, STAT_REFUSED_DIALOG, "Not A Dialog Of Ours"},
@@ -269,6 +334,8 @@ struct build_reply forward_reply(struct context *c, const struct msg *m, enum fo
         r.status = 404;
     if (why == FORWARD_EXTENSION)
         r.headers = unsupported_lines(c, m, HDR_PROXY_REQUIRE);
+    if (why == FORWARD_METHOD)
+        r.headers = STR("Allow: OPTIONS, REGISTER\r\n");
     if (why == FORWARD_REQUIRED)
         r.headers = unsupported_lines(c, m, HDR_REQUIRE);
     return r;

@@ -8,6 +8,8 @@
 #include "service/context.h"
 #include "sip/build.h"
 
+#define FORWARD_ALL_ROUTES (~0U)
+
 /* How one copy of a request leaves. */
 struct forward_plan {
     struct flow_ref flow;
@@ -15,7 +17,8 @@ struct forward_plan {
     struct str route;     /* Route values to put on top: a stored Path, a Service-Route; or none */
     struct way phone;     /* whose dialog it may begin: for our Record-Route */
     bool has_phone;       /* false: no Record-Route */
-    unsigned n_routes;    /* elements of Route that were ours and are done with */
+    bool is_from_phone;   /* and it is the one that calls */
+    unsigned n_routes;    /* leading elements of Route that go: ours, or FORWARD_ALL_ROUTES */
     unsigned max_breadth; /* RFC 5393; 0: the header stays as it is */
 };
 
@@ -36,6 +39,7 @@ enum forward_refusal {
     FORWARD_BREADTH,
     FORWARD_EXTENSION, /* Proxy-Require names something */
     FORWARD_REQUIRED,  /* Require does, and we are the server */
+    FORWARD_METHOD,    /* for us, and nothing that we do (RFC 3261 8.2.1) */
     FORWARD_DOMAIN,
     FORWARD_STRANGER,
     FORWARD_DIALOG,
@@ -73,5 +77,8 @@ bool forward_is_served(struct context *c, const struct packet *p, const struct m
 
 /* The URI means this server itself, not a line: an address of ours or a served domain, no user. */
 bool forward_is_us(struct context *c, const struct packet *p, const struct msg *m);
+
+/* An address of ours without user. */
+bool forward_is_here(struct context *c, const struct packet *p, const struct msg *m);
 
 #endif

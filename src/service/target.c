@@ -28,8 +28,8 @@ static enum forward_refusal to_core(struct context *c, const struct addr *server
 
 /* ---------------------------------------------------------------- in a dialog */
 
-/* The next hop towards the core: an address in a URI, else the upstream of the dialog's line. */
-static enum forward_refusal to_uri(struct context *c, const struct msg *m, struct str text,
+/* The next hop towards the core: an address in a URI, else the upstream that the dialog is with. */
+static enum forward_refusal to_uri(struct context *c, const struct dialog *d, struct str text,
                                    struct forward_plan *plan)
 {
     struct uri u;
@@ -39,34 +39,19 @@ static enum forward_refusal to_uri(struct context *c, const struct msg *m, struc
     next.port = u.port ? u.port : SIP_PORT;
     if (!str_is_none(u.host) && addr_parse_host(u.host, &next) == 0)
         return to_core(c, &next, plan);
-    struct str aor;
-    const struct conf_domain *d = NULL;
-    if (regview_aor(&c->scratch, c->conf, m->from.text, &aor) ||
-        regview_aor(&c->scratch, c->conf, m->to.text, &aor))
-        d = regview_domain(c->conf, aor);
-    return d ? to_core(c, &d->upstream->servers[0].addr, plan) : FORWARD_UNKNOWN;
+    const struct conf_upstream *upstream = dialog_core(c->conf, d->core);
+    return upstream ? to_core(c, &upstream->servers[0].addr, plan) : FORWARD_UNKNOWN;
 }
 
-/* The signature says that the dialog is ours; which way a request goes in it, its source does. A
- * phone may have a new port behind its NAT, and may share its host with the upstream. */
-static bool is_from_phone(const struct context *c, const struct packet *p, const struct way *phone)
-{
-    if (addr_is_equal(&p->flow.peer, &phone->peer))
-        return true;
-    return !conf_upstream_of(c->conf, &p->flow.peer) &&
-           addr_is_same_host(&p->flow.peer, &phone->peer);
-}
-
-static enum forward_refusal in_dialog(struct context *c, const struct packet *p,
-                                      const struct msg *m, const struct dialog *d,
-                                      struct target_set *out)
+static enum forward_refusal in_dialog(struct context *c, const struct msg *m,
+                                      const struct dialog *d, struct target_set *out)
 {
     struct forward_plan *plan = &out->plans[0];
     if (d->is_forged || d->n_legs == 0)
         return FORWARD_DIALOG;
     *plan = (struct forward_plan){.n_routes = d->n_routes};
     out->n = 1;
-    if (!is_from_phone(c, p, &d->legs[0])) {
+    if (!d->is_from_phone) {
         plan->flow = flow_to_phone(c, &d->legs[0]);
         return FORWARD_OK;
     }
@@ -74,7 +59,7 @@ static enum forward_refusal in_dialog(struct context *c, const struct packet *p,
         plan->flow = flow_to_phone(c, &d->legs[1]);
         return FORWARD_OK;
     }
-    return to_uri(c, m, str_is_none(d->next) ? m->uri : d->next, plan);
+    return to_uri(c, d, str_is_none(d->next) ? m->uri : d->next, plan);
 }
 
 /* ---------------------------------------------------------------- from upstream to a line */
@@ -260,10 +245,12 @@ static const struct conf_domain *trusted_domain(struct context *c, const struct 
     return is_trusted ? d : NULL;
 }
 
-/* D70: to the upstream of the line, whatever the Route says. */
+/* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there
+ * goes: upstream trusts us and would follow it, to anywhere. In its place comes the Service-Route
+ * that the phone was given with its registration, which is the same again if the phone does as it
+ * was told. */
 static enum forward_refusal from_phone(struct context *c, const struct packet *p,
-                                       const struct msg *m, const struct dialog *d,
-                                       struct target_set *out)
+                                       const struct msg *m, struct target_set *out)
 {
     struct uri u;
     struct str service_route = STR_NONE;
@@ -274,12 +261,13 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
         domain = trusted_domain(c, p, &u);
     if (!domain)
         return conf_domain_find(c->conf, u.host) ? FORWARD_STRANGER : FORWARD_DOMAIN;
-    out->plans[0] =
-        (struct forward_plan){.phone = regview_way(&p->flow),
-                              .has_phone = true,
-                              .n_routes = d->n_routes,
-                              /* one that the phone has put in itself stays as it is (D88) */
-                              .route = str_is_none(d->next) ? service_route : STR_NONE};
+    if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
+        return FORWARD_METHOD;
+    out->plans[0] = (struct forward_plan){.phone = regview_way(&p->flow),
+                                          .has_phone = true,
+                                          .is_from_phone = true,
+                                          .n_routes = FORWARD_ALL_ROUTES,
+                                          .route = service_route};
     out->n = 1;
     return to_core(c, &domain->upstream->servers[0].addr, &out->plans[0]);
 }
@@ -292,8 +280,8 @@ enum forward_refusal target_find(struct context *c, const struct packet *p, cons
     out->is_to_phones = false;
     dialog_read(c, p, m, &d);
     if (!str_is_none(m->to_tag) || d.n_legs || d.is_forged)
-        return in_dialog(c, p, m, &d, out);
+        return in_dialog(c, m, &d, out);
     if (conf_upstream_of(c->conf, &p->flow.peer))
-        return to_line(c, p, m, &d, out);
-    return from_phone(c, p, m, &d, out);
+        return forward_is_here(c, p, m) ? FORWARD_METHOD : to_line(c, p, m, &d, out);
+    return from_phone(c, p, m, out);
 }

@@ -26,6 +26,7 @@ struct txn {
     bool is_dead;         /* waits for the reaper */
     uint32_t interval_ms; /* of the last retransmission */
     struct wheel_timer retransmit, life;
+    uint64_t began_ms; /* server */
     struct flow_ref flow;
     struct str key;            /* client: the branch */
     struct str method;         /* client: of the request */
@@ -44,6 +45,7 @@ struct txn_table {
     struct hmap servers, clients;
     struct list alive, dead, pool;
     size_t n_alive, n_pool, n_open;
+    uint64_t answered_ms; /* when an INVITE got its last 2xx; 0: none has */
 };
 
 static bool is_server(const struct txn *t)
@@ -195,6 +197,8 @@ static void enter(struct txn *t, enum txnfsm_state next)
     bool was_open = is_open(t);
     t->state = next;
     t->table->n_open -= was_open && !is_open(t);
+    if (t->kind == TXN_INVITE_SERVER && next == TXN_ACCEPTED)
+        t->table->answered_ms = loop_now_ms(t->table->conf.loop);
 }
 
 static void drop(struct txn *t)
@@ -378,6 +382,7 @@ int txn_server_new(struct txn_table *table, const struct msg *request,
         return ERR_NOMEM;
     }
     t->key = t->request->via.branch;
+    t->began_ms = loop_now_ms(table->conf.loop);
     *out = t;
     step(t, TXN_EV_START, NULL, STR_NONE);
     return 0;
@@ -418,9 +423,19 @@ void txn_server_cancelled(struct txn *t, const struct msg *cancel)
     note(t, TXN_NOTE_CANCEL, cancel);
 }
 
+/* RFC 4320 4.2: the client's Timer F began before we had its request. */
+static bool is_too_late(const struct txn *t, unsigned status)
+{
+    return t->kind == TXN_SERVER && status >= 200 && is_open(t) &&
+           loop_now_ms(t->table->conf.loop) - t->began_ms >= TXN_TIMEOUT_MS;
+}
+
 void txn_server_send(struct txn *t, unsigned status, struct str bytes)
 {
-    step(t, event_of(status), NULL, bytes);
+    if (is_too_late(t, status))
+        drop(t);
+    else
+        step(t, event_of(status), NULL, bytes);
 }
 
 void txn_server_reply(struct txn *t, const struct build_reply *reply)
@@ -565,9 +580,10 @@ void txn_table_set_max(struct txn_table *t, uint32_t max)
     t->conf.max = max;
 }
 
-size_t txn_table_open(const struct txn_table *t)
+bool txn_table_is_idle(const struct txn_table *t)
 {
-    return t->n_open;
+    return t->n_open == 0 &&
+           (!t->answered_ms || loop_now_ms(t->conf.loop) - t->answered_ms >= TXN_ACK_MS);
 }
 
 size_t txn_table_size(const struct txn_table *t)

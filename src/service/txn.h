@@ -18,6 +18,8 @@ struct loop;
 struct txn;
 struct txn_table;
 
+enum { TXN_ACK_MS = 2000 };
+
 enum txn_note {
     TXN_NOTE_MESSAGE, /* client: a response that is not a repeat; server: an ACK after a 2xx */
     TXN_NOTE_CANCEL,  /* INVITE server: the caller's CANCEL, already answered */
@@ -53,8 +55,9 @@ void txn_table_free(struct txn_table *t);
 
 void txn_table_set_max(struct txn_table *t, uint32_t max);
 
-/* Server transactions that have no final response yet. */
-size_t txn_table_open(const struct txn_table *t);
+/* No server transaction waits for its final response, and whoever got a 2xx to an INVITE has had
+ * the time for its ACK, lost twice and repeated: it is sent on without state, but by us. */
+bool txn_table_is_idle(const struct txn_table *t);
 
 /* All transactions that are alive. */
 size_t txn_table_size(const struct txn_table *t);
@@ -80,7 +83,8 @@ struct txn *txn_server_of_cancel(struct txn_table *t, const struct msg *cancel,
 void txn_server_cancelled(struct txn *t, const struct msg *cancel);
 
 /* Sends a response made elsewhere, with its Via already right; copies it. What the state does not
- * allow any more is dropped. */
+ * allow any more is dropped. A final response to a request that is no INVITE, for which its client
+ * waits no more, is not sent either and ends the transaction (RFC 4320 4.2). */
 void txn_server_send(struct txn *t, unsigned status, struct str bytes);
 
 /* Makes and sends a response from the request. All but a 100 get a To tag. A final one for which

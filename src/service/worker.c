@@ -132,7 +132,7 @@ static void on_drain_timer(void *arg)
     bool is_over = loop_now_ms(c->loop) >= w->drain_until_ms;
     if (is_over)
         call_give_up_all(c);
-    if (is_over || txn_table_open(c->txns) == 0)
+    if (is_over || txn_table_is_idle(c->txns))
         w->on_idle(w->on_idle_arg);
     else
         loop_timer_start(c->loop, &w->drain_timer, DRAIN_POLL_MS);

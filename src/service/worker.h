@@ -45,8 +45,8 @@ void worker_on_store_event(struct inbox_node *node, void *arg);
 int worker_reload(struct worker *w, struct conf *conf);
 
 /* From now on new requests, but for those inside a dialog, hear 503. on_idle(arg) runs on the
- * worker's thread once no request waits for an answer any more, or at the end of timeout_ms, when
- * those that still wait have been answered 503. Once. ERR_NOMEM. */
+ * worker's thread once no request waits for an answer and no call for its ACK any more, or at the
+ * end of timeout_ms, when those that still wait have been answered 503. Once. ERR_NOMEM. */
 int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *arg), void *arg);
 
 void worker_stop(struct worker *w);

@@ -266,12 +266,14 @@ static void send_cancel(struct job *j)
 static void send_ack(struct job *j, struct str response)
 {
     struct buf branch = buf_in(&j->run->arena, BRANCH_MAX);
+    struct routes routes;
     struct craft_hop hop = {
         .method = STR("ACK"), .invite = j->request, .to = text_header(response, STR("To"), 0)};
     if (text_status(response) < 300) {
         buf_addf(&branch, "z9hG4bKack%llu", (unsigned long long)++j->run->serial);
         hop.branch = buf_str(&branch);
-        hop.route = routes_of(&j->run->arena, response);
+        routes_of(response, &routes);
+        hop.route = routes_join(&j->run->arena, &routes);
     }
     run_send(j->run, j->peer, craft_hop(&j->run->arena, &hop), -1);
 }

@@ -21,8 +21,8 @@ struct craft {
     const struct mail *dialog; /* what made the dialog that the request is in, or NULL */
     struct str head, user;     /* head: method or status */
     struct str cseq, call_id, branch, from_value, from_tag, to_value, to_tag, max_forwards, ruri,
-        via, sent_by, rport, contact, reason, body, type, re_name, vias_of, ruri_of, route, rr_of,
-        dialog_name;
+        via, sent_by, rport, contact, reason, body, type, re_name, vias_of, ruri_of, route, routes,
+        rr_of, dialog_name;
     struct str expires, authorization, instance, reg_id, q, path, supported, contacts, min_expires;
     struct str of_step; /* words that the statement itself reads */
     struct edit edits[EDITS];
@@ -54,6 +54,7 @@ static const struct {
     {{"vias-of", 7}, offsetof(struct craft, vias_of)},
     {{"ruri-of", 7}, offsetof(struct craft, ruri_of)},
     {{"route", 5}, offsetof(struct craft, route)},
+    {{"routes", 6}, offsetof(struct craft, routes)},
     {{"record-routes-of", 16}, offsetof(struct craft, rr_of)},
     {{"dialog", 6}, offsetof(struct craft, dialog_name)},
     {{"expires", 7}, offsetof(struct craft, expires)},
@@ -71,35 +72,6 @@ static const struct {
     {{"times", 5}, offsetof(struct craft, of_step)},
     {{"via-worker", 10}, offsetof(struct craft, of_step)},
 };
-
-static const struct {
-    unsigned status;
-    const char *reason;
-} reasons[] = {
-    {100, "Trying"},
-    {180, "Ringing"},
-    {183, "Session Progress"},
-    {200, "OK"},
-    {202, "Accepted"},
-    {302, "Moved Temporarily"},
-    {401, "Unauthorized"},
-    {404, "Not Found"},
-    {403, "Forbidden"},
-    {407, "Proxy Authentication Required"},
-    {423, "Interval Too Brief"},
-    {486, "Busy Here"},
-    {487, "Request Terminated"},
-    {481, "Call/Transaction Does Not Exist"},
-    {503, "Service Unavailable"},
-};
-
-static const char *reason_of(unsigned status)
-{
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Some Reason";
-}
 
 static bool is_none(struct str s)
 {
@@ -404,11 +376,25 @@ static void enter_dialog(struct craft *c)
             pick(c->cseq, format(&c->run->arena, "%u", number + !str_eq(c->head, STR("ACK"))));
 }
 
-static void put_route(struct craft *c)
+/* The Request-URI too, since a strict router changes both. */
+static void find_way(struct craft *c, struct routes *way)
 {
     bool is_wanted = c->route.n && !is_none(c->route);
     const struct mail *m = is_wanted ? run_find_label(c->run, c->route) : NULL;
-    put_optional(c, STR("Route"), m ? routes_of(&c->run->arena, m->bytes) : STR_NONE);
+    *way = (struct routes){0};
+    if (m)
+        routes_of(m->bytes, way);
+    way->ruri = uri_of(c);
+    if (c->routes.p && !routes_write(&c->run->arena, c->routes, way))
+        run_fail(c->run, "routes=%.*s does not fit", STR_FMT(c->routes));
+}
+
+static void put_route(struct craft *c, const struct routes *way)
+{
+    for (size_t i = 0; way->is_split && i < way->n; i++)
+        put(c, STR("Route"), way->elements[i]);
+    if (!way->is_split)
+        put_optional(c, STR("Route"), routes_join(&c->run->arena, way));
 }
 
 /* 12.1.1: of a request, in its answer; or those of a labelled message, as a proxy keeps them. */
@@ -434,11 +420,13 @@ static void put_request(struct craft *c)
         number = register_cseq(c);
         call_id = str_eq(c->call_id, STR("new")) ? STR_NONE : pick(c->call_id, register_call_id(c));
     }
-    put_line(c, format(a, "%.*s %.*s SIP/2.0", STR_FMT(c->head), STR_FMT(uri_of(c))));
+    struct routes way;
+    find_way(c, &way);
+    put_line(c, format(a, "%.*s %.*s SIP/2.0", STR_FMT(c->head), STR_FMT(way.ruri)));
     put_via(c);
     put_older_vias(c);
     put(c, STR("Max-Forwards"), pick(c->max_forwards, STR("70")));
-    put_route(c);
+    put_route(c, &way);
     put_record_routes(c, STR_NONE);
     put_parties(c);
     put(c, STR("Call-ID"), call_id.p ? call_id : new_id(c, "call-"));
@@ -485,7 +473,7 @@ static void put_response(struct craft *c, struct str request, unsigned status)
 {
     struct arena *a = &c->run->arena;
     struct str to = text_header(request, STR("To"), 0);
-    struct str reason = pick(c->reason, str_of(reason_of(status)));
+    struct str reason = pick(c->reason, str_of(text_reason(status)));
     put_line(c, format(a, "SIP/2.0 %u %.*s", status, STR_FMT(reason)));
     put_vias(c, request);
     put(c, STR("From"), text_header(request, STR("From"), 0));
@@ -552,7 +540,7 @@ struct str craft_response(struct arena *a, struct str request, unsigned status)
     struct buf out = buf_in(a, request.n + 256);
     struct str rest = request, line, value;
     (void)text_next_line(&rest, &line);
-    buf_addf(&out, "SIP/2.0 %u %s\r\n", status, reason_of(status));
+    buf_addf(&out, "SIP/2.0 %u %s\r\n", status, text_reason(status));
     while (text_next_line(&rest, &line)) {
         bool is_to = text_is_header(line, STR("To"), &value);
         bool is_route =

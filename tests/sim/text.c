@@ -167,3 +167,34 @@ struct str text_cseq(struct str message)
     struct str rest;
     return text_word(text_header(message, STR("CSeq"), 0), &rest);
 }
+
+/* ---------------------------------------------------------------- reason phrases */
+
+static const struct {
+    unsigned status;
+    const char *reason;
+} reasons[] = {
+    {100, "Trying"},
+    {180, "Ringing"},
+    {183, "Session Progress"},
+    {200, "OK"},
+    {202, "Accepted"},
+    {302, "Moved Temporarily"},
+    {401, "Unauthorized"},
+    {404, "Not Found"},
+    {403, "Forbidden"},
+    {407, "Proxy Authentication Required"},
+    {423, "Interval Too Brief"},
+    {486, "Busy Here"},
+    {487, "Request Terminated"},
+    {481, "Call/Transaction Does Not Exist"},
+    {503, "Service Unavailable"},
+};
+
+const char *text_reason(unsigned status)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Some Reason";
+}

@@ -53,4 +53,7 @@ struct str text_cseq(struct str message);
 /* The first word; *rest gets what stands behind it. */
 struct str text_word(struct str s, struct str *rest);
 
+/* The phrase that goes with a status. */
+const char *text_reason(unsigned status);
+
 #endif

@@ -13,11 +13,10 @@ static struct way way_of(const char *text, uint8_t listener)
     return w;
 }
 
-static struct str print(enum route_side side, const struct way *phone, struct str call_id,
-                        char text[ROUTE_LEN])
+static struct str print(const struct route *route, struct str call_id, char text[ROUTE_LEN])
 {
     struct buf b = buf_over(text, ROUTE_LEN);
-    route_print(&key, side, phone, call_id, &b);
+    route_print(&key, route, &(struct route_dialog){call_id, STR("caller"), STR_NONE}, &b);
     assert_false(b.has_overflown);
     return buf_str(&b);
 }
@@ -30,56 +29,95 @@ enum { N_PHONES = sizeof phones / sizeof *phones };
 static void a_route_gives_its_phone_back(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_PHONES; i++) {
-        for (enum route_side side = ROUTE_BOTH; side <= ROUTE_CORE; side++) {
-            char text[ROUTE_LEN];
-            struct way phone = way_of(phones[i], (uint8_t)(255 - i)), got;
-            enum route_side got_side;
-            struct str r = print(side, &phone, STR("call"), text);
-            assert_true(route_parse(&key, r, STR("call"), &got_side, &got));
-            assert_int_equal(got_side, side);
-            assert_true(addr_is_equal(&got.peer, &phone.peer));
-            assert_int_equal(got.listener, phone.listener);
-        }
+    const struct route_dialog request = {STR("call"), STR("caller"), STR("called")};
+    for (size_t i = 0; i < N_PHONES * 6; i++) {
+        char text[ROUTE_LEN];
+        bool is_from_phone;
+        struct route got, r = {.side = (enum route_side)(i % 3),
+                               .is_caller = i % 6 >= 3,
+                               .core = (uint16_t)(i * 8191),
+                               .phone = way_of(phones[i / 6], (uint8_t)(255 - i))};
+        if (i & 1) /* a wildcard listener's */
+            r.phone.local = way_of(phones[i / 6], 0).peer;
+        struct str user = print(&r, STR("call"), text);
+        assert_true(route_parse(&key, user, &request, &got, &is_from_phone));
+        assert_int_equal(got.side, r.side);
+        assert_int_equal(got.is_caller, r.is_caller);
+        assert_int_equal(got.core, r.core);
+        assert_true(addr_is_equal(&got.phone.peer, &r.phone.peer));
+        assert_int_equal(got.phone.listener, r.phone.listener);
+        assert_int_equal(got.phone.local.family, r.phone.local.family);
+        assert_memory_equal(got.phone.local.ip, r.phone.local.ip, sizeof got.phone.local.ip);
     }
+}
+
+/* Whose tag is the caller's says which way a request goes. */
+static void the_tags_tell_the_direction(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_caller;
+        const char *from, *to;
+        bool is_ours, is_from_phone;
+    } rows[] = {
+        {true, "caller", "called", true, true},    {true, "called", "caller", true, false},
+        {false, "caller", "called", true, false},  {false, "called", "caller", true, true},
+        {false, "caller", NULL, true, false},      {true, NULL, "caller", true, false},
+        {true, "called", "another", false, false}, {true, NULL, NULL, false, false},
+        {true, "Caller", "called", false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[ROUTE_LEN];
+        bool is_from_phone = !rows[i].is_from_phone;
+        struct route got, r = {.is_caller = rows[i].is_caller, .phone = way_of(phones[0], 0)};
+        const struct route_dialog request = {STR("call"), str_of(rows[i].from), str_of(rows[i].to)};
+        struct str user = print(&r, STR("call"), text);
+        assert_int_equal(route_parse(&key, user, &request, &got, &is_from_phone), rows[i].is_ours);
+        if (rows[i].is_ours)
+            assert_int_equal(is_from_phone, rows[i].is_from_phone);
+    }
+}
+
+static bool is_read_by(const struct token_key *by, struct str user, struct str call_id)
+{
+    struct route r;
+    bool is_from_phone;
+    return route_parse(by, user, &(struct route_dialog){call_id, STR("caller"), STR("called")}, &r,
+                       &is_from_phone);
 }
 
 static bool is_read(struct str user, struct str call_id)
 {
-    enum route_side side;
-    struct way phone;
-    return route_parse(&key, user, call_id, &side, &phone);
+    return is_read_by(&key, user, call_id);
 }
 
 static void another_call_or_key_is_refused(void **state)
 {
     (void)state;
     char text[ROUTE_LEN];
-    enum route_side side;
-    struct way phone = way_of(phones[0], 0), got;
-    struct str r = print(ROUTE_BOTH, &phone, STR("call-1"), text);
+    const struct route route = {.phone = way_of(phones[0], 0)};
+    struct str r = print(&route, STR("call-1"), text);
     assert_true(is_read(r, STR("call-1")));
     assert_false(is_read(r, STR("call-2")));
     assert_false(is_read(r, STR("call-")));
     assert_false(is_read(r, STR("call-11")));
     assert_false(is_read(r, STR_NONE));
-    assert_false(route_parse(&other_key, r, STR("call-1"), &side, &got));
+    assert_false(is_read_by(&other_key, r, STR("call-1")));
 }
 
-/* Hexadecimal digits may come back in the other case: those still mean the same. */
+/* Letters may come back in the other case: those still mean the same. */
 static void every_other_byte_counts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_PHONES; i++) {
         char text[ROUTE_LEN];
-        struct way phone = way_of(phones[i], 3);
-        struct str r = print(ROUTE_ACCESS, &phone, STR("call"), text);
+        const struct route route = {.side = ROUTE_ACCESS, .phone = way_of(phones[i], 3)};
+        struct str r = print(&route, STR("call"), text);
         for (size_t at = 0; at < r.n; at++) {
             char right = text[at];
             for (int c = 0; c < 256; c++) {
                 text[at] = (char)c;
-                bool is_same =
-                    at < 3 ? text[at] == right : ascii_lower(text[at]) == ascii_lower(right);
+                bool is_same = ascii_lower(text[at]) == ascii_lower(right);
                 assert_int_equal(is_read(r, STR("call")), is_same);
             }
             text[at] = right;
@@ -91,8 +129,8 @@ static void a_piece_is_refused(void **state)
 {
     (void)state;
     char text[ROUTE_LEN + 2] = "";
-    struct way phone = way_of(phones[3], 3);
-    struct str r = print(ROUTE_CORE, &phone, STR("call"), text);
+    const struct route route = {.side = ROUTE_CORE, .phone = way_of(phones[3], 3)};
+    struct str r = print(&route, STR("call"), text);
     for (size_t n = 0; n < r.n; n++) {
         assert_false(is_read((struct str){r.p, n}, STR("call")));
         assert_false(is_read(str_skip(r, n + 1), STR("call")));
@@ -109,8 +147,8 @@ static void damaged_and_random_ones_are_refused(void **state)
     (void)state;
     char text[ROUTE_LEN];
     uint64_t random = 20260101;
-    struct way phone = way_of(phones[0], 0);
-    struct str r = print(ROUTE_BOTH, &phone, STR("call"), text);
+    const struct route route = {.phone = way_of(phones[0], 0)};
+    struct str r = print(&route, STR("call"), text);
     for (int i = 0; i < 20000; i++) {
         struct str bad = mutate(r, &random);
         if (!str_ieq(bad, r))
@@ -131,8 +169,8 @@ static void a_short_buffer_is_noticed(void **state)
     (void)state;
     char text[20];
     struct buf b = buf_over(text, sizeof text);
-    struct way phone = way_of(phones[3], 0);
-    route_print(&key, ROUTE_BOTH, &phone, STR("call"), &b);
+    const struct route route = {.phone = way_of(phones[3], 0)};
+    route_print(&key, &route, &(struct route_dialog){STR("call"), STR("caller"), STR_NONE}, &b);
     assert_true(b.has_overflown);
 }
 
@@ -140,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_route_gives_its_phone_back),
+        cmocka_unit_test(the_tags_tell_the_direction),
         cmocka_unit_test(another_call_or_key_is_refused),
         cmocka_unit_test(every_other_byte_counts),
         cmocka_unit_test(a_piece_is_refused),

@@ -22,10 +22,11 @@ static void test_server_lives(void **state)
         struct user u = {0};
         bench_init(&b, 100);
         serve(&b, &u, MESSAGE(&b, .method = rows[i].method));
-        assert_int_equal(txn_table_open(b.table), 1);
+        assert_false(txn_table_is_idle(b.table));
         assert_int_equal(txn_table_size(b.table), 1);
         reply(&u, rows[i].status);
-        assert_int_equal(txn_table_open(b.table), 0);
+        bool is_call = strcmp(rows[i].method, "INVITE") == 0 && rows[i].status < 300;
+        assert_int_equal(txn_table_is_idle(b.table), !is_call);
         if (rows[i].is_acknowledged) {
             bool is_taken = receive(&b, MESSAGE(&b, .method = "ACK"));
             assert_int_equal(is_taken, rows[i].status >= 300);
@@ -112,6 +113,51 @@ static void test_cancel_finds(void **state)
     bench_fini(&b);
 }
 
+/* A stop gives a 2xx of an INVITE the time for its ACK. */
+static void test_idle_after_the_ack(void **state)
+{
+    struct bench b;
+    struct user u = {0};
+    (void)state;
+    bench_init(&b, 100);
+    assert_true(txn_table_is_idle(b.table));
+    serve(&b, &u, MESSAGE(&b, .method = "INVITE"));
+    pass(&b, 5000);
+    reply(&u, 200);
+    pass(&b, 1900);
+    assert_false(txn_table_is_idle(b.table));
+    pass(&b, 100);
+    assert_true(txn_table_is_idle(b.table));
+    bench_fini(&b);
+}
+
+/* RFC 4320 4.2: after 64*T1 nobody waits for the answer to a request that is no INVITE. */
+static void test_no_answer_too_late(void **state)
+{
+    static const struct {
+        const char *method;
+        unsigned status;
+        uint64_t after_ms;
+        unsigned n_sent;
+    } rows[] = {
+        {"MESSAGE", 200, 31900, 1}, {"MESSAGE", 200, 32000, 0}, {"MESSAGE", 486, 32000, 0},
+        {"MESSAGE", 486, 90000, 0}, {"INVITE", 200, 90000, 1},  {"INVITE", 486, 90000, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench b;
+        struct user u = {0};
+        bench_init(&b, 100);
+        serve(&b, &u, MESSAGE(&b, .method = rows[i].method));
+        pass(&b, rows[i].after_ms);
+        unsigned before = (unsigned)b.n_sent;
+        reply(&u, rows[i].status);
+        assert_int_equal(b.n_sent - before, rows[i].n_sent);
+        assert_int_equal(u.n[TXN_NOTE_END], rows[i].n_sent == 0);
+        bench_fini(&b);
+    }
+}
+
 /* The ACK has the To tag of the response: a new one for the first INVITE, that of the dialog for a
  * further one. */
 static void test_ack_of_rfc2543(void **state)
@@ -162,7 +208,7 @@ static void test_client_lives(void **state)
         struct user u = {0};
         bench_init(&b, 100);
         ask(&b, &u, rows[i].method);
-        assert_int_equal(txn_table_open(b.table), 0); /* those of servers only */
+        assert_true(txn_table_is_idle(b.table)); /* those of servers only */
         if (rows[i].start) {
             assert_true(answer(&b, rows[i].start, rows[i].method));
             assert_true(answer(&b, rows[i].start, rows[i].method));
@@ -291,7 +337,7 @@ static void test_server_dropped_inside(void **state)
     serve(&b, &cancelled, MESSAGE(&b, .method = "INVITE"));
     txn_server_cancelled(cancelled.txn, MESSAGE(&b, .method = "CANCEL"));
     assert_int_equal(cancelled.n[TXN_NOTE_END], 1);
-    assert_int_equal(txn_table_open(b.table), 0);
+    assert_true(txn_table_is_idle(b.table));
     bench_fini(&b);
 }
 
@@ -424,7 +470,7 @@ static void live_and_fail(void *arg)
         reply(&server, 180);
         reply(&server, 486);
         /* With or without memory: it does not wait for a final response any more. */
-        assert_int_equal(txn_table_open(table), 0);
+        assert_true(txn_table_is_idle(table));
     }
     txn_table_free(table);
     assert_int_equal(server.n[TXN_NOTE_END], is_served);
@@ -469,6 +515,8 @@ int main(void)
         cmocka_unit_test(test_late),
         cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_cancel_finds),
+        cmocka_unit_test(test_idle_after_the_ack),
+        cmocka_unit_test(test_no_answer_too_late),
         cmocka_unit_test(test_ack_of_rfc2543),
         cmocka_unit_test(test_client_lives),
         cmocka_unit_test(test_client_matching),
