@@ -89,7 +89,6 @@ def is_sanitized(site):
 
 def assert_caller_knows_all(figures):
     assert figures["answered"] + figures["refused"] + figures["cancelled"] == CALLS, figures
-    assert figures["rang"] == CALLS
     assert figures["ended"] == figures["answered"] + figures["more_answers"]
     assert figures["unreachable"] == figures["timeouts"] == figures["wrong"] == 0, figures
     assert set(figures["statuses"]) <= {"200", "486", "487"}, figures

@@ -24,7 +24,13 @@ class Fleet(Program):
         while self.output().count("\n") == lines:
             assert self.is_running and time.monotonic() < end, self.output()
             time.sleep(0.02)
-        return json.loads(self.output().splitlines()[-1])
+        return self.last()
+
+    def last(self):
+        """Without the timeline: it is long."""
+        report = json.loads(self.output().splitlines()[-1])
+        del report["timeline"]
+        return report
 
     def wait_registered(self, n, timeout=60.0):
         end = time.monotonic() + timeout
@@ -36,6 +42,6 @@ class Fleet(Program):
         """Ends it; its last figures. It fails if anything that came was wrong."""
         self.signal(signal.SIGTERM)
         code = self.wait(60)
-        report = json.loads(self.output().splitlines()[-1])
+        report = self.last()
         assert code == 0, (code, report["statuses"], report["faults"])
         return report
