@@ -8,7 +8,8 @@ from harness import net
 from harness.daemon import Daemon, binary
 from harness.fleet import Fleet
 from harness.inuse import InUse
-from harness.network import Network
+from harness.network import Network, ip
+from harness.program import run
 from harness.registrar import Registrar
 
 IS_SOAK = os.environ.get("BREAKWATER_SOAK") == "1"
@@ -130,8 +131,7 @@ def test_calls_end_on_a_broken_network(broken):
 
 def test_what_is_killed_leaves_no_network(tmp_path):
     """The names of a process that is not there any more."""
-    from harness import network as module
     name = "bw-4194999-0-hub"  # above the greatest process id
-    module.ip("netns", "add", name)
+    ip("netns", "add", name)
     Network(str(tmp_path), []).close()
-    assert name not in module.run(["ip", "netns", "list"])[1]
+    assert name not in run(["ip", "netns", "list"])[1]
