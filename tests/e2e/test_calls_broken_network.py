@@ -15,7 +15,9 @@ from harness.registrar import Registrar
 IS_SOAK = os.environ.get("BREAKWATER_SOAK") == "1"
 CALLS, RATE = (100000, 200) if IS_SOAK else (2000, 100)
 WARM = CALLS // 10  # calls after which the daemon has the tables and pools that it will need
-GROWTH = CALLS      # bytes: one for each call, as tables may have become larger
+# Bytes that may be added: less than the least that can be lost in each call. Some are, for a table
+# grows with the most calls that were under way at a time.
+GROWTH = 20 * CALLS
 GAUGES = ('transactions{side="server"}', 'transactions{side="client"}', "forwards_pending",
           "registers_pending", "upstream_legs")
 DEVICES = 3
@@ -119,7 +121,7 @@ def test_calls_end_on_a_broken_network(broken):
     assert_caller_knows_all(figures)
     end(broken)
     if broken.in_use:
-        assert broken.in_use.bytes() < before + GROWTH
+        assert broken.in_use.bytes() - before < GROWTH
     metrics = broken.unix.metrics()
     assert metrics['transaction_timeouts_total{side="client"}'] == 0
     assert metrics['transaction_timeouts_total{side="server"}'] == 0
