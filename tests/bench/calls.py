@@ -110,8 +110,7 @@ class Place(Site):
         return total / TICKS
 
 
-def start_breakwater():
-    place = Place()
+def start_breakwater(place):
     place.config.set("log", level="info")
     place.config.set("limits", max_transactions=10000000)
     place.config.set('domain "example.test"', authentication="relay", max_expires=3600)
@@ -120,12 +119,10 @@ def start_breakwater():
     place.daemon.wait_ready()
     place.server = place.daemon.process
     place.start_phones()
-    return place
 
 
-def start_kamailio():
+def start_kamailio(place):
     """It is the registrar, too; its caller knows each line as one contact that is the server."""
-    place = Place()
     path = place.path("kamailio.cfg")
     with open(path, "w", encoding="utf-8") as f:
         f.write(KAMAILIO.format(listen=net.text(*place.access), mpath=module_path()))
@@ -143,7 +140,6 @@ def start_kamailio():
         answer = teller.send_register(f"<sip:phone{i}@{net.text(*place.access)}>", 3600)
         assert answer.status == 200, answer
     teller.close()
-    return place
 
 
 # ---------------------------------------------------------------- measuring
@@ -234,7 +230,8 @@ def main():
     places = {}
     try:
         for name, start in (("breakwater", start_breakwater), ("kamailio", start_kamailio)):
-            places[name] = start()
+            places[name] = Place()
+            start(places[name])
         for place in places.values():
             wait_registered(place)
         return bench(places, how)
