@@ -24,7 +24,7 @@ enum {
     CONTACT_MAX = 512
 };
 
-const char *const callee_answer_words[] = {"first", "all", "none", NULL};
+const char *const callee_answer_words[] = {"first", "all", "none", "busy", NULL};
 
 enum call_state {
     CALL_NEW,     /* the timer is the time until 180 */
@@ -150,11 +150,18 @@ static void set_state(struct call *call, enum call_state state, uint64_t timer_m
     loop_timer_start(call->callee->setup.loop, &call->timer, timer_ms);
 }
 
-static bool will_answer(const struct call *call)
+/* What it says when it has rung for -answer-after; 0: nothing, it goes on ringing. */
+static unsigned answer_of(const struct call *call)
 {
     const struct callee_setup *s = &call->callee->setup;
-    return s->conf->answer == ANSWER_ALL ||
-           (s->conf->answer == ANSWER_FIRST && call->number % s->style->devices_per_line == 0);
+    const bool is_first = call->number % s->style->devices_per_line == 0;
+    const unsigned answers[] = {
+        [ANSWER_FIRST] = is_first ? 200 : 0,
+        [ANSWER_ALL] = 200,
+        [ANSWER_NONE] = 0,
+        [ANSWER_BUSY] = 486,
+    };
+    return answers[s->conf->answer];
 }
 
 static void ring(struct call *call)
@@ -163,7 +170,7 @@ static void ring(struct call *call)
     call->callee->setup.report->calls.rung++;
     call->status = 180;
     respond(call);
-    set_state(call, CALL_RINGING, will_answer(call) ? after_ms : RING_MOST_MS);
+    set_state(call, CALL_RINGING, answer_of(call) ? after_ms : RING_MOST_MS);
 }
 
 static void end_ringing(struct call *call, unsigned status)
@@ -178,12 +185,12 @@ static void end_ringing(struct call *call, unsigned status)
 static void on_patience_over(struct call *call)
 {
     struct report_calls *counts = &call->callee->setup.report->calls;
-    const bool is_answered = will_answer(call);
-    if (is_answered)
+    const unsigned status = answer_of(call);
+    if (status == 200)
         counts->answered++;
     else
         counts->refused++;
-    end_ringing(call, is_answered ? 200 : 480);
+    end_ringing(call, status ? status : 480);
 }
 
 static void on_no_ack(struct call *call)

@@ -12,8 +12,9 @@
 struct loop;
 struct sources;
 
-/* The place in callee_answer_words: which devices of a line answer; the others ring. */
-enum callee_answer { ANSWER_FIRST, ANSWER_ALL, ANSWER_NONE };
+/* The place in callee_answer_words: which devices of a line answer; the others ring. ANSWER_BUSY:
+ * all say that they are busy. */
+enum callee_answer { ANSWER_FIRST, ANSWER_ALL, ANSWER_NONE, ANSWER_BUSY };
 
 extern const char *const callee_answer_words[];
 

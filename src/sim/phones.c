@@ -110,9 +110,10 @@ static const struct option_row rows[] = {
     {"duration", "SECONDS", "how long it lasts [10]", OPTION_NUMBER, AT(fleet.duration_s), .min = 1,
      .max = 7 * 86400},
     {"answer", "WORD",
-     "which devices of a line answer a call; the others ring until it is cancelled [first]",
+     "which devices of a line answer a call, the others ring until it is cancelled; busy: none, "
+     "all refuse it [first]",
      OPTION_WORD, AT(fleet.callee.answer), .words = callee_answer_words},
-    {"answer-after", "MILLISECONDS", "how long a phone rings before it answers [1000]",
+    {"answer-after", "MILLISECONDS", "how long a phone rings before it answers or refuses [1000]",
      OPTION_NUMBER, AT(fleet.callee.answer_after_ms), .max = 180000},
     {"unregister", NULL, "at the end, remove every binding", OPTION_FLAG,
      AT(fleet.must_unregister)},

@@ -43,6 +43,15 @@ def test_patience_ends(registrar):
     assert report['calls']['cancelled'] == report['calls']['rung'] == 6
 
 
+def test_busy_phones_refuse(registrar):
+    r = registrar('--calls-per-second', '50', '--calls', '6')
+    report = phones(r, '--count', '6', '--rate', '0', '--answer', 'busy', '--answer-after', '50',
+                    duration=2)
+    calls = wait_for(r, 'refused', value=6)
+    assert calls['rang'] == 6 and calls['answered'] == 0 and calls['statuses'] == {'486': 6}
+    assert report['calls']['refused'] == report['calls']['rung'] == 6
+
+
 def test_only_the_first_device_answers(registrar):
     r = registrar('--ring-time', '400')
     with subprocess.Popen([PROGRAM, 'phones', '--target', r.address, '--json', '--count', '6',

@@ -27,13 +27,15 @@ module_app ctrl_tcp.so
 ctrl_tcp_listen {control}
 """
 
+SECONDS = 60  # of sound; a call ends with it
+
 MODULES = ("/usr/lib/baresip/modules", "/usr/lib64/baresip/modules")
 
 
 class Baresip(Program):
-    """Registers by itself at example.test through the daemon. options: of its account, each as
-    baresip writes it."""
-    def __init__(self, site, name, password, options=("regint=60",)):
+    """Registers by itself at example.test, through the daemon unless another proxy is told. options:
+    of its account, each as baresip writes it. Its output has the SIP messages, if is_tracing."""
+    def __init__(self, site, name, password, options=("regint=60",), proxy=None, is_tracing=False):
         host = site.net.phone()
         self.address = (host, net.free_port(host))
         self.control_address = (host, net.free_port(host, socket.SOCK_STREAM))
@@ -46,8 +48,9 @@ class Baresip(Program):
         self.write(folder, "contacts", "")
         self.write(folder, "accounts", ";".join([
             f"<sip:{name}@example.test>", f"auth_pass={password}",
-            f'outbound="sip:{net.text(*site.access)};transport=udp"', *options]) + "\n")
-        super().__init__(title, ["baresip", "-f", folder], site.directory,
+            f'outbound="sip:{net.text(*(proxy or site.access))};transport=udp"', *options]) + "\n")
+        trace = ["-s"] if is_tracing else []
+        super().__init__(title, ["baresip", "-f", folder, *trace], site.directory,
                          {"HOME": folder})
 
     def close(self):
@@ -62,7 +65,7 @@ class Baresip(Program):
         sound = os.path.join(folder, "silence.wav")
         with wave.open(sound, "wb") as w:
             w.setparams((1, 2, 8000, 8000, "NONE", ""))
-            w.writeframes(bytes(16000))
+            w.writeframes(bytes(SECONDS * 16000))
         self.write(folder, "config", CONFIG.format(
             sip=net.text(*self.address), host=self.address[0], sound=sound, directory=folder,
             modules=next(m for m in MODULES if os.path.isdir(m)),

@@ -56,15 +56,22 @@ class Config:
 
 
 class Daemon(Program):
-    def __init__(self, config, directory, name="breakwater"):
+    """inside: what to put before the command, to start it in a network namespace."""
+    def __init__(self, config, directory, name="breakwater", inside=()):
         self.path = os.path.join(directory, name + ".conf")
         self.write(config)
-        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.notify.bind("")  # an abstract name that the system chooses
-        self.notify.settimeout(30)
-        where = "@" + self.notify.getsockname()[1:].decode("ascii")
-        super().__init__(name, [binary(), "-c", self.path], directory,
+        where = self.open_notify(os.path.join(directory, name + ".notify"))
+        super().__init__(name, [*inside, binary(), "-c", self.path], directory,
                          {**ENVIRONMENT, "NOTIFY_SOCKET": where})
+
+    def open_notify(self, where):
+        """A file, for an abstract name is not seen from another network namespace."""
+        if os.path.exists(where):
+            os.unlink(where)  # of the one before
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(where)
+        self.notify.settimeout(30)
+        return where
 
     def write(self, config):
         with open(self.path, "w", encoding="utf-8") as f:

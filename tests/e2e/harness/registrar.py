@@ -9,12 +9,13 @@ from .program import Program
 
 
 class Registrar(Program):
-    """options: as on its command line. The password of everybody is "pw" unless told otherwise."""
-    def __init__(self, site, options=("--password", "pw")):
+    """options: as on its command line. The password of everybody is "pw" unless told otherwise.
+    inside: as of the daemon."""
+    def __init__(self, site, options=("--password", "pw"), inside=()):
         self.control, self.journal_path = site.path("registrar.sock"), site.path("journal")
         site.ladder.name(site.core, "registrar")
         super().__init__("registrar", [
-            binary("breakwater-sim"), "registrar", "--listen", "udp:" + net.text(*site.core),
+            *inside, binary("breakwater-sim"), "registrar", "--listen", "udp:" + net.text(*site.core),
             "--control", self.control, "--log", self.journal_path,
             *options], site.directory, ENVIRONMENT)
 

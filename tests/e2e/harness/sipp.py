@@ -1,4 +1,5 @@
 """SIPp with the scenarios in sipp/."""
+import csv
 import os
 
 from . import net
@@ -12,6 +13,7 @@ class Sipp(Program):
     def __init__(self, site, scenario, calls, address, args):
         name = f"sipp-{scenario}-{address[1]}"
         self.address, self.calls = address, calls
+        self.directory, self.scenario = site.directory, scenario
         self.errors_path = site.path(name + ".errors.log")
         site.ladder.name(address, name)
         super().__init__(name, [
@@ -45,6 +47,14 @@ class Sipp(Program):
     def succeed(self, timeout=60.0):
         code = self.wait(timeout)
         assert code == 0, f"{self.name} ended with {code}: {self.errors()}"
+
+    def counts(self):
+        """With -trace_counts, when it has ended: (place in the scenario, method or status, "Sent",
+        "Recv", "Retrans", "Unexp" or so) -> how often."""
+        path = os.path.join(self.directory, f"{self.scenario}_{self.process.pid}_counts.csv")
+        with open(path, encoding="ascii") as f:
+            names, *_, values = csv.reader(f, delimiter=";")
+        return {tuple(n.split("_")): int(v) for n, v in zip(names[2:], values[2:]) if n}
 
     def errors(self):
         if not os.path.exists(self.errors_path):
