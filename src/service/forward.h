@@ -39,6 +39,7 @@ enum forward_refusal {
     FORWARD_BREADTH,
     FORWARD_EXTENSION, /* Proxy-Require names something */
     FORWARD_REQUIRED,  /* Require does, and we are the server */
+    FORWARD_UNABLE,    /* no device takes the method (D64) */
     FORWARD_METHOD,    /* for us, and nothing that we do (RFC 3261 8.2.1) */
     FORWARD_DOMAIN,
     FORWARD_STRANGER,

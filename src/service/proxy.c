@@ -42,6 +42,20 @@ static enum forward_refusal judge(struct context *c, const struct packet *p, con
     return why;
 }
 
+/* RFC 3261 8.2.1: a 405 says what would have been taken. */
+static struct str allow_line(struct context *c, uint32_t methods)
+{
+    struct buf out = buf_in(&c->scratch, 256);
+    for (int i = METHOD_OTHER + 1; i < METHOD_MAX; i++) {
+        if (!(methods >> i & 1))
+            continue;
+        buf_add(&out, out.len ? STR(", ") : STR("Allow: "));
+        buf_add(&out, hdr_method_name((enum sip_method)i));
+    }
+    buf_add(&out, STR("\r\n"));
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
 void proxy_request(struct context *c, const struct packet *p, const struct msg *m)
 {
     struct target_set targets;
@@ -50,6 +64,8 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
         why = share_breadth(m, &targets);
     if (why != FORWARD_OK) {
         struct build_reply reply = forward_reply(c, m, why);
+        if (why == FORWARD_UNABLE)
+            reply.headers = allow_line(c, targets.methods);
         reply_send(c, p, m, &reply);
     } else if (call_start(c, p, m, &targets)) {
         refuse_overload(c, p, m);

@@ -120,18 +120,25 @@ static bool is_live(const struct location *at, size_t i, uint32_t grace_s, uint6
     return until + grace_s > now_s; /* in grace it rings (D64) */
 }
 
-/* The Contact byte for byte (D65), but for headers: no Request-URI has any (RFC 3261 16.6 step 2).
- */
-static struct str request_uri(struct str contact)
+/* The Contact byte for byte (D65), but for what no Request-URI has: headers and a method parameter
+ * (RFC 3261 19.1.1, 16.6 step 2; D66). */
+static struct str request_uri(struct context *c, const struct binding *b)
 {
     struct uri u;
-    if (uri_parse(contact, &u) || str_is_none(u.headers))
-        return contact;
-    return str_span(contact.p, u.headers.p - 1);
+    struct str method;
+    if (uri_parse(b->contact, &u))
+        return b->contact;
+    const char *end = str_is_none(u.headers) ? str_end(b->contact) : u.headers.p - 1;
+    if (!uri_param(&u, STR("method"), &method) || str_is_none(method))
+        return str_span(b->contact.p, end);
+    struct buf out = buf_in(&c->scratch, b->contact.n);
+    buf_add(&out, str_span(b->contact.p, method.p - strlen(";method=")));
+    buf_add(&out, str_span(str_end(method), end));
+    return out.has_overflown ? b->contact : buf_str(&out);
 }
 
 /* A device with several flows rings on the newest (RFC 5626, D64). */
-static void add_device(const struct context *c, const struct binding *b, struct str instances[],
+static void add_device(struct context *c, const struct binding *b, struct str instances[],
                        struct target_set *out)
 {
     size_t at = 0;
@@ -141,12 +148,19 @@ static void add_device(const struct context *c, const struct binding *b, struct 
         return;
     instances[at] = b->instance;
     out->plans[at] = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
-                                           .uri = request_uri(b->contact),
+                                           .uri = request_uri(c, b),
                                            .route = b->path,
                                            .phone = b->way,
                                            .has_phone = true};
     out->n += at == out->n;
 }
+
+/* Whom a request from upstream means: a line, by a token or a Contact one device of it. */
+struct line {
+    struct str aor;
+    uint64_t upreg_id;  /* 0: no token */
+    struct str contact; /* none: no Contact */
+};
 
 static bool is_meant(const struct binding *b, uint64_t upreg_id, struct str contact)
 {
@@ -157,22 +171,37 @@ static bool is_meant(const struct binding *b, uint64_t upreg_id, struct str cont
            (uri_parse(b->contact, &x) == 0 && uri_parse(contact, &y) == 0 && uri_is_equal(&x, &y));
 }
 
-static enum forward_refusal add_devices(struct context *c, struct str aor, uint64_t upreg_id,
-                                        struct str contact, struct target_set *out)
+/* A sips Contact wants a secure hop, and no transport here is one (D6, RFC 5630 3.1.3). */
+static bool is_reachable(const struct context *c, const struct binding *b)
+{
+    struct uri u;
+    bool is_sips = uri_parse(b->contact, &u) == 0 && u.scheme == URI_SIPS;
+    return b->way.listener < c->n_listeners && !is_sips;
+}
+
+/* D64. Devices that do not take the method are left out, and remembered for the answer. */
+static enum forward_refusal add_devices(struct context *c, const struct line *line,
+                                        enum sip_method method, struct target_set *out)
 {
     struct str instances[FORK_BRANCHES_MAX] = {{0}};
     struct location now;
-    const struct conf_domain *d = regview_domain(c->conf, aor);
-    if (!d || location_read(c, &c->scratch, aor, &now))
+    const struct conf_domain *d = regview_domain(c->conf, line->aor);
+    if (!d || location_read(c, &c->scratch, line->aor, &now))
         return FORWARD_UNKNOWN;
     for (size_t i = 0; i < now.record->n_bindings; i++) {
         const struct binding *b = &now.record->bindings[i];
-        if (b->way.listener < c->n_listeners && is_meant(b, upreg_id, contact) &&
-            is_live(&now, i, d->absorb.grace_s, sys_service_s()))
+        if (!is_reachable(c, b) || !is_meant(b, line->upreg_id, line->contact) ||
+            !is_live(&now, i, d->absorb.grace_s, sys_service_s()))
+            continue;
+        if (binding_can(b, method))
             add_device(c, b, instances, out);
+        else
+            out->methods |= b->methods;
     }
     if (out->n)
         return FORWARD_OK;
+    if (out->methods)
+        return FORWARD_UNABLE;
     return now.record->n_bindings || now.record->n_upregs ? FORWARD_AWAY : FORWARD_UNKNOWN;
 }
 
@@ -180,18 +209,19 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
                                     const struct dialog *d, struct target_set *out)
 {
     struct uri u;
-    struct str aor;
-    uint64_t id = 0;
+    struct line line = {.contact = STR_NONE};
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
-    bool has_token = token_in(c, &u, d, &id);
-    bool is_found = has_token ? store_find_upreg(c->reader, &c->scratch, id, &aor) == 0
-                              : aor_without_token(c, p, m, &u, &aor);
+    bool has_token = token_in(c, &u, d, &line.upreg_id);
+    bool is_found = has_token
+                        ? store_find_upreg(c->reader, &c->scratch, line.upreg_id, &line.aor) == 0
+                        : aor_without_token(c, p, m, &u, &line.aor);
     if (!is_found)
         return FORWARD_UNKNOWN;
-    bool is_contact = !has_token && !conf_domain_find(c->conf, u.host) &&
-                      !egress_is_us(c->egress, u.host, u.port, &p->flow);
-    enum forward_refusal why = add_devices(c, aor, id, is_contact ? m->uri : STR_NONE, out);
+    if (!has_token && !conf_domain_find(c->conf, u.host) &&
+        !egress_is_us(c->egress, u.host, u.port, &p->flow))
+        line.contact = m->uri;
+    enum forward_refusal why = add_devices(c, &line, m->method, out);
     for (size_t i = 0; i < out->n; i++)
         out->plans[i].n_routes = d->n_routes;
     out->is_to_phones = true;
@@ -277,6 +307,7 @@ enum forward_refusal target_find(struct context *c, const struct packet *p, cons
 {
     struct dialog d;
     out->n = 0;
+    out->methods = 0;
     out->is_to_phones = false;
     dialog_read(c, p, m, &d);
     if (!str_is_none(m->to_tag) || d.n_legs || d.is_forged)

@@ -9,6 +9,7 @@
 struct target_set {
     struct forward_plan plans[FORK_BRANCHES_MAX];
     size_t n;
+    uint32_t methods;  /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
     bool is_to_phones; /* several, by the location of a line */
 };
 
