@@ -256,6 +256,10 @@ static int check_domain(struct checker *c, struct conf_domain *d, const struct s
     for (size_t i = 0; !err && i < d->n_aliases; i++, alias = settings_next(alias))
         err = add_host(c, d->aliases[i], d, alias->line);
     link_domain(c, d, s);
+    d->fork = (struct fork_policy){
+        .is_decline_local = !d->is_decline_global,
+        .is_media_exclusive = d->early_media == CONF_MEDIA_FIRST,
+    };
     check_policy(c, d, s);
     return err ? err : link_lists(c, d, s);
 }

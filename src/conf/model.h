@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/absorb.h"
+#include "core/fork.h"
 #include "net/flow.h"
 
 enum conf_side { CONF_SIDE_ANY, CONF_SIDE_ACCESS, CONF_SIDE_CORE };
@@ -54,6 +55,8 @@ struct conf_access_list {
 enum conf_registration { CONF_REGISTER_YES, CONF_REGISTER_REFUSE };
 enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
 
+enum conf_media { CONF_MEDIA_ALL, CONF_MEDIA_FIRST };
+
 struct conf_domain {
     struct str name;     /* canonical: lower case, no trailing dot, IPv6 in brackets */
     struct str *aliases; /* canonical */
@@ -63,6 +66,9 @@ struct conf_domain {
     enum conf_registration registration;
     enum conf_insertion insertion;
     struct absorb_conf absorb;
+    struct fork_policy fork; /* linked from the two below */
+    bool is_decline_global;
+    enum conf_media early_media;
     const char **list_names; /* of access-list */
     size_t n_list_names;
     const struct conf_access_list **lists;

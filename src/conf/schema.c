@@ -16,6 +16,7 @@ static const char *const registration_words[] = {"yes", "refuse", NULL};
 static const char *const mode_words[] = {"mirror", "contact-throttle", "aor-throttle", NULL};
 static const char *const insertion_words[] = {"contact", "path", NULL};
 static const char *const full_words[] = {"reject", "replace-oldest", NULL};
+static const char *const media_words[] = {"all", "first", NULL};
 static const char *const authentication_words[] = {"relay", "trusted", NULL};
 
 #define IN_CONF(field)   .offset = offsetof(struct conf, field)
@@ -350,6 +351,23 @@ static const struct schema_option options[] = {
      IN_POLICY(is_equal_cseq_allowed),
      .help = "Accept a refresh whose CSeq is equal to the last one but whose branch is new, as "
              "some devices send it."},
+    {.section = SECTION_DOMAIN,
+     .name = "global-decline",
+     .type = SCHEMA_YESNO,
+     .fallback = "yes",
+     IN_DOMAIN(is_decline_global),
+     .help =
+         "Whether a 6xx of one device ends the call for all. With no it counts as the rejection "
+         "of that device alone, and the others ring on."},
+    {.section = SECTION_DOMAIN,
+     .name = "early-media",
+     .type = SCHEMA_WORD,
+     .words = media_words,
+     .fallback = "all",
+     IN_DOMAIN(early_media),
+     .help = "Which provisional responses with a session description go back while several devices "
+             "ring: those of all, or only those of the first device that sent one, until it fails. "
+             "Reliable ones (100rel) always do, because their sender waits for the PRACK."},
     {.section = SECTION_ACCESS_LIST,
      .name = "allow",
      .type = SCHEMA_NETWORK,

@@ -2,9 +2,9 @@
 
 #include "base/err.h"
 
-void fork_init(struct fork *f, bool is_invite)
+void fork_init(struct fork *f, bool is_invite, const struct fork_policy *policy)
 {
-    *f = (struct fork){.is_invite = is_invite};
+    *f = (struct fork){.is_invite = is_invite, .policy = *policy, .media = -1};
 }
 
 int fork_add(struct fork *f)
@@ -69,7 +69,7 @@ static unsigned on_failure(struct fork *f, struct fork_branch *b, unsigned statu
         return 0;
     b->state = FORK_FAILED;
     b->status = status;
-    if (status >= 600)
+    if (status >= 600 && !f->policy.is_decline_local)
         actions |= want_cancel(f);
     if (!fork_is_over(f) || f->is_finished)
         return actions;
@@ -86,6 +86,16 @@ unsigned fork_on_response(struct fork *f, size_t branch, unsigned status)
     if (status < 200)
         return on_provisional(f, b, status);
     return status < 300 ? on_answer(f, b, status) : on_failure(f, b, status);
+}
+
+bool fork_is_media_heard(struct fork *f, size_t branch)
+{
+    BUG_ON(branch >= f->n);
+    if (!f->policy.is_media_exclusive)
+        return true;
+    if (f->media < 0 || is_ended(&f->branches[f->media]))
+        f->media = (int)branch;
+    return f->media == (int)branch;
 }
 
 unsigned fork_on_cancel(struct fork *f)
@@ -109,11 +119,11 @@ int fork_next_cancel(struct fork *f)
 }
 
 /* Smaller is better. */
-static unsigned rank(unsigned status)
+static unsigned rank(const struct fork *f, unsigned status)
 {
     static const unsigned preferred[] = {401, 407, 415, 420, 484};
     if (status >= 600)
-        return 0;
+        return f->policy.is_decline_local ? 401 : 0;
     for (size_t i = 0; i < sizeof preferred / sizeof *preferred; i++)
         if (status == preferred[i])
             return 400;
@@ -129,7 +139,7 @@ int fork_best(const struct fork *f)
     for (size_t i = 0; i < f->n; i++) {
         if (f->branches[i].state != FORK_FAILED)
             continue;
-        if (best < 0 || rank(f->branches[i].status) < rank(f->branches[best].status))
+        if (best < 0 || rank(f, f->branches[i].status) < rank(f, f->branches[best].status))
             best = (int)i;
     }
     return best;

@@ -16,6 +16,12 @@ enum fork_state {
     FORK_FAILED    /* 300 to 699, timeout or transport error */
 };
 
+/* What a domain has chosen; zero: neither. */
+struct fork_policy {
+    bool is_decline_local;   /* a 6xx counts as the rejection of its branch alone */
+    bool is_media_exclusive; /* early media of one branch at a time */
+};
+
 struct fork_branch {
     enum fork_state state;
     unsigned status;       /* of the last final response; 408 and 503 stand for silence and error */
@@ -26,6 +32,8 @@ struct fork_branch {
 struct fork {
     struct fork_branch branches[FORK_BRANCHES_MAX];
     size_t n;
+    struct fork_policy policy;
+    int media; /* is_media_exclusive: the branch whose early media goes back; -1: none yet */
     bool is_invite;
     bool is_answered;  /* a 2xx has gone back: nothing else may */
     bool is_finished;  /* a final response has gone back */
@@ -39,7 +47,7 @@ enum fork_action {
     FORK_DROP = 8         /* all have ended, and no answer may go back (RFC 4320 4.2) */
 };
 
-void fork_init(struct fork *f, bool is_invite);
+void fork_init(struct fork *f, bool is_invite, const struct fork_policy *policy);
 
 /* One more branch; its index, or -1: the limit (D74). Not after a final response. */
 int fork_add(struct fork *f);
@@ -49,6 +57,11 @@ int fork_add(struct fork *f);
  * and it is the best. Provisionals but 100 are forwarded while nothing final has gone back; of a
  * request that is no INVITE none is (RFC 4320 4.1). */
 unsigned fork_on_response(struct fork *f, size_t branch, unsigned status);
+
+/* A provisional that carries a session description and is not reliable (a reliable one always goes
+ * back: its sender waits for the PRACK, RFC 3262) is about to be forwarded: whether it may. With
+ * is_media_exclusive the first branch to send one has the caller's ear until it fails. */
+bool fork_is_media_heard(struct fork *f, size_t branch);
 
 /* The caller's CANCEL: FORK_CANCEL_REST, or 0 where it comes too late. */
 unsigned fork_on_cancel(struct fork *f);
@@ -60,8 +73,9 @@ int fork_next_cancel(struct fork *f);
 bool fork_is_over(const struct fork *f);
 
 /* The branch whose failure the caller gets (16.7 step 6, D68): a 6xx if there is one; else of the
- * lowest class, in the 4xx class 401, 407, 415, 420 and 484 first; a local 408 after any answer
- * that a device gave. -1: there is none. A 503 is told as 500, by the caller of this. */
+ * lowest class (a 6xx that speaks for its branch alone is as a 4xx), in the 4xx class 401, 407,
+ * 415, 420 and 484 first; a local 408 after any answer that a device gave. -1: there is none. A 503
+ * is told as 500, by the caller of this. */
 int fork_best(const struct fork *f);
 
 #endif

@@ -165,6 +165,16 @@ static void send_best(struct call *k)
         forward(k, m, status == 401 || status == 407 ? other_challenges(k, best) : STR_NONE);
 }
 
+/* Early media that another branch's keeps from the caller (RFC 3261 16.7 lets a proxy choose). */
+static bool is_unheard(struct call *k, const struct branch *b, const struct msg *m)
+{
+    bool is_media = m->status < 200 && m->body.n && !msg_find(m, STR("RSeq"));
+    if (!is_media || fork_is_media_heard(&k->fork, (size_t)(b - k->branches)))
+        return false;
+    stats_inc(STAT_MEDIA_UNHEARD);
+    return true;
+}
+
 /* One answer of a branch: 408 for its silence, 503 for a transport that failed, without m. */
 static void on_event(struct branch *b, unsigned status, const struct msg *m)
 {
@@ -172,7 +182,7 @@ static void on_event(struct branch *b, unsigned status, const struct msg *m)
     unsigned actions = fork_on_response(&k->fork, (size_t)(b - k->branches), status);
     if (m && status >= 300)
         b->failure = msg_copy(&k->arena, m);
-    if (m && (actions & FORK_FORWARD))
+    if (m && (actions & FORK_FORWARD) && !is_unheard(k, b, m))
         forward(k, m, STR_NONE);
     if (status >= 200 && status < 300 && str_is_none(k->cancel_reason))
         k->cancel_reason = elsewhere;
@@ -255,14 +265,14 @@ static void on_server(struct txn *t, enum txn_note what, const struct msg *m, vo
 /* ---------------------------------------------------------------- start */
 
 static int call_new(struct context *c, const struct packet *p, const struct msg *m,
-                    struct call **out)
+                    const struct fork_policy *policy, struct call **out)
 {
     struct call *k = calloc(1, sizeof *k);
     if (!k)
         return ERR_NOMEM;
     k->context = c;
     k->source = p->flow;
-    fork_init(&k->fork, m->method == METHOD_INVITE);
+    fork_init(&k->fork, m->method == METHOD_INVITE, policy);
     arena_init(&k->arena, ARENA_LIMIT);
     struct flow_ref reply_to = reply_flow(&m->via, &p->flow);
     int err = txn_server_new(c->txns, m, &reply_to, &(struct txn_user){on_server, k}, &k->server);
@@ -307,7 +317,7 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
                const struct target_set *targets)
 {
     struct call *k;
-    int err = call_new(c, p, m, &k);
+    int err = call_new(c, p, m, &targets->policy, &k);
     if (err)
         return err;
     hold(k);

@@ -188,6 +188,7 @@ static enum forward_refusal add_devices(struct context *c, const struct line *li
     const struct conf_domain *d = regview_domain(c->conf, line->aor);
     if (!d || location_read(c, &c->scratch, line->aor, &now))
         return FORWARD_UNKNOWN;
+    out->policy = d->fork;
     for (size_t i = 0; i < now.record->n_bindings; i++) {
         const struct binding *b = &now.record->bindings[i];
         if (!is_reachable(c, b) || !is_meant(b, line->upreg_id, line->contact) ||
@@ -308,6 +309,7 @@ enum forward_refusal target_find(struct context *c, const struct packet *p, cons
     struct dialog d;
     out->n = 0;
     out->methods = 0;
+    out->policy = (struct fork_policy){0};
     out->is_to_phones = false;
     dialog_read(c, p, m, &d);
     if (!str_is_none(m->to_tag) || d.n_legs || d.is_forged)

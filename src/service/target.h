@@ -9,8 +9,9 @@
 struct target_set {
     struct forward_plan plans[FORK_BRANCHES_MAX];
     size_t n;
-    uint32_t methods;  /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
-    bool is_to_phones; /* several, by the location of a line */
+    uint32_t methods; /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
+    struct fork_policy policy; /* of the line's domain */
+    bool is_to_phones;         /* several, by the location of a line */
 };
 
 /* FORWARD_OK and at least one plan, or why there is none. */

@@ -6,7 +6,7 @@
 static struct fork new_fork(bool is_invite, size_t n)
 {
     struct fork f;
-    fork_init(&f, is_invite);
+    fork_init(&f, is_invite, &(struct fork_policy){0});
     for (size_t i = 0; i < n; i++)
         assert_int_equal(fork_add(&f), i);
     return f;
@@ -118,6 +118,43 @@ static void the_best_of_several(void **state)
         if (got != choices[i].best)
             fail_msg("choice %zu: %u", i, got);
     }
+}
+
+static void a_local_decline_speaks_for_its_branch(void **state)
+{
+    (void)state;
+    struct fork f;
+    fork_init(&f, true, &(struct fork_policy){.is_decline_local = true});
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(fork_add(&f), i);
+    assert_int_equal(fork_on_response(&f, 0, 180), FORK_FORWARD);
+    assert_int_equal(fork_on_response(&f, 1, 603), 0);
+    assert_int_equal(fork_next_cancel(&f), -1);
+    assert_int_equal(fork_on_response(&f, 2, 302), 0);
+    assert_int_equal(fork_on_response(&f, 0, 486), FORK_SEND_BEST);
+    assert_int_equal(f.branches[fork_best(&f)].status, 302); /* the lower class */
+    f.branches[2].status = 500;
+    assert_int_equal(f.branches[fork_best(&f)].status, 486); /* no worse than 603, and first */
+    f.branches[0].status = 408;
+    assert_int_equal(f.branches[fork_best(&f)].status, 603); /* silence says less */
+}
+
+static void early_media_of_one_branch_at_a_time(void **state)
+{
+    (void)state;
+    struct fork f;
+    fork_init(&f, true, &(struct fork_policy){.is_media_exclusive = true});
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(fork_add(&f), i);
+    assert_true(fork_is_media_heard(&f, 1));
+    assert_false(fork_is_media_heard(&f, 0));
+    assert_true(fork_is_media_heard(&f, 1));
+    (void)fork_on_response(&f, 1, 486);
+    assert_true(fork_is_media_heard(&f, 2));
+    assert_false(fork_is_media_heard(&f, 0));
+    f = new_fork(true, 2);
+    assert_true(fork_is_media_heard(&f, 0));
+    assert_true(fork_is_media_heard(&f, 1));
 }
 
 static void nothing_is_best_before_a_failure(void **state)
@@ -259,6 +296,8 @@ int main(void)
         cmocka_unit_test(the_callers_cancel_in_each_state),
         cmocka_unit_test(sixteen_branches_are_the_limit),
         cmocka_unit_test(the_best_of_several),
+        cmocka_unit_test(a_local_decline_speaks_for_its_branch),
+        cmocka_unit_test(early_media_of_one_branch_at_a_time),
         cmocka_unit_test(nothing_is_best_before_a_failure),
         cmocka_unit_test(no_408_for_other_methods),
         cmocka_unit_test(a_cancel_waits_for_a_provisional),
