@@ -35,6 +35,11 @@ struct conf_server {
     struct addr addr;
 };
 
+struct conf_uri {
+    struct str text;  /* none: not configured */
+    struct addr addr; /* of its host, with the port; family 0: a name */
+};
+
 enum conf_token { CONF_TOKEN_PARAMETER, CONF_TOKEN_USER };
 
 struct conf_upstream {
@@ -55,6 +60,7 @@ struct conf_access_list {
 enum conf_registration { CONF_REGISTER_YES, CONF_REGISTER_REFUSE };
 enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
 
+enum conf_fork { CONF_FORK_PARALLEL, CONF_FORK_Q, CONF_FORK_REDIRECT };
 enum conf_media { CONF_MEDIA_ALL, CONF_MEDIA_FIRST };
 
 struct conf_domain {
@@ -67,6 +73,9 @@ struct conf_domain {
     enum conf_insertion insertion;
     struct absorb_conf absorb;
     struct fork_policy fork; /* linked from the two below */
+    enum conf_fork strategy;
+    uint32_t ring_timeout_s;
+    struct conf_uri fallback;
     bool is_decline_global;
     enum conf_media early_media;
     const char **list_names; /* of access-list */

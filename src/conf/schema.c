@@ -16,6 +16,7 @@ static const char *const registration_words[] = {"yes", "refuse", NULL};
 static const char *const mode_words[] = {"mirror", "contact-throttle", "aor-throttle", NULL};
 static const char *const insertion_words[] = {"contact", "path", NULL};
 static const char *const full_words[] = {"reject", "replace-oldest", NULL};
+static const char *const fork_words[] = {"parallel", "q", "redirect", NULL};
 static const char *const media_words[] = {"all", "first", NULL};
 static const char *const authentication_words[] = {"relay", "trusted", NULL};
 
@@ -352,6 +353,36 @@ static const struct schema_option options[] = {
      .help = "Accept a refresh whose CSeq is equal to the last one but whose branch is new, as "
              "some devices send it."},
     {.section = SECTION_DOMAIN,
+     .name = "fork",
+     .type = SCHEMA_WORD,
+     .words = fork_words,
+     .fallback = "parallel",
+     IN_DOMAIN(strategy),
+     .help = "How a request finds the devices of a line. parallel: all at once. q: in groups of "
+             "equal q, the highest first, the next one when a group has failed or has rung for "
+             "ring-timeout. redirect: the answer is 302 with the live contacts, for upstreams that "
+             "route by themselves."},
+    {.section = SECTION_DOMAIN,
+     .name = "ring-timeout",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = 3600,
+     .fallback = "20s",
+     IN_DOMAIN(ring_timeout_s),
+     .help = "How long a group of devices rings while another group or the fallback is still to be "
+             "tried. The last one rings until the caller gives up, or three minutes have gone by "
+             "without a provisional response."},
+    {.section = SECTION_DOMAIN,
+     .name = "fallback",
+     .type = SCHEMA_URI,
+     .fallback = "",
+     .can_be_empty = true,
+     IN_DOMAIN(fallback),
+     .help = "Where a call goes that no device has taken, a voicemail server for example; at once "
+             "where no device of a known line is reachable, never after a device has declined for "
+             "all (6xx). A host that is a name is reached by way of the domain's upstream. \"\": "
+             "the best failure is answered."},
+    {.section = SECTION_DOMAIN,
      .name = "global-decline",
      .type = SCHEMA_YESNO,
      .fallback = "yes",
@@ -506,6 +537,7 @@ const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT
         [SCHEMA_ADVERTISE] = "HOST or HOST:PORT, HOST being a host name or an IP address",
         [SCHEMA_SERVER] = "sip:IP-ADDRESS or sip:IP-ADDRESS:PORT, with ;transport=udp or without",
         [SCHEMA_NETWORK] = "an IP address or a network IP-ADDRESS/BITS",
+        [SCHEMA_URI] = "a sip: URI",
         [SCHEMA_HTTP] = "IP-ADDRESS:PORT",
         [SCHEMA_TOKEN] = "the absolute path of a file with a token",
     };

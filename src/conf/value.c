@@ -300,6 +300,36 @@ static int parse_network(struct value *v)
     return 0;
 }
 
+/* What a URI that requests are sent to may not say; NULL: nothing of that. */
+static const char *target_excess(const struct uri *u)
+{
+    struct str transport;
+    if (u->scheme != URI_SIP)
+        return "is not a sip: URI";
+    if (!str_is_none(u->headers))
+        return "has headers";
+    if (uri_param(u, STR("transport"), &transport) && !str_ieq(transport, STR("udp")))
+        return "has a transport other than udp";
+    return NULL;
+}
+
+static int parse_target_uri(struct value *v)
+{
+    struct conf_uri *target = v->field;
+    struct uri u;
+    if (v->text.n == 0)
+        return 0;
+    if (uri_parse(v->text, &u))
+        return ERR_PARSE;
+    const char *excess = target_excess(&u);
+    if (excess)
+        return fault(v, "%s", excess);
+    target->addr.port = u.port ? u.port : SIP_PORT;
+    if (addr_parse_host(u.host, &target->addr) == 0 && addr_is_any(&target->addr))
+        return fault(v, "nobody can send to a wildcard address");
+    return keep_str(v, v->text, &target->text);
+}
+
 static int parse_http(struct value *v)
 {
     struct addr *a = v->field;
@@ -397,6 +427,7 @@ static const struct {
     [SCHEMA_ADVERTISE] = {sizeof(struct conf_listen), parse_advertise},
     [SCHEMA_SERVER] = {sizeof(struct conf_server), parse_server},
     [SCHEMA_NETWORK] = {sizeof(struct conf_net), parse_network},
+    [SCHEMA_URI] = {sizeof(struct conf_uri), parse_target_uri},
     [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
     [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},
 };

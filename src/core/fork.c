@@ -37,6 +37,35 @@ static unsigned want_cancel(struct fork *f)
     return f->is_invite ? FORK_CANCEL_REST : 0;
 }
 
+static unsigned settle(struct fork *f)
+{
+    bool is_waiting = false;
+    if (f->is_finished)
+        return 0;
+    for (size_t i = 0; i < f->n; i++)
+        is_waiting = is_waiting || (!is_ended(&f->branches[i]) && !f->branches[i].is_given_up);
+    if (f->has_more && !f->is_cancelled && !f->is_declined)
+        return is_waiting ? 0 : FORK_NEXT;
+    if (!fork_is_over(f))
+        return 0;
+    f->is_finished = true;
+    return !f->is_invite && f->branches[fork_best(f)].status == 408 ? FORK_DROP : FORK_SEND_BEST;
+}
+
+void fork_set_more(struct fork *f, bool has_more)
+{
+    f->has_more = has_more;
+}
+
+unsigned fork_on_ring_timeout(struct fork *f)
+{
+    if (!f->has_more || f->is_finished || f->is_cancelled || f->is_declined)
+        return 0;
+    for (size_t i = 0; i < f->n; i++)
+        f->branches[i].is_given_up = f->branches[i].is_given_up || !is_ended(&f->branches[i]);
+    return want_cancel(f) | settle(f);
+}
+
 static unsigned on_provisional(struct fork *f, struct fork_branch *b, unsigned status)
 {
     unsigned actions = 0;
@@ -68,15 +97,12 @@ static unsigned on_failure(struct fork *f, struct fork_branch *b, unsigned statu
     if (is_ended(b))
         return 0;
     b->state = FORK_FAILED;
-    b->status = status;
-    if (status >= 600 && !f->policy.is_decline_local)
+    b->status = b->is_given_up && (status == 487 || status == 408) ? 480 : status;
+    if (status >= 600 && !f->policy.is_decline_local) {
+        f->is_declined = true;
         actions |= want_cancel(f);
-    if (!fork_is_over(f) || f->is_finished)
-        return actions;
-    f->is_finished = true;
-    if (!f->is_invite && f->branches[fork_best(f)].status == 408)
-        return actions | FORK_DROP;
-    return actions | FORK_SEND_BEST;
+    }
+    return actions | settle(f);
 }
 
 unsigned fork_on_response(struct fork *f, size_t branch, unsigned status)

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FORK_BRANCHES_MAX = 16 };
+/* Sixteen devices (D74) and what is tried after them. */
+enum { FORK_BRANCHES_MAX = 17 };
 
 enum fork_state {
     FORK_TRYING,   /* nothing but 100 has come, or not even that */
@@ -27,6 +28,7 @@ struct fork_branch {
     unsigned status;       /* of the last final response; 408 and 503 stand for silence and error */
     bool is_cancel_wanted; /* goes out with the first provisional */
     bool is_cancel_sent;
+    bool is_given_up; /* it has rung its time: others are tried while its end is awaited */
 };
 
 struct fork {
@@ -35,6 +37,8 @@ struct fork {
     struct fork_policy policy;
     int media; /* is_media_exclusive: the branch whose early media goes back; -1: none yet */
     bool is_invite;
+    bool has_more;     /* targets that have not been tried yet: fork_set_more */
+    bool is_declined;  /* a 6xx has ended the search (16.7 step 5) */
     bool is_answered;  /* a 2xx has gone back: nothing else may */
     bool is_finished;  /* a final response has gone back */
     bool is_cancelled; /* by the caller */
@@ -44,6 +48,7 @@ enum fork_action {
     FORK_FORWARD = 1,     /* this response goes back to the caller */
     FORK_CANCEL_REST = 2, /* ask fork_next_cancel for those to be cancelled */
     FORK_SEND_BEST = 4,   /* all have ended: fork_best says which one goes back */
+    FORK_NEXT = 16,       /* none is left that may answer: try what is left */
     FORK_DROP = 8         /* all have ended, and no answer may go back (RFC 4320 4.2) */
 };
 
@@ -51,6 +56,14 @@ void fork_init(struct fork *f, bool is_invite, const struct fork_policy *policy)
 
 /* One more branch; its index, or -1: the limit (D74). Not after a final response. */
 int fork_add(struct fork *f);
+
+/* Whether targets are left that have not been tried. While there are, the failure of all branches
+ * is FORK_NEXT, not the end: serial forking (16.6, D68). */
+void fork_set_more(struct fork *f, bool has_more);
+
+/* The branches have rung their time. With targets left: those that have not answered are given up,
+ * which makes their 487 a 480, FORK_CANCEL_REST and FORK_NEXT; else 0. */
+unsigned fork_on_ring_timeout(struct fork *f);
 
 /* A response of a branch, or 408 for its silence and 503 for a failing transport. A set of
  * actions. 2xx: forwarded, all of them; the others are cancelled. 6xx: the others are cancelled,

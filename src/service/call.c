@@ -27,8 +27,12 @@ struct call {
     struct flow_ref source;
     struct txn *server;
     struct fork fork;
-    struct str cancel_reason; /* what those hear that are cancelled (D72), or none */
-    unsigned n_holds;         /* handlers that are at work on it */
+    struct str cancel_reason;     /* what those hear that are cancelled (D72), or none */
+    const struct target *targets; /* in order of their groups */
+    size_t n_targets, next;       /* next: the first that has not been tried */
+    uint32_t ring_timeout_s;
+    struct wheel_timer ring;
+    unsigned n_holds; /* handlers that are at work on it */
     struct branch branches[FORK_BRANCHES_MAX];
 };
 
@@ -46,6 +50,7 @@ static void free_call(struct call *k)
 {
     for (size_t i = 0; i < k->fork.n; i++)
         loop_timer_stop(k->context->loop, &k->branches[i].timer_c);
+    loop_timer_stop(k->context->loop, &k->ring);
     list_del(&k->link);
     arena_fini(&k->arena);
     stats_dec(STAT_CALLS);
@@ -159,7 +164,7 @@ static void send_best(struct call *k)
     const struct msg *m = best < 0 ? NULL : k->branches[best].failure;
     if (k->fork.is_cancelled && status < 600)
         answer(k, 487);
-    else if (status == 503 || !m)
+    else if (status == 503 || !m || m->status != status)
         answer(k, status == 503 ? 500 : status); /* 16.7 step 6: it is not us who is overloaded */
     else
         forward(k, m, status == 401 || status == 407 ? other_challenges(k, best) : STR_NONE);
@@ -175,6 +180,32 @@ static bool is_unheard(struct call *k, const struct branch *b, const struct msg 
     return true;
 }
 
+static void start_group(struct call *k);
+
+static void act(struct call *k, unsigned actions)
+{
+    if (actions & FORK_CANCEL_REST)
+        cancel_rest(k);
+    if (actions & FORK_NEXT)
+        start_group(k);
+    if (actions & FORK_SEND_BEST)
+        send_best(k);
+    if ((actions & FORK_DROP) && k->server)
+        txn_server_drop(k->server);
+}
+
+static void on_ring_timeout(void *arg)
+{
+    struct call *k = arg;
+    unsigned actions = fork_on_ring_timeout(&k->fork);
+    if (!actions)
+        return;
+    stats_inc(STAT_RING_TIMEOUT);
+    hold(k);
+    act(k, actions);
+    release(k);
+}
+
 /* One answer of a branch: 408 for its silence, 503 for a transport that failed, without m. */
 static void on_event(struct branch *b, unsigned status, const struct msg *m)
 {
@@ -186,12 +217,7 @@ static void on_event(struct branch *b, unsigned status, const struct msg *m)
         forward(k, m, STR_NONE);
     if (status >= 200 && status < 300 && str_is_none(k->cancel_reason))
         k->cancel_reason = elsewhere;
-    if (actions & FORK_CANCEL_REST)
-        cancel_rest(k);
-    if (actions & FORK_SEND_BEST)
-        send_best(k);
-    if ((actions & FORK_DROP) && k->server)
-        txn_server_drop(k->server);
+    act(k, actions);
 }
 
 static void on_response(struct branch *b, const struct msg *m)
@@ -273,6 +299,7 @@ static int call_new(struct context *c, const struct packet *p, const struct msg 
     k->context = c;
     k->source = p->flow;
     fork_init(&k->fork, m->method == METHOD_INVITE, policy);
+    wheel_timer_init(&k->ring, on_ring_timeout, k);
     arena_init(&k->arena, ARENA_LIMIT);
     struct flow_ref reply_to = reply_flow(&m->via, &p->flow);
     int err = txn_server_new(c->txns, m, &reply_to, &(struct txn_user){on_server, k}, &k->server);
@@ -313,6 +340,50 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
     arm_timer_c(b, TIMER_C_MS);
 }
 
+/* Sends to the targets that are next, at once. What is left after them is tried when they have
+ * failed, or have rung for ring-timeout. */
+static void start_group(struct call *k)
+{
+    if (!k->server) /* nobody waits for it */
+        return;
+    const struct msg *m = txn_server_request(k->server);
+    size_t first = k->fork.n, end = k->next;
+    while (end < k->n_targets && k->targets[end].group == k->targets[k->next].group)
+        start_branch(k, m, &k->targets[end++].plan);
+    k->next = end;
+    fork_set_more(&k->fork, end < k->n_targets);
+    if (end < k->n_targets && k->fork.is_invite)
+        loop_timer_start(k->context->loop, &k->ring, (uint64_t)k->ring_timeout_s * 1000);
+    for (size_t i = first, n = k->fork.n; i < n; i++)
+        if (!k->branches[i].client)
+            on_event(&k->branches[i], 503, NULL);
+}
+
+static bool keep(struct arena *a, struct str *s)
+{
+    *s = str_is_none(*s) ? *s : str_dup(a, *s);
+    return !a->has_failed;
+}
+
+/* Later groups outlive the message. */
+static int keep_targets(struct call *k, const struct target_set *set)
+{
+    k->targets = set->list;
+    k->n_targets = set->n;
+    k->ring_timeout_s = set->ring_timeout_s;
+    if (set->list[0].group == set->list[set->n - 1].group)
+        return 0;
+    struct target *kept = arena_alloc(&k->arena, set->n * sizeof *kept);
+    if (!kept)
+        return ERR_NOMEM;
+    memcpy(kept, set->list, set->n * sizeof *kept);
+    for (size_t i = 0; i < set->n; i++)
+        if (!keep(&k->arena, &kept[i].plan.uri) || !keep(&k->arena, &kept[i].plan.route))
+            return ERR_NOMEM;
+    k->targets = kept;
+    return 0;
+}
+
 int call_start(struct context *c, const struct packet *p, const struct msg *m,
                const struct target_set *targets)
 {
@@ -323,11 +394,10 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
     hold(k);
     if (k->fork.is_invite)
         answer(k, 100);
-    for (size_t i = 0; i < targets->n; i++)
-        start_branch(k, m, &targets->plans[i]);
-    for (size_t i = 0; i < k->fork.n; i++)
-        if (!k->branches[i].client)
-            on_event(&k->branches[i], 503, NULL);
+    if (keep_targets(k, targets))
+        answer(k, 503);
+    else
+        start_group(k);
     release(k);
     return 0;
 }

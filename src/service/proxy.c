@@ -4,7 +4,7 @@
 #include "service/call.h"
 #include "service/reply.h"
 
-enum { BREADTH_DEFAULT = 60, RETRY_AFTER_SPREAD_S = 10 };
+enum { BREADTH_DEFAULT = 60, RETRY_AFTER_SPREAD_S = 10, REDIRECT_MAX = 16384 };
 
 /* Retry-After is spread, so that those refused together do not come back together. */
 static void refuse_overload(struct context *c, const struct packet *p, const struct msg *m)
@@ -15,6 +15,14 @@ static void refuse_overload(struct context *c, const struct packet *p, const str
     buf_add(&line, STR("\r\n"));
     stats_inc(STAT_REFUSED_FULL);
     reply_send(c, p, m, &(struct build_reply){.status = 503, .headers = buf_str(&line)});
+}
+
+static unsigned group_size(const struct target_set *targets, unsigned group)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < targets->n; i++)
+        n += targets->list[i].group == group;
+    return n;
 }
 
 /* RFC 5393 5: a fork shares out the breadth that the request came with. */
@@ -29,13 +37,14 @@ static enum forward_refusal share_breadth(const struct msg *m, struct target_set
     if (targets->n > breadth)
         targets->n = breadth;
     for (size_t i = 0; i < targets->n && (l || targets->n > 1); i++)
-        targets->plans[i].max_breadth = breadth / (unsigned)targets->n;
+        targets->list[i].plan.max_breadth = breadth / group_size(targets, targets->list[i].group);
     return FORWARD_OK;
 }
 
 static enum forward_refusal judge(struct context *c, const struct packet *p, const struct msg *m,
                                   struct target_set *targets)
 {
+    *targets = (struct target_set){0};
     enum forward_refusal why = forward_validate(c, m);
     if (why == FORWARD_OK)
         why = target_find(c, p, m, targets);
@@ -56,10 +65,30 @@ static struct str allow_line(struct context *c, uint32_t methods)
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
+/* fork = redirect: upstream does the rest. The Contacts are the devices' own (RFC 3261 21.3.3). */
+static void redirect(struct context *c, const struct packet *p, const struct msg *m,
+                     const struct target_set *targets)
+{
+    struct buf out = buf_in(&c->scratch, REDIRECT_MAX);
+    for (size_t i = 0; i < targets->n; i++) {
+        const struct target *t = &targets->list[i];
+        buf_addf(&out, "Contact: <%.*s>;q=%d.%03d", STR_FMT(t->plan.uri), t->q / 1000, t->q % 1000);
+        if (t->left_s)
+            buf_addf(&out, ";expires=%u", t->left_s);
+        buf_add(&out, STR("\r\n"));
+    }
+    stats_inc(STAT_REDIRECTED);
+    reply_send(c, p, m, &(struct build_reply){.status = 302, .headers = buf_str(&out)});
+}
+
 void proxy_request(struct context *c, const struct packet *p, const struct msg *m)
 {
     struct target_set targets;
     enum forward_refusal why = judge(c, p, m, &targets);
+    if (why == FORWARD_OK && targets.is_redirect) {
+        redirect(c, p, m, &targets);
+        return;
+    }
     if (why == FORWARD_OK)
         why = share_breadth(m, &targets);
     if (why != FORWARD_OK) {
@@ -86,7 +115,7 @@ void proxy_ack(struct context *c, const struct packet *p, const struct msg *m)
     if (is_ack_to_us(c, m))
         return;
     if (judge(c, p, m, &targets) != FORWARD_OK || targets.n != 1 ||
-        forward_build(c, p, m, &targets.plans[0], &f) != FORWARD_OK ||
+        forward_build(c, p, m, &targets.list[0].plan, &f) != FORWARD_OK ||
         flow_send(c->flows, &f.flow, f.bytes))
         stats_inc(STAT_STRAY_ACK);
     else

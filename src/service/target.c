@@ -10,7 +10,8 @@
 #include "sip/uri.h"
 #include "store/store.h"
 
-enum { SIP_PORT = 5060 };
+/* A Contact without q is as good as one with the highest (D21). */
+enum { SIP_PORT = 5060, Q_DEFAULT = 1000, DEVICES_MAX = FORK_BRANCHES_MAX - 1 };
 
 static struct flow_ref flow_to_phone(const struct context *c, const struct way *way)
 {
@@ -46,7 +47,7 @@ static enum forward_refusal to_uri(struct context *c, const struct dialog *d, st
 static enum forward_refusal in_dialog(struct context *c, const struct msg *m,
                                       const struct dialog *d, struct target_set *out)
 {
-    struct forward_plan *plan = &out->plans[0];
+    struct forward_plan *plan = &out->list[0].plan;
     if (d->is_forged || d->n_legs == 0)
         return FORWARD_DIALOG;
     *plan = (struct forward_plan){.n_routes = d->n_routes};
@@ -113,11 +114,15 @@ static bool aor_without_token(struct context *c, const struct packet *p, const s
     return !text.has_overflown && regview_aor(&c->scratch, c->conf, buf_str(&text), aor);
 }
 
+static uint64_t expires_at_s(const struct location *at, size_t i)
+{
+    return at->leases[i].is_held ? at->leases[i].expires_at_s
+                                 : at->record->bindings[i].expires_at_s;
+}
+
 static bool is_live(const struct location *at, size_t i, uint32_t grace_s, uint64_t now_s)
 {
-    const struct binding *b = &at->record->bindings[i];
-    uint64_t until = at->leases[i].is_held ? at->leases[i].expires_at_s : b->expires_at_s;
-    return until + grace_s > now_s; /* in grace it rings (D64) */
+    return expires_at_s(at, i) + grace_s > now_s; /* in grace it rings (D64) */
 }
 
 /* The Contact byte for byte (D65), but for what no Request-URI has: headers and a method parameter
@@ -138,28 +143,32 @@ static struct str request_uri(struct context *c, const struct binding *b)
 }
 
 /* A device with several flows rings on the newest (RFC 5626, D64). */
-static void add_device(struct context *c, const struct binding *b, struct str instances[],
-                       struct target_set *out)
+static void add_device(struct context *c, const struct binding *b, uint64_t left_s,
+                       struct str instances[], struct target_set *out)
 {
     size_t at = 0;
     while (at < out->n && (b->instance.n == 0 || !str_eq(instances[at], b->instance)))
         at++;
-    if (at == FORK_BRANCHES_MAX) /* D74 */
+    if (at == DEVICES_MAX) /* D74 */
         return;
     instances[at] = b->instance;
-    out->plans[at] = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
-                                           .uri = request_uri(c, b),
-                                           .route = b->path,
-                                           .phone = b->way,
-                                           .has_phone = true};
+    out->list[at].plan = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
+                                               .uri = request_uri(c, b),
+                                               .route = b->path,
+                                               .phone = b->way,
+                                               .has_phone = true};
+    out->list[at].q = b->q < 0 ? Q_DEFAULT : b->q;
+    out->list[at].left_s = (uint32_t)left_s;
+    out->list[at].group = 0;
     out->n += at == out->n;
 }
 
 /* Whom a request from upstream means: a line, by a token or a Contact one device of it. */
 struct line {
     struct str aor;
-    uint64_t upreg_id;  /* 0: no token */
-    struct str contact; /* none: no Contact */
+    const struct conf_domain *domain; /* NULL: served no more */
+    uint64_t upreg_id;                /* 0: no token */
+    struct str contact;               /* none: no Contact */
 };
 
 static bool is_meant(const struct binding *b, uint64_t upreg_id, struct str contact)
@@ -183,19 +192,21 @@ static bool is_reachable(const struct context *c, const struct binding *b)
 static enum forward_refusal add_devices(struct context *c, const struct line *line,
                                         enum sip_method method, struct target_set *out)
 {
-    struct str instances[FORK_BRANCHES_MAX] = {{0}};
+    struct str instances[DEVICES_MAX] = {{0}};
     struct location now;
-    const struct conf_domain *d = regview_domain(c->conf, line->aor);
+    uint64_t now_s = sys_service_s();
+    const struct conf_domain *d = line->domain;
     if (!d || location_read(c, &c->scratch, line->aor, &now))
         return FORWARD_UNKNOWN;
     out->policy = d->fork;
     for (size_t i = 0; i < now.record->n_bindings; i++) {
         const struct binding *b = &now.record->bindings[i];
         if (!is_reachable(c, b) || !is_meant(b, line->upreg_id, line->contact) ||
-            !is_live(&now, i, d->absorb.grace_s, sys_service_s()))
+            !is_live(&now, i, d->absorb.grace_s, now_s))
             continue;
+        uint64_t until_s = expires_at_s(&now, i);
         if (binding_can(b, method))
-            add_device(c, b, instances, out);
+            add_device(c, b, until_s > now_s ? until_s - now_s : 0, instances, out);
         else
             out->methods |= b->methods;
     }
@@ -204,6 +215,51 @@ static enum forward_refusal add_devices(struct context *c, const struct line *li
     if (out->methods)
         return FORWARD_UNABLE;
     return now.record->n_bindings || now.record->n_upregs ? FORWARD_AWAY : FORWARD_UNKNOWN;
+}
+
+/* By q, each value of it a group of its own; devices that came first stay in front. */
+static void group_by_q(struct target_set *set)
+{
+    for (size_t i = 1; i < set->n; i++)
+        for (size_t k = i; k > 0 && set->list[k - 1].q < set->list[k].q; k--) {
+            struct target lower = set->list[k - 1];
+            set->list[k - 1] = set->list[k];
+            set->list[k] = lower;
+        }
+    for (size_t i = 1; i < set->n; i++)
+        set->list[i].group = set->list[i - 1].group + (set->list[i].q < set->list[i - 1].q);
+}
+
+/* No phone's dialog begins there, so both sides speak to each other without us. */
+static enum forward_refusal add_fallback(struct context *c, const struct conf_domain *d,
+                                         struct target_set *set)
+{
+    struct target *last = &set->list[set->n];
+    const struct addr *at = &d->fallback.addr;
+    *last = (struct target){.plan = {.uri = d->fallback.text},
+                            .group = set->n ? last[-1].group + 1 : 0};
+    set->n++;
+    return to_core(c, at->family ? at : &d->upstream->servers[0].addr, &last->plan);
+}
+
+/* What the domain makes of the devices of a whole line. A request that means one device of it, by a
+ * token or its Contact, is part of somebody else's fork. */
+static enum forward_refusal arrange(struct context *c, const struct line *line,
+                                    enum sip_method method, struct target_set *set)
+{
+    const struct conf_domain *d = line->domain;
+    bool is_one =
+        !str_is_none(line->contact) || (line->upreg_id && d->absorb.mode != MODE_AOR_THROTTLE);
+    enum forward_refusal why = set->n ? FORWARD_OK : FORWARD_AWAY;
+    if (is_one)
+        return why;
+    set->ring_timeout_s = d->ring_timeout_s;
+    set->is_redirect = d->strategy == CONF_FORK_REDIRECT;
+    if (d->strategy != CONF_FORK_PARALLEL)
+        group_by_q(set);
+    if (method == METHOD_INVITE && !str_is_none(d->fallback.text))
+        why = add_fallback(c, d, set);
+    return why;
 }
 
 static enum forward_refusal to_line(struct context *c, const struct packet *p, const struct msg *m,
@@ -222,9 +278,12 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
     if (!has_token && !conf_domain_find(c->conf, u.host) &&
         !egress_is_us(c->egress, u.host, u.port, &p->flow))
         line.contact = m->uri;
+    line.domain = regview_domain(c->conf, line.aor);
     enum forward_refusal why = add_devices(c, &line, m->method, out);
+    if (why == FORWARD_OK || why == FORWARD_AWAY)
+        why = arrange(c, &line, m->method, out);
     for (size_t i = 0; i < out->n; i++)
-        out->plans[i].n_routes = d->n_routes;
+        out->list[i].plan.n_routes = d->n_routes;
     out->is_to_phones = true;
     return why;
 }
@@ -294,23 +353,19 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
         return conf_domain_find(c->conf, u.host) ? FORWARD_STRANGER : FORWARD_DOMAIN;
     if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
         return FORWARD_METHOD;
-    out->plans[0] = (struct forward_plan){.phone = regview_way(&p->flow),
-                                          .has_phone = true,
-                                          .is_from_phone = true,
-                                          .n_routes = FORWARD_ALL_ROUTES,
-                                          .route = service_route};
+    out->list[0].plan = (struct forward_plan){.phone = regview_way(&p->flow),
+                                              .has_phone = true,
+                                              .is_from_phone = true,
+                                              .n_routes = FORWARD_ALL_ROUTES,
+                                              .route = service_route};
     out->n = 1;
-    return to_core(c, &domain->upstream->servers[0].addr, &out->plans[0]);
+    return to_core(c, &domain->upstream->servers[0].addr, &out->list[0].plan);
 }
 
 enum forward_refusal target_find(struct context *c, const struct packet *p, const struct msg *m,
                                  struct target_set *out)
 {
     struct dialog d;
-    out->n = 0;
-    out->methods = 0;
-    out->policy = (struct fork_policy){0};
-    out->is_to_phones = false;
     dialog_read(c, p, m, &d);
     if (!str_is_none(m->to_tag) || d.n_legs || d.is_forged)
         return in_dialog(c, m, &d, out);

@@ -6,15 +6,24 @@
 #include "core/fork.h"
 #include "service/forward.h"
 
+struct target {
+    struct forward_plan plan;
+    unsigned group;  /* serial forking: the lower one first, equal ones at once */
+    int q;           /* thousandths */
+    uint32_t left_s; /* of a device: before its binding ends */
+};
+
 struct target_set {
-    struct forward_plan plans[FORK_BRANCHES_MAX];
+    struct target list[FORK_BRANCHES_MAX]; /* in order of their groups */
     size_t n;
-    uint32_t methods; /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
+    uint32_t ring_timeout_s; /* of a group, while there is another */
+    bool is_redirect;        /* answer 302 with these */
+    uint32_t methods;        /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
     struct fork_policy policy; /* of the line's domain */
     bool is_to_phones;         /* several, by the location of a line */
 };
 
-/* FORWARD_OK and at least one plan, or why there is none. */
+/* FORWARD_OK and at least one plan, or why there is none. *out is zero before. */
 enum forward_refusal target_find(struct context *c, const struct packet *p, const struct msg *m,
                                  struct target_set *out);
 
