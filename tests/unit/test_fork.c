@@ -78,7 +78,7 @@ static void the_callers_cancel_in_each_state(void **state)
     }
 }
 
-static void sixteen_branches_are_the_limit(void **state)
+static void the_branches_are_bounded(void **state)
 {
     (void)state;
     struct fork f = new_fork(true, FORK_BRANCHES_MAX);
@@ -137,6 +137,54 @@ static void a_local_decline_speaks_for_its_branch(void **state)
     assert_int_equal(f.branches[fork_best(&f)].status, 486); /* no worse than 603, and first */
     f.branches[0].status = 408;
     assert_int_equal(f.branches[fork_best(&f)].status, 603); /* silence says less */
+}
+
+static void a_group_fails_and_the_next_has_its_turn(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 2);
+    fork_set_more(&f, true);
+    assert_int_equal(fork_on_response(&f, 0, 486), 0);
+    assert_int_equal(fork_on_response(&f, 1, 603), FORK_CANCEL_REST | FORK_SEND_BEST);
+    f = new_fork(true, 2);
+    fork_set_more(&f, true);
+    assert_int_equal(fork_on_response(&f, 0, 486), 0);
+    assert_int_equal(fork_on_response(&f, 1, 480), FORK_NEXT);
+    assert_int_equal(fork_add(&f), 2);
+    fork_set_more(&f, false);
+    assert_int_equal(fork_on_ring_timeout(&f), 0); /* nothing is left to try */
+    assert_int_equal(fork_on_response(&f, 2, 404), FORK_SEND_BEST);
+    assert_int_equal(fork_best(&f), 0);
+    f = new_fork(true, 1);
+    fork_set_more(&f, true);
+    assert_int_equal(fork_on_cancel(&f), FORK_CANCEL_REST);
+    assert_int_equal(fork_on_response(&f, 0, 487), FORK_SEND_BEST);
+}
+
+static void who_has_rung_its_time_is_given_up(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 2);
+    fork_set_more(&f, true);
+    (void)fork_on_response(&f, 0, 180);
+    assert_int_equal(fork_on_ring_timeout(&f), FORK_CANCEL_REST | FORK_NEXT);
+    assert_int_equal(fork_next_cancel(&f), 0);
+    assert_int_equal(fork_next_cancel(&f), -1); /* the silent one: not before a provisional */
+    assert_int_equal(fork_add(&f), 2);
+    assert_int_equal(fork_on_response(&f, 0, 487), 0);
+    assert_int_equal(f.branches[0].status, 480);
+    assert_int_equal(fork_on_response(&f, 1, 180), FORK_CANCEL_REST | FORK_FORWARD);
+    assert_int_equal(fork_next_cancel(&f), 1);
+    fork_set_more(&f, false);
+    assert_int_equal(fork_on_response(&f, 2, 500), 0); /* the end of one is still awaited */
+    assert_int_equal(fork_on_response(&f, 1, 487), FORK_SEND_BEST);
+    assert_int_equal(f.branches[fork_best(&f)].status, 480);
+    f = new_fork(true, 1);
+    fork_set_more(&f, true);
+    (void)fork_on_ring_timeout(&f);
+    assert_int_equal(fork_add(&f), 1);
+    assert_int_equal(fork_on_response(&f, 0, 200), FORK_FORWARD | FORK_CANCEL_REST);
+    assert_int_equal(fork_on_ring_timeout(&f), 0);
 }
 
 static void early_media_of_one_branch_at_a_time(void **state)
@@ -294,9 +342,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_in_each_state),
         cmocka_unit_test(the_callers_cancel_in_each_state),
-        cmocka_unit_test(sixteen_branches_are_the_limit),
+        cmocka_unit_test(the_branches_are_bounded),
         cmocka_unit_test(the_best_of_several),
         cmocka_unit_test(a_local_decline_speaks_for_its_branch),
+        cmocka_unit_test(a_group_fails_and_the_next_has_its_turn),
+        cmocka_unit_test(who_has_rung_its_time_is_given_up),
         cmocka_unit_test(early_media_of_one_branch_at_a_time),
         cmocka_unit_test(nothing_is_best_before_a_failure),
         cmocka_unit_test(no_408_for_other_methods),
