@@ -30,6 +30,7 @@ struct call {
     struct str cancel_reason;     /* what those hear that are cancelled (D72), or none */
     const struct target *targets; /* in order of their groups */
     size_t n_targets, next;       /* next: the first that has not been tried */
+    bool is_group_due;            /* the next group has its turn once the handlers are through */
     uint32_t ring_timeout_s;
     struct wheel_timer ring;
     unsigned n_holds; /* handlers that are at work on it */
@@ -57,10 +58,15 @@ static void free_call(struct call *k)
     free(k);
 }
 
-/* What began with hold() is done: an answer may have ended the server's transaction meanwhile. A
- * caller whom nobody will answer any more gets no answer (no memory for one). */
+static void start_group(struct call *k);
+
+/* What began with hold() is done: the next group has its turn; an answer may have ended the
+ * server's transaction meanwhile. A caller whom nobody will answer any more gets no answer (no
+ * memory for one). */
 static void release(struct call *k)
 {
+    while (k->n_holds == 1 && k->is_group_due)
+        start_group(k);
     if (k->n_holds == 1 && !has_client(k) && k->server && txn_server_is_open(k->server))
         txn_server_drop(k->server);
     if (--k->n_holds == 0 && !has_client(k) && !k->server)
@@ -180,14 +186,12 @@ static bool is_unheard(struct call *k, const struct branch *b, const struct msg 
     return true;
 }
 
-static void start_group(struct call *k);
-
 static void act(struct call *k, unsigned actions)
 {
     if (actions & FORK_CANCEL_REST)
         cancel_rest(k);
     if (actions & FORK_NEXT)
-        start_group(k);
+        k->is_group_due = true;
     if (actions & FORK_SEND_BEST)
         send_best(k);
     if ((actions & FORK_DROP) && k->server)
@@ -344,6 +348,7 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
  * failed, or have rung for ring-timeout. */
 static void start_group(struct call *k)
 {
+    k->is_group_due = false;
     if (!k->server) /* nobody waits for it */
         return;
     const struct msg *m = txn_server_request(k->server);
