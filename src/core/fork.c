@@ -119,7 +119,8 @@ bool fork_is_media_heard(struct fork *f, size_t branch)
     BUG_ON(branch >= f->n);
     if (!f->policy.is_media_exclusive)
         return true;
-    if (f->media < 0 || is_ended(&f->branches[f->media]))
+    const struct fork_branch *heard = f->media < 0 ? NULL : &f->branches[f->media];
+    if ((!heard || is_ended(heard) || heard->is_given_up) && !f->branches[branch].is_given_up)
         f->media = (int)branch;
     return f->media == (int)branch;
 }

@@ -4,7 +4,7 @@
 #include "service/call.h"
 #include "service/reply.h"
 
-enum { BREADTH_DEFAULT = 60, RETRY_AFTER_SPREAD_S = 10, REDIRECT_MAX = 16384 };
+enum { BREADTH_DEFAULT = 60, RETRY_AFTER_SPREAD_S = 10, CONTACT_MAX = 1024, CONTACT_EXTRA = 64 };
 
 /* Retry-After is spread, so that those refused together do not come back together. */
 static void refuse_overload(struct context *c, const struct packet *p, const struct msg *m)
@@ -25,6 +25,20 @@ static unsigned group_size(const struct target_set *targets, unsigned group)
     return n;
 }
 
+/* Groups are tried one after another, so each has all of the breadth. */
+static void limit_groups(struct target_set *targets, uint32_t breadth)
+{
+    size_t n = 0;
+    uint32_t in_group = 0;
+    for (size_t i = 0; i < targets->n; i++) {
+        bool is_same = n && targets->list[n - 1].group == targets->list[i].group;
+        in_group = is_same ? in_group + 1 : 1;
+        if (in_group <= breadth)
+            targets->list[n++] = targets->list[i];
+    }
+    targets->n = n;
+}
+
 /* RFC 5393 5: a fork shares out the breadth that the request came with. */
 static enum forward_refusal share_breadth(const struct msg *m, struct target_set *targets)
 {
@@ -34,8 +48,7 @@ static enum forward_refusal share_breadth(const struct msg *m, struct target_set
         breadth = BREADTH_DEFAULT;
     if (breadth == 0)
         return FORWARD_BREADTH;
-    if (targets->n > breadth)
-        targets->n = breadth;
+    limit_groups(targets, breadth);
     for (size_t i = 0; i < targets->n && (l || targets->n > 1); i++)
         targets->list[i].plan.max_breadth = breadth / group_size(targets, targets->list[i].group);
     return FORWARD_OK;
@@ -65,17 +78,30 @@ static struct str allow_line(struct context *c, uint32_t methods)
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
-/* fork = redirect: upstream does the rest. The Contacts are the devices' own (RFC 3261 21.3.3). */
+static void add_contact(struct buf *out, const struct target *t)
+{
+    buf_add(out, STR("Contact: <"));
+    buf_add(out, t->plan.uri);
+    buf_addf(out, ">;q=%d.%03d", t->q / 1000, t->q % 1000);
+    if (t->left_s)
+        buf_addf(out, ";expires=%u", t->left_s);
+    buf_add(out, STR("\r\n"));
+}
+
+/* fork = redirect: upstream does the rest. The Contacts are the devices' own (RFC 3261 21.3.3); one
+ * so long that it leaves no room for the others is left out. */
 static void redirect(struct context *c, const struct packet *p, const struct msg *m,
                      const struct target_set *targets)
 {
-    struct buf out = buf_in(&c->scratch, REDIRECT_MAX);
-    for (size_t i = 0; i < targets->n; i++) {
-        const struct target *t = &targets->list[i];
-        buf_addf(&out, "Contact: <%.*s>;q=%d.%03d", STR_FMT(t->plan.uri), t->q / 1000, t->q % 1000);
-        if (t->left_s)
-            buf_addf(&out, ";expires=%u", t->left_s);
-        buf_add(&out, STR("\r\n"));
+    struct buf out = buf_in(&c->scratch, targets->n * (CONTACT_MAX + CONTACT_EXTRA));
+    for (size_t i = 0; i < targets->n; i++)
+        if (targets->list[i].plan.uri.n <= CONTACT_MAX)
+            add_contact(&out, &targets->list[i]);
+    if (out.len == 0 || out.has_overflown) {
+        struct build_reply reply =
+            forward_reply(c, m, out.has_overflown ? FORWARD_NO_MEMORY : FORWARD_AWAY);
+        reply_send(c, p, m, &reply);
+        return;
     }
     stats_inc(STAT_REDIRECTED);
     reply_send(c, p, m, &(struct build_reply){.status = 302, .headers = buf_str(&out)});

@@ -48,7 +48,8 @@ static enum forward_refusal in_dialog(struct context *c, const struct msg *m,
                                       const struct dialog *d, struct target_set *out)
 {
     struct forward_plan *plan = &out->list[0].plan;
-    if (d->is_forged || d->n_legs == 0)
+    /* A signed Route is the right to go on with a dialog, not to begin one. */
+    if (d->is_forged || d->n_legs == 0 || str_is_none(m->to_tag))
         return FORWARD_DIALOG;
     *plan = (struct forward_plan){.n_routes = d->n_routes};
     out->n = 1;
@@ -136,8 +137,11 @@ static struct str request_uri(struct context *c, const struct binding *b)
     const char *end = str_is_none(u.headers) ? str_end(b->contact) : u.headers.p - 1;
     if (!uri_param(&u, STR("method"), &method) || str_is_none(method))
         return str_span(b->contact.p, end);
+    const char *name = method.p;
+    while (*name != ';') /* it may be written with escapes */
+        name--;
     struct buf out = buf_in(&c->scratch, b->contact.n);
-    buf_add(&out, str_span(b->contact.p, method.p - strlen(";method=")));
+    buf_add(&out, str_span(b->contact.p, name));
     buf_add(&out, str_span(str_end(method), end));
     return out.has_overflown ? b->contact : buf_str(&out);
 }
@@ -238,8 +242,10 @@ static enum forward_refusal add_fallback(struct context *c, const struct conf_do
     const struct addr *at = &d->fallback.addr;
     *last = (struct target){.plan = {.uri = d->fallback.text},
                             .group = set->n ? last[-1].group + 1 : 0};
+    if (to_core(c, at->family ? at : &d->upstream->servers[0].addr, &last->plan))
+        return set->n ? FORWARD_OK : FORWARD_EGRESS;
     set->n++;
-    return to_core(c, at->family ? at : &d->upstream->servers[0].addr, &last->plan);
+    return FORWARD_OK;
 }
 
 /* What the domain makes of the devices of a whole line. A request that means one device of it, by a
@@ -255,7 +261,8 @@ static enum forward_refusal arrange(struct context *c, const struct line *line,
         return why;
     set->ring_timeout_s = d->ring_timeout_s;
     set->is_redirect = d->strategy == CONF_FORK_REDIRECT;
-    if (d->strategy != CONF_FORK_PARALLEL)
+    /* what is no INVITE has no time for one group after another (RFC 4320) */
+    if (set->is_redirect || (d->strategy == CONF_FORK_Q && method == METHOD_INVITE))
         group_by_q(set);
     if (method == METHOD_INVITE && !str_is_none(d->fallback.text))
         why = add_fallback(c, d, set);

@@ -200,6 +200,11 @@ static void early_media_of_one_branch_at_a_time(void **state)
     (void)fork_on_response(&f, 1, 486);
     assert_true(fork_is_media_heard(&f, 2));
     assert_false(fork_is_media_heard(&f, 0));
+    fork_set_more(&f, true);
+    (void)fork_on_ring_timeout(&f);
+    assert_int_equal(fork_add(&f), 3);
+    assert_true(fork_is_media_heard(&f, 3)); /* who was given up has the ear no more */
+    assert_false(fork_is_media_heard(&f, 2));
     f = new_fork(true, 2);
     assert_true(fork_is_media_heard(&f, 0));
     assert_true(fork_is_media_heard(&f, 1));
