@@ -138,10 +138,10 @@ def test_a_removed_device_rings_no_more(site, line):
     caller, devices = line
     assert devices[2].register(expires=0).status == 200
     invite, there = ring_all(caller, devices[:2], AOR)
+    caller.expect(180)
+    caller.expect(180)
     devices[0].answer(there[0], 200, fields=[("Contact", f"<{devices[0].contact}>")])
     be_cancelled(devices[1], there[1])
-    caller.expect(180)
-    caller.expect(180)
     caller.ack(invite, caller.expect(200, of=invite))
     devices[0].expect("ACK")
     devices[2].expect_nothing(0.05)
@@ -161,11 +161,11 @@ def test_a_dialog_outlives_a_restart(site, line):
     caller, devices = line
     invite, there = ring_all(caller, devices, AOR)
     taker = devices[0]
+    for _ in devices:
+        caller.expect(180)
     accepted = taker.answer(there[0], 200, to_tag="x", fields=[("Contact", f"<{taker.contact}>")])
     for i in (1, 2):
         be_cancelled(devices[i], there[i])
-    for _ in devices:
-        caller.expect(180)
     answer = caller.expect(200, of=invite)
     caller.ack(invite, answer)
     taker.expect("ACK")
