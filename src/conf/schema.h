@@ -73,6 +73,15 @@ struct schema_section {
 
 extern const struct schema_section schema_sections[SECTION_MAX];
 
+/* Options in the manual's order. */
+struct schema_table {
+    const struct schema_option *list;
+    size_t n;
+};
+
+extern const struct schema_table schema_of_domain;
+extern const struct schema_table schema_of_others; /* sections */
+
 /* The first option of a section (after: NULL) and the one behind another, in the manual's order;
  * NULL at the end. */
 const struct schema_option *schema_next(enum schema_section_id section,

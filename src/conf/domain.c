@@ -1,0 +1,216 @@
+#include "conf/schema.h"
+
+#include "conf/model.h"
+
+static const char *const registration_words[] = {"yes", "refuse", NULL};
+static const char *const mode_words[] = {"mirror", "contact-throttle", "aor-throttle", NULL};
+static const char *const insertion_words[] = {"contact", "path", NULL};
+static const char *const full_words[] = {"reject", "replace-oldest", NULL};
+static const char *const fork_words[] = {"parallel", "q", "redirect", NULL};
+static const char *const media_words[] = {"all", "first", NULL};
+static const char *const authentication_words[] = {"relay", "trusted", NULL};
+
+#define IN_DOMAIN(field) .offset = offsetof(struct conf_domain, field)
+#define IN_POLICY(field) .offset = offsetof(struct conf_domain, absorb.field)
+#define LIST_IN_DOMAIN(list)                                                                       \
+    .is_list = true, .offset = offsetof(struct conf_domain, list),                                 \
+    .n_offset = offsetof(struct conf_domain, n_##list)
+
+static const struct schema_option options[] = {
+    {.section = SECTION_DOMAIN,
+     .name = "aliases",
+     .type = SCHEMA_HOST,
+     .fallback = "",
+     LIST_IN_DOMAIN(aliases),
+     .help = "Other hosts that mean this domain."},
+    {.section = SECTION_DOMAIN,
+     .name = "upstream",
+     .type = SCHEMA_NAME,
+     .absent = "the upstream, if there is only one",
+     .offset = offsetof(struct conf_domain, upstream_name),
+     .help = "The upstream whose registrar serves the domain."},
+    {.section = SECTION_DOMAIN,
+     .name = "registration",
+     .type = SCHEMA_WORD,
+     .words = registration_words,
+     .fallback = "yes",
+     IN_DOMAIN(registration),
+     .help = "Whether devices may register. With refuse a REGISTER is answered 405."},
+    {.section = SECTION_DOMAIN,
+     .name = "mode",
+     .type = SCHEMA_WORD,
+     .words = mode_words,
+     .fallback = "aor-throttle",
+     IN_POLICY(mode),
+     .help = "mirror: every REGISTER is relayed. contact-throttle: each device has a long "
+             "registration of its own upstream. aor-throttle: all devices of a line share one."},
+    {.section = SECTION_DOMAIN,
+     .name = "insertion",
+     .type = SCHEMA_WORD,
+     .words = insertion_words,
+     .fallback = "contact",
+     IN_DOMAIN(insertion),
+     .help =
+         "How later requests find the way through here: by our Contact in place of the device's, "
+         "or by a Path header beside it. path cannot consolidate, so not with aor-throttle."},
+    {.section = SECTION_DOMAIN,
+     .name = "upstream-expires",
+     .type = SCHEMA_DURATION,
+     .min = 60,
+     .max = 604800,
+     .fallback = "1h",
+     IN_POLICY(upstream_expires_s),
+     .help = "The expiry that is asked for upstream."},
+    {.section = SECTION_DOMAIN,
+     .name = "min-expires",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = 3600,
+     .fallback = "30s",
+     IN_POLICY(min_expires_s),
+     .help = "A device that asks for less is answered 423."},
+    {.section = SECTION_DOMAIN,
+     .name = "max-expires",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = 604800,
+     .fallback = "5m",
+     IN_POLICY(max_expires_s),
+     .help = "No device is granted more."},
+    {.section = SECTION_DOMAIN,
+     .name = "default-expires",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = 604800,
+     .fallback = "2m",
+     IN_POLICY(default_expires_s),
+     .help = "What a device is granted that asks for nothing."},
+    {.section = SECTION_DOMAIN,
+     .name = "expires-spread",
+     .type = SCHEMA_NUMBER,
+     .max = 50,
+     .fallback = "10",
+     IN_POLICY(expires_spread_percent),
+     .help = "Up to so many percent are subtracted from what is granted, so that devices that came "
+             "together do not come back together."},
+    {.section = SECTION_DOMAIN,
+     .name = "grace",
+     .type = SCHEMA_DURATION,
+     .max = 3600,
+     .fallback = "30s",
+     IN_POLICY(grace_s),
+     .help = "How long a binding is still called after its expiry."},
+    {.section = SECTION_DOMAIN,
+     .name = "max-contacts",
+     .type = SCHEMA_NUMBER,
+     .min = 1,
+     .max = 64,
+     .fallback = "10",
+     IN_POLICY(max_contacts),
+     .help = "Devices of one line."},
+    {.section = SECTION_DOMAIN,
+     .name = "when-full",
+     .type = SCHEMA_WORD,
+     .words = full_words,
+     .fallback = "reject",
+     IN_POLICY(when_full),
+     .help = "What a further device gets: 503, or the place of the oldest one once upstream has "
+             "accepted it."},
+    {.section = SECTION_DOMAIN,
+     .name = "authentication",
+     .type = SCHEMA_WORD,
+     .words = authentication_words,
+     .fallback = "relay",
+     IN_POLICY(authentication),
+     .help =
+         "Who judges a device: upstream, whose challenges are relayed, or the access-list alone."},
+    {.section = SECTION_DOMAIN,
+     .name = "access-list",
+     .type = SCHEMA_NAME,
+     .fallback = "",
+     LIST_IN_DOMAIN(list_names),
+     .help = "The access-list sections whose sources may register, for authentication = trusted."},
+    {.section = SECTION_DOMAIN,
+     .name = "reproof",
+     .type = SCHEMA_DURATION,
+     .min = 60,
+     .max = 604800,
+     .fallback = "1h",
+     IN_POLICY(reproof_s),
+     .help = "At the latest after this time a device must prove itself again."},
+    {.section = SECTION_DOMAIN,
+     .name = "own-contact-only",
+     .type = SCHEMA_YESNO,
+     .fallback = "no",
+     IN_DOMAIN(is_own_contact_only),
+     .help = "List only the device's own contact in the answer to its REGISTER, for devices that "
+             "misread others."},
+    {.section = SECTION_DOMAIN,
+     .name = "expires-header",
+     .type = SCHEMA_YESNO,
+     .fallback = "yes",
+     IN_DOMAIN(has_expires_header),
+     .help = "Say what was granted in an Expires header, too, for devices that read nothing else."},
+    {.section = SECTION_DOMAIN,
+     .name = "case-sensitive",
+     .type = SCHEMA_YESNO,
+     .fallback = "yes",
+     IN_DOMAIN(is_case_sensitive),
+     .help = "Whether Alice and alice are two lines."},
+    {.section = SECTION_DOMAIN,
+     .name = "allow-equal-cseq",
+     .type = SCHEMA_YESNO,
+     .fallback = "yes",
+     IN_POLICY(is_equal_cseq_allowed),
+     .help = "Accept a refresh whose CSeq is equal to the last one but whose branch is new, as "
+             "some devices send it."},
+    {.section = SECTION_DOMAIN,
+     .name = "fork",
+     .type = SCHEMA_WORD,
+     .words = fork_words,
+     .fallback = "parallel",
+     IN_DOMAIN(strategy),
+     .help = "How a request finds the devices of a line. parallel: all at once. q: in groups of "
+             "equal q, the highest first, the next one when a group has failed or has rung for "
+             "ring-timeout. redirect: the answer is 302 with the live contacts, for upstreams that "
+             "route by themselves."},
+    {.section = SECTION_DOMAIN,
+     .name = "ring-timeout",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = 3600,
+     .fallback = "20s",
+     IN_DOMAIN(ring_timeout_s),
+     .help = "How long a group of devices rings while another group or the fallback is still to be "
+             "tried. The last one rings until the caller gives up, or three minutes have gone by "
+             "without a provisional response."},
+    {.section = SECTION_DOMAIN,
+     .name = "fallback",
+     .type = SCHEMA_URI,
+     .fallback = "",
+     .can_be_empty = true,
+     IN_DOMAIN(fallback),
+     .help = "Where a call goes that no device has taken, a voicemail server for example; at once "
+             "where no device of a known line is reachable, never after a device has declined for "
+             "all (6xx). A host that is a name is reached by way of the domain's upstream. \"\": "
+             "the best failure is answered."},
+    {.section = SECTION_DOMAIN,
+     .name = "global-decline",
+     .type = SCHEMA_YESNO,
+     .fallback = "yes",
+     IN_DOMAIN(is_decline_global),
+     .help =
+         "Whether a 6xx of one device ends the call for all. With no it counts as the rejection "
+         "of that device alone, and the others ring on."},
+    {.section = SECTION_DOMAIN,
+     .name = "early-media",
+     .type = SCHEMA_WORD,
+     .words = media_words,
+     .fallback = "all",
+     IN_DOMAIN(early_media),
+     .help = "Which provisional responses with a session description go back while several devices "
+             "ring: those of all, or only those of the first device that sent one, until it fails. "
+             "Reliable ones (100rel) always do, because their sender waits for the PRACK."},
+};
+
+const struct schema_table schema_of_domain = {options, sizeof options / sizeof options[0]};
