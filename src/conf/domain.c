@@ -211,6 +211,13 @@ static const struct schema_option options[] = {
      .help = "Which provisional responses with a session description go back while several devices "
              "ring: those of all, or only those of the first device that sent one, until it fails. "
              "Reliable ones (100rel) always do, because their sender waits for the PRACK."},
+    {.section = SECTION_DOMAIN,
+     .name = "late-fork",
+     .type = SCHEMA_YESNO,
+     .fallback = "yes",
+     IN_DOMAIN(has_late_fork),
+     .help = "Whether a device that registers while its line is called joins the call, once. With "
+             "fork = q it waits for the turn of its group."},
 };
 
 const struct schema_table schema_of_domain = {options, sizeof options / sizeof options[0]};

@@ -78,6 +78,7 @@ struct conf_domain {
     struct conf_uri fallback;
     bool is_decline_global;
     enum conf_media early_media;
+    bool has_late_fork;
     const char **list_names; /* of access-list */
     size_t n_list_names;
     const struct conf_access_list **lists;

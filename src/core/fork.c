@@ -21,12 +21,23 @@ static bool is_ended(const struct fork_branch *b)
     return b->state == FORK_ANSWERED || b->state == FORK_FAILED;
 }
 
+bool fork_is_ended(const struct fork *f, size_t branch)
+{
+    BUG_ON(branch >= f->n);
+    return is_ended(&f->branches[branch]);
+}
+
 bool fork_is_over(const struct fork *f)
 {
     for (size_t i = 0; i < f->n; i++)
         if (!is_ended(&f->branches[i]))
             return false;
     return true;
+}
+
+bool fork_is_open(const struct fork *f)
+{
+    return !f->is_finished && !f->is_cancelled && !f->is_declined;
 }
 
 static unsigned want_cancel(struct fork *f)
@@ -59,7 +70,7 @@ void fork_set_more(struct fork *f, bool has_more)
 
 unsigned fork_on_ring_timeout(struct fork *f)
 {
-    if (!f->has_more || f->is_finished || f->is_cancelled || f->is_declined)
+    if (!f->has_more || !fork_is_open(f))
         return 0;
     for (size_t i = 0; i < f->n; i++)
         f->branches[i].is_given_up = f->branches[i].is_given_up || !is_ended(&f->branches[i]);

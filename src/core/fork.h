@@ -82,6 +82,12 @@ unsigned fork_on_cancel(struct fork *f);
 /* The next branch whose CANCEL is to go out now; -1: none. Marks it as sent. */
 int fork_next_cancel(struct fork *f);
 
+/* The search goes on: a further branch may be added. */
+bool fork_is_open(const struct fork *f);
+
+/* A branch has had its final response. */
+bool fork_is_ended(const struct fork *f, size_t branch);
+
 /* No branch can answer any more. */
 bool fork_is_over(const struct fork *f);
 

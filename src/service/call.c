@@ -7,17 +7,20 @@
 #include "base/stats.h"
 #include "core/txnfsm.h"
 #include "net/loop.h"
+#include "service/hunt.h"
+#include "service/late.h"
 #include "service/reply.h"
 #include "service/txn.h"
 
 /* Longer than three minutes (RFC 3261 16.6 step 11). */
-enum { TIMER_C_MS = 185 * 1000, ARENA_LIMIT = 1024 * 1024 };
+enum { TIMER_C_MS = 185 * 1000, ARENA_LIMIT = 1024 * 1024, LOOK_MS = 20 };
 
 struct branch {
     struct call *call;
     struct txn *client;
     struct wheel_timer timer_c;
     const struct msg *failure; /* its final response, kept for the choice among them */
+    uint32_t breadth;          /* its part (RFC 5393) */
 };
 
 struct call {
@@ -27,12 +30,14 @@ struct call {
     struct flow_ref source;
     struct txn *server;
     struct fork fork;
-    struct str cancel_reason;     /* what those hear that are cancelled (D72), or none */
-    const struct target *targets; /* in order of their groups */
-    size_t n_targets, next;       /* next: the first that has not been tried */
-    bool is_group_due;            /* the next group has its turn once the handlers are through */
+    struct str cancel_reason; /* what those hear that are cancelled (D72), or none */
+    struct hunt hunt;
+    bool is_group_due; /* the next group has its turn once the handlers are through */
     uint32_t ring_timeout_s;
     struct wheel_timer ring;
+    struct late_watch late; /* for devices that register while it rings */
+    struct wheel_timer look;
+    uint32_t breadth; /* that the branches share */
     unsigned n_holds; /* handlers that are at work on it */
     struct branch branches[FORK_BRANCHES_MAX];
 };
@@ -47,11 +52,18 @@ static bool has_client(const struct call *k)
     return false;
 }
 
+static void stop_waiting(struct call *k)
+{
+    loop_timer_stop(k->context->loop, &k->look);
+    late_unwatch(k->context, &k->late);
+}
+
 static void free_call(struct call *k)
 {
     for (size_t i = 0; i < k->fork.n; i++)
         loop_timer_stop(k->context->loop, &k->branches[i].timer_c);
     loop_timer_stop(k->context->loop, &k->ring);
+    stop_waiting(k);
     list_del(&k->link);
     arena_fini(&k->arena);
     stats_dec(STAT_CALLS);
@@ -67,6 +79,8 @@ static void release(struct call *k)
 {
     while (k->n_holds == 1 && k->is_group_due)
         start_group(k);
+    if (!fork_is_open(&k->fork))
+        stop_waiting(k);
     if (k->n_holds == 1 && !has_client(k) && k->server && txn_server_is_open(k->server))
         txn_server_drop(k->server);
     if (--k->n_holds == 0 && !has_client(k) && !k->server)
@@ -294,29 +308,6 @@ static void on_server(struct txn *t, enum txn_note what, const struct msg *m, vo
 
 /* ---------------------------------------------------------------- start */
 
-static int call_new(struct context *c, const struct packet *p, const struct msg *m,
-                    const struct fork_policy *policy, struct call **out)
-{
-    struct call *k = calloc(1, sizeof *k);
-    if (!k)
-        return ERR_NOMEM;
-    k->context = c;
-    k->source = p->flow;
-    fork_init(&k->fork, m->method == METHOD_INVITE, policy);
-    wheel_timer_init(&k->ring, on_ring_timeout, k);
-    arena_init(&k->arena, ARENA_LIMIT);
-    struct flow_ref reply_to = reply_flow(&m->via, &p->flow);
-    int err = txn_server_new(c->txns, m, &reply_to, &(struct txn_user){on_server, k}, &k->server);
-    if (err) {
-        free(k);
-        return err;
-    }
-    list_add(&c->calls, &k->link);
-    stats_inc(STAT_CALLS);
-    *out = k;
-    return 0;
-}
-
 /* A branch that cannot be sent has failed as if 503 had come. */
 static void start_branch(struct call *k, const struct msg *m, const struct forward_plan *plan)
 {
@@ -341,7 +332,16 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
         return;
     }
     stats_inc(STAT_FORWARDED);
+    b->breadth = plan->max_breadth;
     arm_timer_c(b, TIMER_C_MS);
+}
+
+/* While there is another group, this one has its time (D68). */
+static void start_ring(struct call *k)
+{
+    fork_set_more(&k->fork, hunt_has_more(&k->hunt));
+    if (hunt_has_more(&k->hunt) && k->fork.is_invite)
+        loop_timer_start(k->context->loop, &k->ring, (uint64_t)k->ring_timeout_s * 1000);
 }
 
 /* Sends to the targets that are next, at once. What is left after them is tried when they have
@@ -352,40 +352,111 @@ static void start_group(struct call *k)
     if (!k->server) /* nobody waits for it */
         return;
     const struct msg *m = txn_server_request(k->server);
-    size_t first = k->fork.n, end = k->next;
-    while (end < k->n_targets && k->targets[end].group == k->targets[k->next].group)
-        start_branch(k, m, &k->targets[end++].plan);
-    k->next = end;
-    fork_set_more(&k->fork, end < k->n_targets);
-    if (end < k->n_targets && k->fork.is_invite)
-        loop_timer_start(k->context->loop, &k->ring, (uint64_t)k->ring_timeout_s * 1000);
+    size_t first = k->fork.n;
+    for (size_t n = hunt_group_size(&k->hunt); n > 0; n--)
+        start_branch(k, m, k->hunt.list[k->hunt.next++].plan);
+    start_ring(k);
     for (size_t i = first, n = k->fork.n; i < n; i++)
         if (!k->branches[i].client)
             on_event(&k->branches[i], 503, NULL);
 }
 
-static bool keep(struct arena *a, struct str *s)
+/* ---------------------------------------------------------------- late fork */
+
+static uint32_t breadth_left(const struct call *k)
 {
-    *s = str_is_none(*s) ? *s : str_dup(a, *s);
-    return !a->has_failed;
+    uint32_t taken = 0;
+    for (size_t i = 0; i < k->fork.n; i++)
+        if (!fork_is_ended(&k->fork, i))
+            taken += k->branches[i].breadth;
+    return taken < k->breadth ? k->breadth - taken : 0;
 }
 
-/* Later groups outlive the message. */
-static int keep_targets(struct call *k, const struct target_set *set)
+/* Half of what is left, so that something is left for the next one. */
+static bool admit(struct call *k, const struct msg *m, struct target *t, bool is_by_q)
 {
-    k->targets = set->list;
-    k->n_targets = set->n;
-    k->ring_timeout_s = set->ring_timeout_s;
-    if (set->list[0].group == set->list[set->n - 1].group)
-        return 0;
-    struct target *kept = arena_alloc(&k->arena, set->n * sizeof *kept);
-    if (!kept)
+    uint32_t left = breadth_left(k);
+    bool is_due;
+    t->plan.max_breadth = left - left / 2;
+    if (left == 0 || hunt_add(&k->hunt, t, is_by_q, &k->arena, &is_due))
+        return false;
+    if (!is_due) {
+        start_ring(k);
+        return true;
+    }
+    start_branch(k, m, &t->plan);
+    struct branch *b = &k->branches[k->fork.n - 1];
+    if (!b->client)
+        on_event(b, 503, NULL);
+    return true;
+}
+
+/* Who is called now and was not before joins. The line is looked up anew. */
+static void look_again(struct call *k)
+{
+    struct target_set now = {0};
+    const struct packet p = {.flow = k->source};
+    if (!k->server || !fork_is_open(&k->fork))
+        return;
+    const struct msg *m = txn_server_request(k->server);
+    if (target_find(k->context, &p, m, &now) != FORWARD_OK)
+        return;
+    for (size_t i = 0; i < now.n; i++) {
+        struct target *t = &now.list[i];
+        if (t->device && !hunt_has(&k->hunt, t->device))
+            stats_inc(admit(k, m, t, now.is_by_q) ? STAT_LATE_FORKS : STAT_LATE_REFUSED);
+    }
+}
+
+static void on_look(void *arg)
+{
+    struct call *k = arg;
+    hold(k);
+    look_again(k);
+    release(k);
+}
+
+static void on_arrival(struct late_watch *w)
+{
+    on_look(container_of(w, struct call, late));
+}
+
+/* With several workers a device may have come between the snapshot that this turn reads and the
+ * watch; one look more sees it. Without memory the call goes on with those it has. */
+static void wait_for_devices(struct call *k, struct str aor)
+{
+    struct context *c = k->context;
+    k->late.aor = str_dup(&k->arena, aor);
+    k->late.on_arrival = on_arrival;
+    if (str_is_none(k->late.aor) || late_watch(c, &k->late))
+        return;
+    if (c->n_workers > 1)
+        loop_timer_start(c->loop, &k->look, LOOK_MS);
+}
+
+/* ---------------------------------------------------------------- the door */
+
+static int call_new(struct context *c, const struct packet *p, const struct msg *m,
+                    const struct fork_policy *policy, struct call **out)
+{
+    struct call *k = calloc(1, sizeof *k);
+    if (!k)
         return ERR_NOMEM;
-    memcpy(kept, set->list, set->n * sizeof *kept);
-    for (size_t i = 0; i < set->n; i++)
-        if (!keep(&k->arena, &kept[i].plan.uri) || !keep(&k->arena, &kept[i].plan.route))
-            return ERR_NOMEM;
-    k->targets = kept;
+    k->context = c;
+    k->source = p->flow;
+    fork_init(&k->fork, m->method == METHOD_INVITE, policy);
+    wheel_timer_init(&k->ring, on_ring_timeout, k);
+    wheel_timer_init(&k->look, on_look, k);
+    arena_init(&k->arena, ARENA_LIMIT);
+    struct flow_ref reply_to = reply_flow(&m->via, &p->flow);
+    int err = txn_server_new(c->txns, m, &reply_to, &(struct txn_user){on_server, k}, &k->server);
+    if (err) {
+        free(k);
+        return err;
+    }
+    list_add(&c->calls, &k->link);
+    stats_inc(STAT_CALLS);
+    *out = k;
     return 0;
 }
 
@@ -399,10 +470,15 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
     hold(k);
     if (k->fork.is_invite)
         answer(k, 100);
-    if (keep_targets(k, targets))
+    hunt_init(&k->hunt, targets);
+    k->ring_timeout_s = targets->ring_timeout_s;
+    k->breadth = targets->breadth;
+    if (hunt_keep(&k->hunt, &k->arena))
         answer(k, 503);
     else
         start_group(k);
+    if (targets->can_grow)
+        wait_for_devices(k, targets->aor);
     release(k);
     return 0;
 }

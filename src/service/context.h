@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/hmap.h"
 #include "base/list.h"
 #include "conf/conf.h"
 #include "core/token.h"
@@ -17,6 +18,7 @@
 
 struct egress;
 struct inbox;
+struct late;
 struct loop;
 struct store;
 struct store_reader;
@@ -47,6 +49,8 @@ struct context {
     struct upstream *upstream; /* legs and REGISTERs on their way */
     struct list regs;          /* of reg.c, but for those that wait for a leg */
     struct list calls;         /* of call.c */
+    struct late *late;         /* what the workers share for late.c */
+    struct hmap watches;       /* of late.c: calls that wait for devices */
     bool is_draining;          /* new requests outside a dialog get 503 */
 };
 

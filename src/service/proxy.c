@@ -49,8 +49,12 @@ static enum forward_refusal share_breadth(const struct msg *m, struct target_set
     if (breadth == 0)
         return FORWARD_BREADTH;
     limit_groups(targets, breadth);
-    for (size_t i = 0; i < targets->n && (l || targets->n > 1); i++)
-        targets->list[i].plan.max_breadth = breadth / group_size(targets, targets->list[i].group);
+    targets->breadth = breadth;
+    for (size_t i = 0; i < targets->n && (l || targets->n > 1 || targets->can_grow); i++) {
+        uint32_t n = group_size(targets, targets->list[i].group);
+        /* one part is kept for who comes late */
+        targets->list[i].plan.max_breadth = breadth / (n + (targets->can_grow && n < breadth));
+    }
     return FORWARD_OK;
 }
 

@@ -162,6 +162,7 @@ static void add_device(struct context *c, const struct binding *b, uint64_t left
                                                .phone = b->way,
                                                .has_phone = true};
     out->list[at].q = b->q < 0 ? Q_DEFAULT : b->q;
+    out->list[at].device = hash_str(&c->loop_key, b->instance.n ? b->instance : b->contact) | 1;
     out->list[at].left_s = (uint32_t)left_s;
     out->list[at].group = 0;
     out->n += at == out->n;
@@ -262,7 +263,10 @@ static enum forward_refusal arrange(struct context *c, const struct line *line,
     set->ring_timeout_s = d->ring_timeout_s;
     set->is_redirect = d->strategy == CONF_FORK_REDIRECT;
     /* what is no INVITE has no time for one group after another (RFC 4320) */
-    if (set->is_redirect || (d->strategy == CONF_FORK_Q && method == METHOD_INVITE))
+    set->is_by_q = set->is_redirect || (d->strategy == CONF_FORK_Q && method == METHOD_INVITE);
+    set->can_grow = d->has_late_fork && method == METHOD_INVITE;
+    set->aor = line->aor;
+    if (set->is_by_q)
         group_by_q(set);
     if (method == METHOD_INVITE && !str_is_none(d->fallback.text))
         why = add_fallback(c, d, set);

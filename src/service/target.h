@@ -10,6 +10,7 @@ struct target {
     struct forward_plan plan;
     unsigned group;  /* serial forking: the lower one first, equal ones at once */
     int q;           /* thousandths */
+    uint64_t device; /* its identity, by instance or else by Contact; 0: not a device of a line */
     uint32_t left_s; /* of a device: before its binding ends */
 };
 
@@ -21,6 +22,10 @@ struct target_set {
     uint32_t methods;        /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
     struct fork_policy policy; /* of the line's domain */
     bool is_to_phones;         /* several, by the location of a line */
+    bool is_by_q;              /* the groups are */
+    bool can_grow;             /* devices that register meanwhile join: late fork */
+    struct str aor;            /* can_grow: whose */
+    uint32_t breadth;          /* that the branches share (RFC 5393) */
 };
 
 /* FORWARD_OK and at least one plan, or why there is none. *out is zero before. */

@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "net/loop.h"
 #include "service/flight.h"
+#include "service/late.h"
 #include "service/learned.h"
 #include "service/leg.h"
 #include "service/location.h"
@@ -96,6 +97,12 @@ static enum reason adopted(const struct reg *r, enum reason why)
     return is_late && why == REASON_ACCEPTED ? REASON_ADOPTED : why;
 }
 
+static void on_kept(struct reg *r)
+{
+    reg_answer_ok(r);
+    late_announce(r->context, r->v.view.aor);
+}
+
 static void on_stored(struct inbox_node *node, void *arg)
 {
     struct store_result *result = container_of(node, struct store_result, node);
@@ -113,7 +120,7 @@ static void on_stored(struct inbox_node *node, void *arg)
     else if (why == REASON_NOT_GRANTED || why == REASON_STALE_CSEQ)
         reg_refuse(r, why, 500);
     else
-        reg_answer_ok(r);
+        on_kept(r);
     store_result_free(result);
     turn_leave(r);
     tidy(r->context, r->v.view.aor);

@@ -169,6 +169,12 @@ void worker_on_store_event(struct inbox_node *node, void *arg)
     upstream_on_event(node, w->context.upstream);
 }
 
+static void on_arrival(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    late_on_message(&w->context, container_of(node, struct inbox_post, node)->tail);
+}
+
 /* What timers and inbox messages used goes; the next turn sees what was committed in between. */
 static void on_turn_end(void *arg)
 {
@@ -209,6 +215,7 @@ static int build(struct worker *w, const struct conf_listen **failed)
     if (!err)
         err = inbox_new(c->loop, INBOX_MAX, w, &w->inbox);
     c->inbox = w->inbox;
+    w->group->late.inboxes[c->worker] = w->inbox;
     if (!err)
         err = flow_table_new(c->worker, &c->flows);
     const struct txn_conf tc = {.loop = c->loop,
@@ -245,6 +252,9 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.owner_key = group->owner_key;
     w->context.token_key = group->token_key;
     w->context.store = group->store;
+    w->context.late = &group->late;
+    group->late.deliver = on_arrival;
+    hmap_init(&w->context.watches);
     list_init(&w->context.calls);
     list_init(&w->context.regs);
     arena_init(&w->context.scratch, SCRATCH_LIMIT);
@@ -268,6 +278,7 @@ void worker_free(struct worker *w)
     struct context *c = &w->context;
     if (c->loop)
         loop_timer_stop(c->loop, &w->drain_timer);
+    w->group->late.inboxes[c->worker] = NULL;
     inbox_free(w->inbox);
     txn_table_free(c->txns);
     upstream_free(c->upstream);
@@ -276,6 +287,7 @@ void worker_free(struct worker *w)
     for (size_t i = 0; i < c->n_listeners; i++)
         udp_close(c->listeners[i]);
     free(c->listeners);
+    hmap_fini(&c->watches);
     egress_free(c->egress);
     flow_table_free(c->flows);
     loop_free(c->loop);

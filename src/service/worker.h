@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "core/token.h"
 #include "net/inbox.h"
+#include "service/late.h"
 
 struct store;
 struct worker;
@@ -22,6 +23,7 @@ struct worker_group {
     struct hash_key owner_key, loop_key;
     struct token_key token_key;
     struct store *store; /* outlives the workers */
+    struct late late;
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;

@@ -1,0 +1,43 @@
+/* The targets of a call in the order in which they are tried: groups, one after another, and what
+ * joins while it rings (serial and late forking, D68). The worker's thread. */
+#ifndef BW_SERVICE_HUNT_H
+#define BW_SERVICE_HUNT_H
+
+#include "service/target.h"
+
+struct hunt_entry {
+    const struct forward_plan *plan; /* valid until it has been tried; see hunt_keep */
+    uint64_t device;                 /* as target.device */
+    unsigned group;
+    int q;
+};
+
+struct hunt {
+    struct hunt_entry list[FORK_BRANCHES_MAX];
+    size_t n, next; /* next: the first that has not been tried */
+};
+
+/* Plans stay where they are. */
+void hunt_init(struct hunt *h, const struct target_set *set);
+
+/* What comes after the first group moves to the arena. ERR_NOMEM. */
+int hunt_keep(struct hunt *h, struct arena *a);
+
+static inline bool hunt_has_more(const struct hunt *h)
+{
+    return h->next < h->n;
+}
+
+/* How many of those at next make the next group. */
+size_t hunt_group_size(const struct hunt *h);
+
+/* The device is among them, tried or not. */
+bool hunt_has(const struct hunt *h, uint64_t device);
+
+/* One more target. If q does not matter or is not lower than that of the group that was tried last,
+ * it is a part of that, counts as tried, and its turn is now: *is_due. Else it comes before the
+ * first of those left that has a lower q or is no device, its plan copied to the arena. ERR_FULL,
+ * ERR_NOMEM: nothing has changed. */
+int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena *a, bool *is_due);
+
+#endif
