@@ -381,7 +381,8 @@ static bool admit(struct call *k, const struct msg *m, struct target *t, bool is
     if (left == 0 || hunt_add(&k->hunt, t, is_by_q, &k->arena, &is_due))
         return false;
     if (!is_due) {
-        start_ring(k);
+        if (!k->fork.has_more) /* else its time runs already */
+            start_ring(k);
         return true;
     }
     start_branch(k, m, &t->plan);

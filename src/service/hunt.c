@@ -75,10 +75,10 @@ int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena 
 {
     BUG_ON(h->next == 0); /* what has not begun has no late comers */
     const struct hunt_entry *last = &h->list[h->next - 1];
-    struct hunt_entry e = {&t->plan, t->device, last->group, t->q};
+    struct hunt_entry e = {&t->plan, t->device, last->group, last->q};
     if (h->n == FORK_BRANCHES_MAX)
         return ERR_FULL;
-    *is_due = !is_by_q || !last->device || t->q >= last->q;
+    *is_due = !is_by_q || t->q >= last->q;
     if (*is_due) {
         insert(h, h->next++, &e);
         return 0;
@@ -86,8 +86,9 @@ int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena 
     e.plan = copy_plan(a, &t->plan);
     if (!e.plan)
         return ERR_NOMEM;
-    size_t at = place_of(h, t->q);
-    bool has_peers = at > h->next && h->list[at - 1].q == t->q;
+    e.q = t->q;
+    size_t at = place_of(h, e.q);
+    bool has_peers = at > h->next && h->list[at - 1].q == e.q;
     e.group = h->list[at - 1].group + !has_peers;
     for (size_t i = at; i < h->n && !has_peers; i++)
         h->list[i].group++;
