@@ -192,8 +192,9 @@ static const struct schema_option options[] = {
      IN_DOMAIN(fallback),
      .help = "Where a call goes that no device has taken, a voicemail server for example; at once "
              "where no device of a known line is reachable, never after a device has declined for "
-             "all (6xx). A host that is a name is reached by way of the domain's upstream. \"\": "
-             "the best failure is answered."},
+             "all (6xx). A host that is a name is reached by way of the domain's upstream. If it "
+             "fails, too, what the devices have answered is told. \"\": the best failure is "
+             "answered."},
     {.section = SECTION_DOMAIN,
      .name = "global-decline",
      .type = SCHEMA_YESNO,

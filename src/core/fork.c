@@ -4,7 +4,7 @@
 
 void fork_init(struct fork *f, bool is_invite, const struct fork_policy *policy)
 {
-    *f = (struct fork){.is_invite = is_invite, .policy = *policy, .media = -1};
+    *f = (struct fork){.is_invite = is_invite, .policy = *policy, .winner = -1, .media = -1};
 }
 
 int fork_add(struct fork *f)
@@ -99,6 +99,7 @@ static unsigned on_answer(struct fork *f, struct fork_branch *b, unsigned status
          * the caller must be able to end what the device believes in. */
         return f->is_invite ? FORK_FORWARD : 0;
     f->is_finished = f->is_answered = true;
+    f->winner = (int)(b - f->branches);
     return FORK_FORWARD | want_cancel(f);
 }
 
@@ -109,7 +110,7 @@ static unsigned on_failure(struct fork *f, struct fork_branch *b, unsigned statu
         return 0;
     b->state = FORK_FAILED;
     b->status = b->is_given_up && (status == 487 || status == 408) ? 480 : status;
-    if (status >= 600 && !f->policy.is_decline_local) {
+    if (status >= 600 && !f->policy.is_decline_local && !b->is_last_resort) {
         f->is_declined = true;
         actions |= want_cancel(f);
     }
@@ -157,9 +158,12 @@ int fork_next_cancel(struct fork *f)
 }
 
 /* Smaller is better. */
-static unsigned rank(const struct fork *f, unsigned status)
+static unsigned rank(const struct fork *f, const struct fork_branch *b)
 {
     static const unsigned preferred[] = {401, 407, 415, 420, 484};
+    unsigned status = b->status;
+    if (b->is_last_resort && status >= 400)
+        return 700;
     if (status >= 600)
         return f->policy.is_decline_local ? 401 : 0;
     for (size_t i = 0; i < sizeof preferred / sizeof *preferred; i++)
@@ -177,7 +181,7 @@ int fork_best(const struct fork *f)
     for (size_t i = 0; i < f->n; i++) {
         if (f->branches[i].state != FORK_FAILED)
             continue;
-        if (best < 0 || rank(f, f->branches[i].status) < rank(f, f->branches[best].status))
+        if (best < 0 || rank(f, &f->branches[i]) < rank(f, &f->branches[best]))
             best = (int)i;
     }
     return best;

@@ -28,14 +28,17 @@ struct fork_branch {
     unsigned status;       /* of the last final response; 408 and 503 stand for silence and error */
     bool is_cancel_wanted; /* goes out with the first provisional */
     bool is_cancel_sent;
-    bool is_given_up; /* it has rung its time: others are tried while its end is awaited */
+    bool is_given_up;    /* it has rung its time: others are tried while its end is awaited */
+    bool is_last_resort; /* fallback: set by the caller of fork_add. It is tried for whoever calls
+                            and does not speak for the line: its 6xx ends nothing */
 };
 
 struct fork {
     struct fork_branch branches[FORK_BRANCHES_MAX];
     size_t n;
     struct fork_policy policy;
-    int media; /* is_media_exclusive: the branch whose early media goes back; -1: none yet */
+    int winner; /* the branch whose 2xx was the first; -1: none */
+    int media;  /* is_media_exclusive: the branch whose early media goes back; -1: none yet */
     bool is_invite;
     bool has_more;     /* targets that have not been tried yet: fork_set_more */
     bool is_declined;  /* a 6xx has ended the search (16.7 step 5) */
@@ -93,8 +96,10 @@ bool fork_is_over(const struct fork *f);
 
 /* The branch whose failure the caller gets (16.7 step 6, D68): a 6xx if there is one; else of the
  * lowest class (a 6xx that speaks for its branch alone is as a 4xx), in the 4xx class 401, 407,
- * 415, 420 and 484 first; a local 408 after any answer that a device gave. -1: there is none. A 503
- * is told as 500, by the caller of this. */
+ * 415, 420 and 484 first; a local 408 after any answer that a device gave. The failure of the last
+ * resort, be it a 6xx, comes after all others: that a line has no voicemail says nothing of the
+ * line. Its 3xx is no failure, but names who would take the call. -1: there is none. A 503 is told
+ * as 500, by the caller of this. */
 int fork_best(const struct fork *f);
 
 #endif

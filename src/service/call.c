@@ -353,8 +353,11 @@ static void start_group(struct call *k)
         return;
     const struct msg *m = txn_server_request(k->server);
     size_t first = k->fork.n;
-    for (size_t n = hunt_group_size(&k->hunt); n > 0; n--)
-        start_branch(k, m, k->hunt.list[k->hunt.next++].plan);
+    for (size_t n = hunt_group_size(&k->hunt); n > 0; n--) {
+        const struct hunt_entry *e = &k->hunt.list[k->hunt.next++];
+        start_branch(k, m, e->plan);
+        k->fork.branches[k->fork.n - 1].is_last_resort = e->is_last_resort;
+    }
     start_ring(k);
     for (size_t i = first, n = k->fork.n; i < n; i++)
         if (!k->branches[i].client)

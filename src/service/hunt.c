@@ -10,7 +10,7 @@ void hunt_init(struct hunt *h, const struct target_set *set)
     h->n = set->n;
     for (size_t i = 0; i < set->n; i++) {
         const struct target *t = &set->list[i];
-        h->list[i] = (struct hunt_entry){&t->plan, t->device, t->group, t->q};
+        h->list[i] = (struct hunt_entry){&t->plan, t->device, t->group, t->q, t->is_last_resort};
     }
 }
 
@@ -75,7 +75,7 @@ int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena 
 {
     BUG_ON(h->next == 0); /* what has not begun has no late comers */
     const struct hunt_entry *last = &h->list[h->next - 1];
-    struct hunt_entry e = {&t->plan, t->device, last->group, last->q};
+    struct hunt_entry e = {&t->plan, t->device, last->group, last->q, false};
     if (h->n == FORK_BRANCHES_MAX)
         return ERR_FULL;
     *is_due = !is_by_q || t->q >= last->q;

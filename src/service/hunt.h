@@ -10,6 +10,7 @@ struct hunt_entry {
     uint64_t device;                 /* as target.device */
     unsigned group;
     int q;
+    bool is_last_resort;
 };
 
 struct hunt {

@@ -242,7 +242,8 @@ static enum forward_refusal add_fallback(struct context *c, const struct conf_do
     struct target *last = &set->list[set->n];
     const struct addr *at = &d->fallback.addr;
     *last = (struct target){.plan = {.uri = d->fallback.text},
-                            .group = set->n ? last[-1].group + 1 : 0};
+                            .group = set->n ? last[-1].group + 1 : 0,
+                            .is_last_resort = true};
     if (to_core(c, at->family ? at : &d->upstream->servers[0].addr, &last->plan))
         return set->n ? FORWARD_OK : FORWARD_EGRESS;
     set->n++;

@@ -12,6 +12,7 @@ struct target {
     int q;           /* thousandths */
     uint64_t device; /* its identity, by instance or else by Contact; 0: not a device of a line */
     uint32_t left_s; /* of a device: before its binding ends */
+    bool is_last_resort;
 };
 
 struct target_set {

@@ -120,6 +120,79 @@ static void the_best_of_several(void **state)
     }
 }
 
+/* What the devices of a line have said, then what the last resort says, and which of it is told. */
+static const struct {
+    unsigned devices[3], fallback, best;
+    bool is_decline_local;
+} last_resorts[] = {
+    {{408}, 404, 408, false},      {{486}, 404, 486, false},      {{486}, 401, 486, false},
+    {{480, 408}, 407, 480, false}, {{500}, 404, 500, false},      {{503}, 404, 503, false},
+    {{486}, 500, 486, false},      {{486}, 503, 486, false},      {{486}, 408, 486, false},
+    {{408}, 487, 408, false},      {{486}, 603, 486, false},      {{503}, 600, 503, false},
+    {{603, 486}, 484, 603, true},  {{486, 603}, 603, 486, true},  {{302}, 404, 302, false},
+    {{486}, 302, 302, false},      {{408, 408}, 305, 305, false}, {{0}, 404, 404, false},
+    {{0}, 603, 603, false},        {{0}, 603, 603, true},         {{0}, 408, 408, false},
+};
+
+static void the_last_resort_does_not_speak_for_the_line(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof last_resorts / sizeof *last_resorts; i++) {
+        struct fork f;
+        unsigned actions = 0;
+        fork_init(&f, true,
+                  &(struct fork_policy){.is_decline_local = last_resorts[i].is_decline_local});
+        fork_set_more(&f, true);
+        for (size_t b = 0; last_resorts[i].devices[b]; b++)
+            assert_int_equal(fork_add(&f), b);
+        for (size_t b = 0; b < f.n; b++)
+            actions = fork_on_response(&f, b, last_resorts[i].devices[b]);
+        assert_true(f.n == 0 || actions == FORK_NEXT);
+        int at = fork_add(&f);
+        f.branches[at].is_last_resort = true;
+        fork_set_more(&f, false);
+        assert_int_equal(fork_on_response(&f, (size_t)at, last_resorts[i].fallback),
+                         FORK_SEND_BEST);
+        unsigned got = f.branches[fork_best(&f)].status;
+        if (got != last_resorts[i].best)
+            fail_msg("row %zu: %u", i, got);
+    }
+}
+
+/* Its 6xx neither ends nor outweighs what a device that was given up may still say. */
+static void the_last_resort_declines_for_itself(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 1);
+    fork_set_more(&f, true);
+    (void)fork_on_response(&f, 0, 180);
+    assert_int_equal(fork_on_ring_timeout(&f), FORK_CANCEL_REST | FORK_NEXT);
+    assert_int_equal(fork_add(&f), 1);
+    f.branches[1].is_last_resort = true;
+    fork_set_more(&f, false);
+    assert_int_equal(fork_on_response(&f, 1, 603), 0);
+    assert_true(fork_is_open(&f));
+    struct fork late = f;
+    assert_int_equal(fork_on_response(&f, 0, 487), FORK_SEND_BEST);
+    assert_int_equal(f.branches[fork_best(&f)].status, 480);
+    assert_int_equal(fork_on_response(&late, 0, 200), FORK_FORWARD | FORK_CANCEL_REST);
+    assert_int_equal(late.winner, 0);
+}
+
+static void the_winner_is_who_answered_first(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 3);
+    assert_int_equal(f.winner, -1);
+    (void)fork_on_response(&f, 2, 200);
+    (void)fork_on_response(&f, 0, 200);
+    assert_int_equal(f.winner, 2);
+    f = new_fork(true, 1);
+    (void)fork_on_response(&f, 0, 486);
+    (void)fork_on_response(&f, 0, 200); /* after a failure that was told */
+    assert_int_equal(f.winner, -1);
+}
+
 static void a_local_decline_speaks_for_its_branch(void **state)
 {
     (void)state;
@@ -349,6 +422,9 @@ int main(void)
         cmocka_unit_test(the_callers_cancel_in_each_state),
         cmocka_unit_test(the_branches_are_bounded),
         cmocka_unit_test(the_best_of_several),
+        cmocka_unit_test(the_last_resort_does_not_speak_for_the_line),
+        cmocka_unit_test(the_last_resort_declines_for_itself),
+        cmocka_unit_test(the_winner_is_who_answered_first),
         cmocka_unit_test(a_local_decline_speaks_for_its_branch),
         cmocka_unit_test(a_group_fails_and_the_next_has_its_turn),
         cmocka_unit_test(who_has_rung_its_time_is_given_up),
