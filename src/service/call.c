@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "core/txnfsm.h"
 #include "net/loop.h"
+#include "service/elsewhere.h"
 #include "service/hunt.h"
 #include "service/late.h"
 #include "service/reply.h"
@@ -41,8 +42,6 @@ struct call {
     unsigned n_holds; /* handlers that are at work on it */
     struct branch branches[FORK_BRANCHES_MAX];
 };
-
-static const struct str elsewhere = {"SIP;cause=200;text=\"Call completed elsewhere\"", 45};
 
 static bool has_client(const struct call *k)
 {
@@ -233,8 +232,7 @@ static void on_event(struct branch *b, unsigned status, const struct msg *m)
         b->failure = msg_copy(&k->arena, m);
     if (m && (actions & FORK_FORWARD) && !is_unheard(k, b, m))
         forward(k, m, STR_NONE);
-    if (status >= 200 && status < 300 && str_is_none(k->cancel_reason))
-        k->cancel_reason = elsewhere;
+    k->cancel_reason = elsewhere_reason(&k->arena, &k->fork, k->cancel_reason, status);
     act(k, actions);
 }
 
