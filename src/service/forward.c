@@ -38,10 +38,10 @@ bool forward_is_here(struct context *c, const struct packet *p, const struct msg
 }
 
 /* RFC 3261 16.6 step 8 and D85: what a loop cannot change on its way round, the Request-URI above
- * all, so that two branches of one upstream fork are not mistaken for a loop. A request in a dialog
- * between two phones of ours comes twice with one Request-URI, but by another Route of ours (RFC
- * 5393 4.2.1). */
-static uint64_t loop_mark(const struct context *c, const struct msg *m)
+ * all, so that two branches of one upstream fork are not mistaken for a loop. A call between two
+ * phones of ours comes twice, from the phone and from upstream, perhaps with one Request-URI; a
+ * request in its dialog by another Route of ours (RFC 5393 4.2.1). */
+static uint64_t loop_mark(const struct context *c, const struct packet *p, const struct msg *m)
 {
     const struct hash_key *key = &c->loop_key;
     uint64_t parts[] = {hash_str(key, m->uri),
@@ -51,6 +51,7 @@ static uint64_t loop_mark(const struct context *c, const struct msg *m)
                         hash_str(key, msg_value(m, HDR_ROUTE)),
                         hash_str(key, msg_value(m, HDR_PROXY_REQUIRE)),
                         hash_str(key, msg_value(m, HDR_PROXY_AUTHORIZATION)),
+                        conf_upstream_of(c->conf, &p->flow.peer) != NULL,
                         m->cseq};
     return hash_bytes(key, parts, sizeof parts);
 }
@@ -70,7 +71,8 @@ static bool is_loop(const struct msg *m, uint64_t mark)
     return false;
 }
 
-enum forward_refusal forward_validate(struct context *c, const struct msg *m)
+enum forward_refusal forward_validate(struct context *c, const struct packet *p,
+                                      const struct msg *m)
 {
     struct uri u;
     if (uri_parse(m->uri, &u))
@@ -79,7 +81,7 @@ enum forward_refusal forward_validate(struct context *c, const struct msg *m)
         return FORWARD_SCHEME;
     if (m->max_forwards == 0)
         return FORWARD_HOPS;
-    if (is_loop(m, loop_mark(c, m)))
+    if (is_loop(m, loop_mark(c, p, m)))
         return FORWARD_LOOP;
     if (msg_first(m, HDR_PROXY_REQUIRE))
         return FORWARD_EXTENSION;
@@ -195,7 +197,7 @@ static void edit_way(struct context *c, struct build *b, const struct forward_pl
 void forward_edit(struct context *c, struct build *b, const struct packet *p, unsigned n_routes,
                   struct forward *out)
 {
-    out->branch = mark_branch(&c->marks, loop_mark(c, b->msg), out->branch_text);
+    out->branch = mark_branch(&c->marks, loop_mark(c, p, b->msg), out->branch_text);
     edit_vias(c, b, p, out);
     edit_max_forwards(c, b, b->msg);
     if (n_routes)
@@ -266,7 +268,7 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
     struct build b;
     build_init(&b, &c->scratch, m);
     out->flow = plan->flow;
-    out->branch = mark_branch(&c->marks, loop_mark(c, m), out->branch_text);
+    out->branch = mark_branch(&c->marks, loop_mark(c, p, m), out->branch_text);
     edit_vias(c, &b, p, out);
     edit_max_forwards(c, &b, m);
     edit_way(c, &b, plan);

@@ -52,7 +52,8 @@ enum forward_refusal {
 };
 
 /* 16.3, in its order. */
-enum forward_refusal forward_validate(struct context *c, const struct msg *m);
+enum forward_refusal forward_validate(struct context *c, const struct packet *p,
+                                      const struct msg *m);
 
 /* One copy of a request by its plan. FORWARD_OK or FORWARD_NO_MEMORY. */
 enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,

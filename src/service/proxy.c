@@ -62,7 +62,7 @@ static enum forward_refusal judge(struct context *c, const struct packet *p, con
                                   struct target_set *targets)
 {
     *targets = (struct target_set){0};
-    enum forward_refusal why = forward_validate(c, m);
+    enum forward_refusal why = forward_validate(c, p, m);
     if (why == FORWARD_OK)
         why = target_find(c, p, m, targets);
     return why;
