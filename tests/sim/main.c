@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "logbook.h"
 #include "run.h"
 #include "sip/glue.h"
 #include "steps.h"
@@ -82,9 +83,7 @@ int main(int argc, char **argv)
     if (optind == argc)
         return usage();
     o.n_runs = (unsigned)n;
-    const struct log_conf log = {.level = o.is_verbose ? LEVEL_DEBUG : LEVEL_WARN,
-                                 .target = "stderr"};
-    if (log_open(&log))
+    if (!logbook_open(o.is_verbose))
         return EXIT_FAILURE;
     glue_init();
     bool have_passed = true;

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "craft.h"
 #include "fake.h"
+#include "logbook.h"
 #include "steps.h"
 #include "text.h"
 
@@ -212,6 +213,7 @@ static void start(struct run *r, uint64_t seed)
     static const struct addr us = {.ip = {192, 0, 2, 1}, .port = SIP_PORT, .family = 4};
     static const struct addr upstream = {.ip = {198, 51, 100, 10}, .port = SIP_PORT, .family = 4};
     static const struct addr phone = {.ip = {192, 0, 2, 7}, .port = SIP_PORT, .family = 4};
+    logbook_clear();
     arena_init(&r->arena, ARENA_LIMIT);
     list_init(&r->peers);
     list_init(&r->labels);
@@ -249,6 +251,7 @@ static void do_steps(struct run *r)
         r->is_booted |= !is_before_boot(r->step);
         steps_do(r);
         check_monitor(r);
+        logbook_show();
     }
 }
 
@@ -286,6 +289,8 @@ static void settle(struct run *r)
     check_gauge(r, STAT_TXN_SERVER);
     check_gauge(r, STAT_TXN_CLIENT);
     check_gauge(r, STAT_REGS);
+    check_gauge(r, STAT_CALLS);
+    logbook_show();
 }
 
 bool run_scenario(const struct script *script, uint64_t seed, bool is_verbose, uint64_t *trace)

@@ -4,6 +4,7 @@
 #include "craft.h"
 #include "expect.h"
 #include "fake.h"
+#include "logbook.h"
 #include "noise.h"
 #include "text.h"
 
@@ -483,6 +484,7 @@ static const struct {
     {{"peer", 4}, do_peer, 4, ""},
     {{"link", 4}, do_link, 1, "loss dup delay jitter"},
     {{"stat", 4}, do_stat, 3, NULL},
+    {{"log", 3}, logbook_find, SCRIPT_WORDS, NULL},
     {{"reload", 6}, do_reload, 1, ""},
     {{"drain", 5}, do_drain, 2, ""},
     {{"idle", 4}, do_idle, 2, ""},
