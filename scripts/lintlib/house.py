@@ -7,8 +7,9 @@ from .tree import TOP_DIRS, Finding
 
 STATS = 'src/base/stats.def'
 SCHEMA = 'src/conf/schema.c'
-ROW = re.compile(r'^(?:COUNTER|GAUGE)\((\w+),\s*"([^"]*)",\s*"(?:\\.|[^"\\])*",\s*"([^"]*)"\)', re.M)
-ROW_START = re.compile(r'^(?:COUNTER|GAUGE)\(', re.M)
+ROW = re.compile(r'^(?:(?:COUNTER|GAUGE)\((\w+),\s*"([^"]*)",\s*"(?:\\.|[^"\\])*"|'
+                 r'HISTOGRAM\((\w+),\s*"([^"]*)"),\s*"([^"]*)"\)', re.M)
+ROW_START = re.compile(r'^(?:COUNTER|GAUGE|HISTOGRAM)\(', re.M)
 # An option is a row with .name = "…", or where no row has that, a row {"name", … or OPT…("name", ….
 OPTIONS = (re.compile(r'\.name\s*=\s*"([a-z][a-z0-9-]*)"'),
            re.compile(r'(?:\{\s*|\b(?:CFG|OPT)[A-Z_]*\(\s*)"([a-z][a-z0-9-]*)"'))
@@ -34,7 +35,7 @@ def check_stats(tree):
         found.append(Finding(STATS, 1, 'stats', '', 'a row does not read COUNTER(id, "name", '
                              '"labels", "help") on one line'))
     for m in rows:
-        ident, name, help_text = m.groups()
+        ident, name, help_text = (group for group in m.groups() if group is not None)
         line = line_at(text, m.start())
         if not help_text.strip() and name not in helped:
             found.append(Finding(STATS, line, 'stats-help', ident, f'{ident} has no help'))

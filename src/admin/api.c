@@ -106,12 +106,14 @@ static void label_values(const char *labels, char *out, size_t cap)
     out[n] = '\0';
 }
 
-/* Rows without labels are numbers; rows of one name with labels share an object. */
+/* Rows without labels are numbers; rows of one name share an object: by their labels, a histogram's
+ * sum and count by these words. */
 static void add_total(json_t *totals, enum stats_id id)
 {
     const struct stats_row *row = &stats_rows[id];
-    json_t *value = json_integer(stats_sum(id));
-    if (row->labels[0] == '\0') {
+    int64_t sum = stats_sum(id);
+    json_t *value = row->is_ms ? json_real((double)sum / 1000) : json_integer(sum);
+    if (row->labels[0] == '\0' && row->suffix[0] == '\0') {
         (void)json_object_set_new(totals, row->name, value);
         return;
     }
@@ -119,6 +121,8 @@ static void add_total(json_t *totals, enum stats_id id)
         (void)json_object_set_new(totals, row->name, json_object());
     char key[128];
     label_values(row->labels, key, sizeof key);
+    if (key[0] == '\0')
+        (void)snprintf(key, sizeof key, "%s", row->suffix + 1);
     (void)json_object_set_new(json_object_get(totals, row->name), key, value);
 }
 

@@ -22,21 +22,23 @@ static size_t most_text(void)
     return n;
 }
 
-static void add_head(struct buf *out, const char *name, const char *help, bool is_gauge)
+static void add_head(struct buf *out, const char *name, const char *help, enum stats_kind kind)
 {
+    static const char *const types[] = {
+        [STATS_COUNTER] = "counter", [STATS_GAUGE] = "gauge", [STATS_HISTOGRAM] = "histogram"};
     buf_addf(out, "# HELP " PREFIX "%s %s\n", name, help);
-    buf_addf(out, "# TYPE " PREFIX "%s %s\n", name, is_gauge ? "gauge" : "counter");
+    buf_addf(out, "# TYPE " PREFIX "%s %s\n", name, types[kind]);
 }
 
 static void add_gauge(struct buf *out, const char *name, const char *help, double value)
 {
-    add_head(out, name, help, true);
+    add_head(out, name, help, STATS_GAUGE);
     buf_addf(out, PREFIX "%s %.15g\n", name, value);
 }
 
 static void add_process(struct buf *out, const struct metrics_process *p)
 {
-    add_head(out, "build_info", "Which program this is; always 1.", true);
+    add_head(out, "build_info", "Which program this is; always 1.", STATS_GAUGE);
     buf_addf(out, PREFIX "build_info{version=\"%s\"} 1\n", p->version);
     add_gauge(out, "start_time_seconds", "When the process started, in seconds since 1970.",
               (double)p->started_s);
@@ -52,9 +54,13 @@ static void add_row(struct buf *out, enum stats_id id)
     bool is_new = id == 0 || strcmp(row->name, stats_rows[id - 1].name) != 0;
     bool has_labels = row->labels[0];
     if (is_new)
-        add_head(out, row->name, row->help, row->is_gauge);
-    buf_addf(out, PREFIX "%s%s%s%s %" PRId64 "\n", row->name, has_labels ? "{" : "", row->labels,
-             has_labels ? "}" : "", stats_sum(id));
+        add_head(out, row->name, row->help, row->kind);
+    buf_addf(out, PREFIX "%s%s%s%s%s ", row->name, row->suffix, has_labels ? "{" : "", row->labels,
+             has_labels ? "}" : "");
+    if (row->is_ms)
+        buf_addf(out, "%.15g\n", (double)stats_sum(id) / 1000);
+    else
+        buf_addf(out, "%" PRId64 "\n", stats_sum(id));
 }
 
 char *metrics_text(const struct metrics_process *p, size_t *len)

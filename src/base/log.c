@@ -21,7 +21,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 
-enum { LINES_PER_SECOND = 20, TEXT_MAX = 2048, LINE_MAX_LEN = 3 * TEXT_MAX };
+enum { TEXT_MAX = 2048, LINE_MAX_LEN = 3 * TEXT_MAX };
 
 enum kind { TO_FD, TO_SYSLOG, TO_JOURNAL };
 
@@ -172,10 +172,10 @@ static bool may_write(struct log_place *place, uint64_t now_s, uint32_t *dropped
     *dropped = 0;
     if (atomic_exchange(&place->second, now_s) != now_s) {
         uint32_t before = atomic_exchange(&place->n, 1);
-        *dropped = before > LINES_PER_SECOND ? before - LINES_PER_SECOND : 0;
+        *dropped = before > place->most ? before - place->most : 0;
         return true;
     }
-    bool is_ok = atomic_fetch_add(&place->n, 1) < LINES_PER_SECOND;
+    bool is_ok = atomic_fetch_add(&place->n, 1) < place->most;
     if (!is_ok)
         stats_inc(STAT_LOG_DROPPED);
     return is_ok;

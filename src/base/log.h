@@ -1,7 +1,8 @@
 /* The log: one line an event, to standard error, a file, syslog or the journal, as text or JSON.
  * A line is one write, control characters in it are escaped, so nothing from the network can
- * forge a line. Rate-limited per place: after 20 lines a second from one place the rest is counted
- * and reported. Any thread after log_open. Never pass a secret. */
+ * forge a line. Rate-limited per place: after 20 lines a second from one place (log_info_most:
+ * after so many) the rest is counted and reported. Any thread after log_open. Never pass a secret.
+ */
 #ifndef BW_BASE_LOG_H
 #define BW_BASE_LOG_H
 
@@ -39,6 +40,7 @@ void log_thread_name(const char *name);
 
 /* What one place in the source remembers for the rate limit. */
 struct log_place {
+    uint32_t most; /* lines a second */
     _Atomic uint64_t second;
     _Atomic uint32_t n;
 };
@@ -48,16 +50,21 @@ extern _Atomic int log_now_level;
 void log_write(struct log_place *place, enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define LOG_AT(level, ...)                                                                         \
+enum { LOG_MOST = 20 };
+
+#define LOG_AT(level, limit, ...)                                                                  \
     do {                                                                                           \
-        static struct log_place log_place_;                                                        \
+        static struct log_place log_place_ = {.most = (limit)};                                    \
         if ((int)(level) <= atomic_load_explicit(&log_now_level, memory_order_relaxed))            \
             log_write(&log_place_, level, __VA_ARGS__);                                            \
     } while (0)
 
-#define log_error(...) LOG_AT(LEVEL_ERROR, __VA_ARGS__)
-#define log_warn(...)  LOG_AT(LEVEL_WARN, __VA_ARGS__)
-#define log_info(...)  LOG_AT(LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...) LOG_AT(LEVEL_DEBUG, __VA_ARGS__)
+#define log_error(...) LOG_AT(LEVEL_ERROR, LOG_MOST, __VA_ARGS__)
+#define log_warn(...)  LOG_AT(LEVEL_WARN, LOG_MOST, __VA_ARGS__)
+#define log_info(...)  LOG_AT(LEVEL_INFO, LOG_MOST, __VA_ARGS__)
+#define log_debug(...) LOG_AT(LEVEL_DEBUG, LOG_MOST, __VA_ARGS__)
+
+/* For events that are wanted each, as far as the log can bear it. */
+#define log_info_most(limit, ...) LOG_AT(LEVEL_INFO, limit, __VA_ARGS__)
 
 #endif

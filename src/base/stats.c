@@ -7,12 +7,28 @@
 #include "base/err.h"
 
 const struct stats_row stats_rows[] = {
-#define COUNTER(id, name, labels, help) [id] = {name, labels, help, 0},
-#define GAUGE(id, name, labels, help)   [id] = {name, labels, help, 1},
+#define COUNTER(id, name, labels, help) [id] = {name, "", labels, help, STATS_COUNTER, false},
+#define GAUGE(id, name, labels, help)   [id] = {name, "", labels, help, STATS_GAUGE, false},
+#define BUCKET(le, name, help)                                                                     \
+    {                                                                                              \
+        name, "_bucket", "le=\"" le "\"", help, STATS_HISTOGRAM, false                             \
+    }
+#define HISTOGRAM(id, name, help)                                                                  \
+    [id] = BUCKET("0.1", name, help), BUCKET("0.5", name, help), BUCKET("1", name, help),          \
+    BUCKET("2", name, help), BUCKET("5", name, help), BUCKET("10", name, help),                    \
+    BUCKET("30", name, help), BUCKET("60", name, help), BUCKET("180", name, help),                 \
+    BUCKET("+Inf", name, help), {name, "_sum", "", help, STATS_HISTOGRAM, true},                   \
+    {name, "_count", "", help, STATS_HISTOGRAM, false},
 #include "base/stats.def"
 #undef COUNTER
 #undef GAUGE
+#undef BUCKET
+#undef HISTOGRAM
 };
+
+/* What the buckets above hold at most. */
+static const uint64_t bounds_ms[STATS_BUCKETS] = {100,   500,   1000,  2000,   5000,
+                                                  10000, 30000, 60000, 180000, UINT64_MAX};
 
 struct block {
     struct block *next;
@@ -46,6 +62,15 @@ void stats_add(enum stats_id id, int64_t n)
     } else {
         atomic_fetch_add_explicit(&shared.value[id], n, memory_order_relaxed);
     }
+}
+
+void stats_add_time(enum stats_id histogram, uint64_t ms)
+{
+    int first = (int)histogram;
+    stats_inc((enum stats_id)(first + STATS_AT_COUNT));
+    stats_add((enum stats_id)(first + STATS_AT_SUM), (int64_t)ms);
+    for (int i = STATS_BUCKETS - 1; i >= 0 && ms <= bounds_ms[i]; i--)
+        stats_inc((enum stats_id)(first + i));
 }
 
 int64_t stats_sum(enum stats_id id)

@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "core/txnfsm.h"
 #include "net/loop.h"
+#include "service/calllog.h"
 #include "service/elsewhere.h"
 #include "service/hunt.h"
 #include "service/late.h"
@@ -33,6 +34,7 @@ struct call {
     struct fork fork;
     struct str cancel_reason; /* what those hear that are cancelled (D72), or none */
     struct hunt hunt;
+    struct calllog log;
     bool is_group_due; /* the next group has its turn once the handlers are through */
     uint32_t ring_timeout_s;
     struct wheel_timer ring;
@@ -71,6 +73,16 @@ static void free_call(struct call *k)
 
 static void start_group(struct call *k);
 
+/* Once nobody waits for an answer any more. A stop that cannot wait ends transactions without one.
+ */
+static void end_log(struct call *k)
+{
+    if (k->server && txn_server_is_open(k->server))
+        return;
+    k->log.is_drained |= !k->log.status && k->context->is_draining;
+    calllog_end(&k->log, &k->fork, loop_now_ms(k->context->loop));
+}
+
 /* What began with hold() is done: the next group has its turn; an answer may have ended the
  * server's transaction meanwhile. A caller whom nobody will answer any more gets no answer (no
  * memory for one). */
@@ -82,6 +94,7 @@ static void release(struct call *k)
         stop_waiting(k);
     if (k->n_holds == 1 && !has_client(k) && k->server && txn_server_is_open(k->server))
         txn_server_drop(k->server);
+    end_log(k);
     if (--k->n_holds == 0 && !has_client(k) && !k->server)
         free_call(k);
 }
@@ -93,8 +106,10 @@ static void hold(struct call *k)
 
 static void answer(struct call *k, unsigned status)
 {
-    if (k->server && txn_server_is_open(k->server))
-        txn_server_reply(k->server, &(struct build_reply){.status = status});
+    if (!k->server || !txn_server_is_open(k->server))
+        return;
+    calllog_on_response(&k->log, status, loop_now_ms(k->context->loop));
+    txn_server_reply(k->server, &(struct build_reply){.status = status});
 }
 
 /* ---------------------------------------------------------------- cancelling */
@@ -146,10 +161,12 @@ static void forward(struct call *k, const struct msg *m, struct str extra)
     if (!k->server)
         return;
     int err = forward_response(k->context, m, extra, &bytes);
-    if (err == 0)
+    if (err == 0) {
+        calllog_on_response(&k->log, m->status, loop_now_ms(k->context->loop));
         txn_server_send(k->server, m->status, bytes);
-    else if (m->status >= 200)
+    } else if (m->status >= 200) {
         answer(k, err == ERR_PARSE ? 502 : 500);
+    }
 }
 
 static void add_challenges(const struct msg *m, enum hdr_id id, struct buf *out)
@@ -315,6 +332,7 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
     BUG_ON(at < 0);
     struct branch *b = &k->branches[at];
     b->call = k;
+    calllog_add_branch(&k->log, (size_t)at, &plan->flow.peer);
     wheel_timer_init(&b->timer_c, on_timer_c, b);
     int err = forward_build(k->context, &p, m, plan, &f) == FORWARD_OK ? 0 : ERR_NOMEM;
     const struct txn_request request = {.flow = f.flow,
@@ -438,15 +456,24 @@ static void wait_for_devices(struct call *k, struct str aor)
 
 /* ---------------------------------------------------------------- the door */
 
+/* What outlives the request of who calls whom. */
+static void note_parties(struct call *k, const struct msg *m, const struct target_set *set)
+{
+    const struct calllog_origin origin = {.to = set->is_to_phones ? set->aor : STR_NONE,
+                                          .from = &k->source.peer,
+                                          .now_ms = loop_now_ms(k->context->loop)};
+    calllog_start(&k->log, &k->arena, m, &origin);
+}
+
 static int call_new(struct context *c, const struct packet *p, const struct msg *m,
-                    const struct fork_policy *policy, struct call **out)
+                    const struct target_set *targets, struct call **out)
 {
     struct call *k = calloc(1, sizeof *k);
     if (!k)
         return ERR_NOMEM;
     k->context = c;
     k->source = p->flow;
-    fork_init(&k->fork, m->method == METHOD_INVITE, policy);
+    fork_init(&k->fork, m->method == METHOD_INVITE, &targets->policy);
     wheel_timer_init(&k->ring, on_ring_timeout, k);
     wheel_timer_init(&k->look, on_look, k);
     arena_init(&k->arena, ARENA_LIMIT);
@@ -458,6 +485,7 @@ static int call_new(struct context *c, const struct packet *p, const struct msg 
     }
     list_add(&c->calls, &k->link);
     stats_inc(STAT_CALLS);
+    note_parties(k, m, targets);
     *out = k;
     return 0;
 }
@@ -466,7 +494,7 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
                const struct target_set *targets)
 {
     struct call *k;
-    int err = call_new(c, p, m, &targets->policy, &k);
+    int err = call_new(c, p, m, targets, &k);
     if (err)
         return err;
     hold(k);
@@ -490,6 +518,7 @@ static void give_up(struct call *k)
     if (!k->server || !txn_server_is_open(k->server))
         return;
     hold(k);
+    k->log.is_drained = true;
     if (fork_on_cancel(&k->fork))
         cancel_rest(k); /* it would ring on for nobody */
     answer(k, 503);

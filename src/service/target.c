@@ -266,7 +266,6 @@ static enum forward_refusal arrange(struct context *c, const struct line *line,
     /* what is no INVITE has no time for one group after another (RFC 4320) */
     set->is_by_q = set->is_redirect || (d->strategy == CONF_FORK_Q && method == METHOD_INVITE);
     set->can_grow = d->has_late_fork && method == METHOD_INVITE;
-    set->aor = line->aor;
     if (set->is_by_q)
         group_by_q(set);
     if (method == METHOD_INVITE && !str_is_none(d->fallback.text))
@@ -291,6 +290,7 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
         !egress_is_us(c->egress, u.host, u.port, &p->flow))
         line.contact = m->uri;
     line.domain = regview_domain(c->conf, line.aor);
+    out->aor = line.aor;
     enum forward_refusal why = add_devices(c, &line, m->method, out);
     if (why == FORWARD_OK || why == FORWARD_AWAY)
         why = arrange(c, &line, m->method, out);

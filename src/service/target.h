@@ -25,7 +25,7 @@ struct target_set {
     bool is_to_phones;         /* several, by the location of a line */
     bool is_by_q;              /* the groups are */
     bool can_grow;             /* devices that register meanwhile join: late fork */
-    struct str aor;            /* can_grow: whose */
+    struct str aor;            /* of that line */
     uint32_t breadth;          /* that the branches share (RFC 5393) */
 };
 

@@ -290,6 +290,7 @@ static void settle(struct run *r)
     check_gauge(r, STAT_TXN_CLIENT);
     check_gauge(r, STAT_REGS);
     check_gauge(r, STAT_CALLS);
+    check_gauge(r, STAT_CALLS_PENDING);
     logbook_show();
 }
 

@@ -270,7 +270,9 @@ static bool is_row(const struct run *r, const struct stats_row *row)
     struct str name = script_word(r->step, 1);
     if (str_has_prefix(name, STR("breakwater_")))
         name = str_skip(name, 11);
-    return str_eq(str_of(row->name), name) && str_eq(str_of(row->labels), buf_str(&b));
+    return str_has_prefix(name, str_of(row->name)) &&
+           str_eq(str_skip(name, strlen(row->name)), str_of(row->suffix)) &&
+           str_eq(str_of(row->labels), buf_str(&b));
 }
 
 static void do_stat(struct run *r)

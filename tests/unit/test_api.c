@@ -130,6 +130,7 @@ static void the_status_has_totals(void **state)
     (void)state;
     stats_add(STAT_UDP_IN, 7);
     stats_add(STAT_SEND_FAILED, 2);
+    stats_add_time(STAT_CALL_SETUP, 1500);
     ready = false;
     json_t *json = ask_json("GET", "/api/v1/status", NULL, 200);
     json_t *totals = json_object_get(json, "totals");
@@ -142,6 +143,11 @@ static void the_status_has_totals(void **state)
     json_t *received = json_object_get(totals, "packets_received_total");
     assert_int_equal(json_integer_value(json_object_get(received, "udp")), 7);
     assert_int_equal(json_integer_value(json_object_get(totals, "send_failures_total")), 2);
+    json_t *setup = json_object_get(totals, "call_setup_seconds");
+    assert_int_equal(json_integer_value(json_object_get(setup, "1")), 0);
+    assert_int_equal(json_integer_value(json_object_get(setup, "+Inf")), 1);
+    assert_int_equal(json_integer_value(json_object_get(setup, "count")), 1);
+    assert_true(json_real_value(json_object_get(setup, "sum")) == 1.5);
     json_decref(json);
 }
 

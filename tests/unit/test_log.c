@@ -173,6 +173,15 @@ static void a_flood_from_one_place_is_held_back_and_reported(void **state)
     assert_int_equal(count_lines(content_of(path)), 24);
 }
 
+static void a_place_may_be_allowed_more(void **state)
+{
+    (void)state;
+    start(LEVEL_INFO, FORMAT_TEXT);
+    for (int i = 0; i < 100; i++)
+        log_info_most(70, "call");
+    assert_int_equal(count_lines(content_of(path)), 70);
+}
+
 static void after_a_rotation_it_writes_to_the_new_file(void **state)
 {
     (void)state;
@@ -254,6 +263,7 @@ int main(void)
         cmocka_unit_test(the_longest_text_still_ends_its_line),
         cmocka_unit_test(levels_filter),
         cmocka_unit_test(a_flood_from_one_place_is_held_back_and_reported),
+        cmocka_unit_test(a_place_may_be_allowed_more),
         cmocka_unit_test(after_a_rotation_it_writes_to_the_new_file),
         cmocka_unit_test(a_bad_target_leaves_the_old_one),
         cmocka_unit_test(threads_write_whole_lines_under_their_names),

@@ -55,11 +55,29 @@ static void each_row_has_its_value(void **state)
     free(text);
 }
 
+/* As Prometheus reads one: cumulative buckets up to +Inf, the sum in seconds, the count. */
+static void a_histogram_is_one_family(void **state)
+{
+    (void)state;
+    stats_add_time(STAT_CALL_SETUP, 250);
+    stats_add_time(STAT_CALL_SETUP, 200000);
+    char *text = text_now();
+    assert_non_null(strstr(text, " histogram\n"
+                                 "breakwater_call_setup_seconds_bucket{le=\"0.1\"} 0\n"
+                                 "breakwater_call_setup_seconds_bucket{le=\"0.5\"} 1\n"
+                                 "breakwater_call_setup_seconds_bucket{le=\"1\"} 1\n"));
+    assert_non_null(strstr(text, "\nbreakwater_call_setup_seconds_bucket{le=\"180\"} 1\n"
+                                 "breakwater_call_setup_seconds_bucket{le=\"+Inf\"} 2\n"
+                                 "breakwater_call_setup_seconds_sum 200.25\n"
+                                 "breakwater_call_setup_seconds_count 2\n"));
+    free(text);
+}
+
 /* The value line's beginning, as it must stand at the start of a line. */
 static void assert_row(const char *text, const struct stats_row *row)
 {
     char line[512];
-    (void)snprintf(line, sizeof line, "\nbreakwater_%s%s%s%s ", row->name,
+    (void)snprintf(line, sizeof line, "\nbreakwater_%s%s%s%s%s ", row->name, row->suffix,
                    row->labels[0] ? "{" : "", row->labels, row->labels[0] ? "}" : "");
     if (count(text, line) != 1)
         fail_msg("not once: %s", line);
@@ -67,11 +85,13 @@ static void assert_row(const char *text, const struct stats_row *row)
     if (count(text, line) != 1)
         fail_msg("not once: %s", line);
     (void)snprintf(line, sizeof line, "\n# TYPE breakwater_%s %s\n", row->name,
-                   row->is_gauge ? "gauge" : "counter");
+                   row->kind == STATS_COUNTER ? "counter"
+                   : row->kind == STATS_GAUGE ? "gauge"
+                                              : "histogram");
     if (count(text, line) != 1)
         fail_msg("not once: %s", line);
     bool is_total = strlen(row->name) > 6 && !strcmp(row->name + strlen(row->name) - 6, "_total");
-    assert_int_equal(is_total, !row->is_gauge);
+    assert_int_equal(is_total, row->kind == STATS_COUNTER);
     assert_null(strpbrk(row->help, "\\\n"));
 }
 
@@ -93,7 +113,11 @@ static void the_longest_numbers_have_room(void **state)
     char *text = text_now();
     const struct stats_row *last = &stats_rows[STAT_MAX - 1];
     assert_non_null(strstr(text, last->name));
-    assert_int_equal(count(text, " 9223372036854775807\n"), STAT_MAX);
+    size_t n_sums = 0;
+    for (int i = 0; i < STAT_MAX; i++)
+        n_sums += stats_rows[i].is_ms;
+    assert_int_equal(count(text, " 9223372036854775807\n"), STAT_MAX - n_sums);
+    assert_int_equal(count(text, " 9.22337203685478e+15\n"), n_sums);
     for (int i = 0; i < STAT_MAX; i++)
         stats_add((enum stats_id)i, -INT64_MAX);
     free(text);
@@ -117,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_process_tells_about_itself),
         cmocka_unit_test(each_row_has_its_value),
+        cmocka_unit_test(a_histogram_is_one_family),
         cmocka_unit_test(every_name_has_one_help_and_one_type),
         cmocka_unit_test(the_longest_numbers_have_room),
         cmocka_unit_test(a_failed_allocation_is_survived),

@@ -16,15 +16,63 @@ static void every_row_has_a_name_and_names_stand_together(void **state)
         size_t n = strlen(row->name);
         assert_true(n > 0 && row->labels && strlen(row->help) > 0);
         bool is_total = n > 6 && strcmp(row->name + n - 6, "_total") == 0;
-        assert_int_equal(is_total, !row->is_gauge);
+        bool is_time = n > 8 && strcmp(row->name + n - 8, "_seconds") == 0;
+        assert_int_equal(is_total, row->kind == STATS_COUNTER);
+        assert_int_equal(is_time, row->kind == STATS_HISTOGRAM);
+        assert_int_equal(row->suffix[0] != '\0', row->kind == STATS_HISTOGRAM);
         for (int j = 0; j < i; j++) {
             if (strcmp(stats_rows[j].name, row->name))
                 continue;
             assert_string_equal(stats_rows[i - 1].name, row->name);
-            assert_string_not_equal(stats_rows[j].labels, row->labels);
-            assert_int_equal(stats_rows[j].is_gauge, row->is_gauge);
+            assert_true(strcmp(stats_rows[j].labels, row->labels) ||
+                        strcmp(stats_rows[j].suffix, row->suffix));
+            assert_int_equal(stats_rows[j].kind, row->kind);
         }
     }
+}
+
+/* In each bucket what is in those before it; at a bound it is inside. */
+static void a_histogram_counts_times(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t ms;
+        int first; /* the first of its buckets */
+    } rows[] = {{0, 0},     {100, 0},    {101, 1},    {500, 1},       {501, 2},   {1000, 2},
+                {2000, 3},  {5000, 4},   {5001, 5},   {10000, 5},     {30000, 6}, {60000, 7},
+                {60001, 8}, {180000, 8}, {180001, 9}, {1ULL << 40, 9}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t before[STATS_HISTOGRAM_ROWS];
+        for (int k = 0; k < STATS_HISTOGRAM_ROWS; k++)
+            before[k] = stats_sum((enum stats_id)(STAT_CALL_SETUP + k));
+        stats_add_time(STAT_CALL_SETUP, rows[i].ms);
+        for (int k = 0; k < STATS_BUCKETS; k++)
+            assert_int_equal(stats_sum((enum stats_id)(STAT_CALL_SETUP + k)) - before[k],
+                             k >= rows[i].first);
+        assert_int_equal(stats_sum(STAT_CALL_SETUP + STATS_AT_SUM) - before[STATS_AT_SUM],
+                         rows[i].ms);
+        assert_int_equal(stats_sum(STAT_CALL_SETUP + STATS_AT_COUNT) - before[STATS_AT_COUNT], 1);
+    }
+}
+
+/* The label of a bucket says what stats_add_time puts into it. */
+static void the_buckets_are_named_by_their_bounds(void **state)
+{
+    (void)state;
+    static const char *const labels[STATS_BUCKETS] = {
+        "le=\"0.1\"", "le=\"0.5\"", "le=\"1\"",  "le=\"2\"",   "le=\"5\"",
+        "le=\"10\"",  "le=\"30\"",  "le=\"60\"", "le=\"180\"", "le=\"+Inf\""};
+    const struct stats_row *rows = &stats_rows[STAT_CALL_SETUP];
+    for (int i = 0; i < STATS_BUCKETS; i++) {
+        assert_string_equal(rows[i].labels, labels[i]);
+        assert_string_equal(rows[i].suffix, "_bucket");
+        assert_false(rows[i].is_ms);
+    }
+    assert_string_equal(rows[STATS_AT_SUM].suffix, "_sum");
+    assert_true(rows[STATS_AT_SUM].is_ms);
+    assert_string_equal(rows[STATS_AT_COUNT].suffix, "_count");
+    assert_string_equal(rows[STATS_HISTOGRAM_ROWS - 1].name, "call_setup_seconds");
+    assert_string_not_equal(rows[STATS_HISTOGRAM_ROWS].name, "call_setup_seconds");
 }
 
 /* Odd threads have no block of their own. */
@@ -83,6 +131,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_has_a_name_and_names_stand_together),
+        cmocka_unit_test(a_histogram_counts_times),
+        cmocka_unit_test(the_buckets_are_named_by_their_bounds),
         cmocka_unit_test(threads_add_up_and_outlive_themselves),
         cmocka_unit_test(without_a_block_it_still_counts),
     };
