@@ -7,10 +7,12 @@
 #include "base/stats.h"
 #include "core/txnfsm.h"
 #include "net/loop.h"
+#include "service/caller.h"
 #include "service/calllog.h"
 #include "service/elsewhere.h"
 #include "service/hunt.h"
 #include "service/late.h"
+#include "service/regview.h"
 #include "service/reply.h"
 #include "service/txn.h"
 
@@ -35,7 +37,8 @@ struct call {
     struct str cancel_reason; /* what those hear that are cancelled (D72), or none */
     struct hunt hunt;
     struct calllog log;
-    bool is_group_due; /* the next group has its turn once the handlers are through */
+    struct caller caller; /* nobody, unless a phone of ours calls */
+    bool is_group_due;    /* the next group has its turn once the handlers are through */
     uint32_t ring_timeout_s;
     struct wheel_timer ring;
     struct late_watch late; /* for devices that register while it rings */
@@ -65,6 +68,7 @@ static void free_call(struct call *k)
         loop_timer_stop(k->context->loop, &k->branches[i].timer_c);
     loop_timer_stop(k->context->loop, &k->ring);
     stop_waiting(k);
+    caller_del(k->context, &k->caller);
     list_del(&k->link);
     arena_fini(&k->arena);
     stats_dec(STAT_CALLS);
@@ -462,7 +466,10 @@ static void note_parties(struct call *k, const struct msg *m, const struct targe
     const struct calllog_origin origin = {.to = set->is_to_phones ? set->aor : STR_NONE,
                                           .from = &k->source.peer,
                                           .now_ms = loop_now_ms(k->context->loop)};
+    const struct caller who = {.aor = set->aor, .way = regview_way(&k->source)};
     calllog_start(&k->log, &k->arena, m, &origin);
+    if (k->fork.is_invite && !set->is_to_phones && !str_is_none(set->aor))
+        caller_add(k->context, &k->arena, m, &who, &k->caller);
 }
 
 static int call_new(struct context *c, const struct packet *p, const struct msg *m,

@@ -51,6 +51,7 @@ struct context {
     struct list calls;         /* of call.c */
     struct late *late;         /* what the workers share for late.c */
     struct hmap watches;       /* of late.c: calls that wait for devices */
+    struct hmap callers;       /* of caller.c */
     bool is_draining;          /* new requests outside a dialog get 503 */
 };
 

@@ -65,6 +65,7 @@ static enum forward_refusal judge(struct context *c, const struct packet *p, con
     enum forward_refusal why = forward_validate(c, p, m);
     if (why == FORWARD_OK)
         why = target_find(c, p, m, targets);
+    stats_add(STAT_OWN_DEVICE, targets->n_own);
     return why;
 }
 

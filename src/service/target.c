@@ -3,6 +3,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "net/udp.h"
+#include "service/caller.h"
 #include "service/dialog.h"
 #include "service/egress.h"
 #include "service/location.h"
@@ -193,9 +194,11 @@ static bool is_reachable(const struct context *c, const struct binding *b)
     return b->way.listener < c->n_listeners && !is_sips;
 }
 
-/* D64. Devices that do not take the method are left out, and remembered for the answer. */
+/* D64. Devices that do not take the method are left out, and remembered for the answer; the one
+ * that makes this call, too. If there is no other, nobody is there: 480 or the fallback, as for one
+ * who calls his own number elsewhere to hear his messages (D69). */
 static enum forward_refusal add_devices(struct context *c, const struct line *line,
-                                        enum sip_method method, struct target_set *out)
+                                        const struct msg *m, struct target_set *out)
 {
     struct str instances[DEVICES_MAX] = {{0}};
     struct location now;
@@ -210,7 +213,9 @@ static enum forward_refusal add_devices(struct context *c, const struct line *li
             !is_live(&now, i, d->absorb.grace_s, now_s))
             continue;
         uint64_t until_s = expires_at_s(&now, i);
-        if (binding_can(b, method))
+        if (m->method == METHOD_INVITE && caller_is(c, m, now.record, b))
+            out->n_own++;
+        else if (binding_can(b, m->method))
             add_device(c, b, until_s > now_s ? until_s - now_s : 0, instances, out);
         else
             out->methods |= b->methods;
@@ -291,7 +296,7 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
         line.contact = m->uri;
     line.domain = regview_domain(c->conf, line.aor);
     out->aor = line.aor;
-    enum forward_refusal why = add_devices(c, &line, m->method, out);
+    enum forward_refusal why = add_devices(c, &line, m, out);
     if (why == FORWARD_OK || why == FORWARD_AWAY)
         why = arrange(c, &line, m->method, out);
     for (size_t i = 0; i < out->n; i++)
@@ -325,16 +330,16 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
 }
 
 /* A phone may show another From and say who it is in P-Preferred-Identity (RFC 3325). */
-static const struct conf_domain *line_of(struct context *c, const struct packet *p,
-                                         const struct msg *m, struct str *service_route)
+static struct str line_of(struct context *c, const struct packet *p, const struct msg *m,
+                          struct str *service_route)
 {
     const struct str claims[] = {m->from.text, msg_value(m, HDR_P_PREFERRED_IDENTITY)};
     struct str aor;
     for (size_t i = 0; i < 2; i++)
         if (!str_is_none(claims[i]) && regview_aor(&c->scratch, c->conf, claims[i], &aor) &&
             is_registered(c, p, aor, service_route))
-            return regview_domain(c->conf, aor);
-    return NULL;
+            return aor;
+    return STR_NONE;
 }
 
 /* Where the access list is the proof, it is for calls, too. */
@@ -358,9 +363,9 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
     struct str service_route = STR_NONE;
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
-    const struct conf_domain *domain = line_of(c, p, m, &service_route);
-    if (!domain)
-        domain = trusted_domain(c, p, &u);
+    out->aor = line_of(c, p, m, &service_route);
+    const struct conf_domain *domain =
+        str_is_none(out->aor) ? trusted_domain(c, p, &u) : regview_domain(c->conf, out->aor);
     if (!domain)
         return conf_domain_find(c->conf, u.host) ? FORWARD_STRANGER : FORWARD_DOMAIN;
     if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */

@@ -25,8 +25,9 @@ struct target_set {
     bool is_to_phones;         /* several, by the location of a line */
     bool is_by_q;              /* the groups are */
     bool can_grow;             /* devices that register meanwhile join: late fork */
-    struct str aor;            /* of that line */
-    uint32_t breadth;          /* that the branches share (RFC 5393) */
+    struct str aor;   /* of that line; else of the one that the phone that calls has proven to be */
+    uint32_t breadth; /* that the branches share (RFC 5393) */
+    unsigned n_own;   /* devices left out because it is they who call */
 };
 
 /* FORWARD_OK and at least one plan, or why there is none. *out is zero before. */

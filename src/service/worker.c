@@ -257,6 +257,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     hmap_init(&w->context.watches);
     list_init(&w->context.calls);
     list_init(&w->context.regs);
+    hmap_init(&w->context.callers);
     arena_init(&w->context.scratch, SCRATCH_LIMIT);
     wheel_timer_init(&w->drain_timer, on_drain_timer, w);
     w->first_conf = conf_ref(conf);
@@ -291,6 +292,7 @@ void worker_free(struct worker *w)
     egress_free(c->egress);
     flow_table_free(c->flows);
     loop_free(c->loop);
+    hmap_fini(&c->callers);
     arena_fini(&c->scratch);
     conf_unref(w->conf);
     conf_unref(w->first_conf);

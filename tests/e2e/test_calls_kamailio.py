@@ -86,6 +86,27 @@ def test_a_call_goes_from_phone_to_phone(site, gateway):
         end(one, target, dialog)
 
 
+def test_a_phone_that_calls_its_own_line_does_not_ring(site, gateway):
+    """Kamailio is a proxy: what it sends back says whose call it is."""
+    desk, mobile = site.registering("bob"), site.registering("bob")
+    for phone in (desk, mobile):
+        assert phone.register().status == 200
+    invite = desk.send(desk.request("INVITE", "sip:bob@example.test"))
+    there = mobile.expect("INVITE")
+    accepted = mobile.answer(there, 200, to_tag="t1", fields=[("Contact", f"<{mobile.contact}>")])
+    answer = desk.expect(200, of=invite)
+    desk.ack(invite, answer)
+    mobile.expect("ACK")
+    end(mobile, desk, Dialog.of_called(mobile, there, accepted))
+    assert site.unix.metrics()["call_own_devices_total"] == 1
+    # alone: nobody is there
+    assert mobile.register(expires=0).status == 200
+    invite = desk.send(desk.request("INVITE", "sip:bob@example.test"))
+    desk.ack(invite, desk.expect(480, of=invite))
+    assert site.unix.metrics()["call_own_devices_total"] == 2
+    desk.expect_nothing(0.1)
+
+
 def test_real_phones_call_each_other(site, gateway):
     carol, desk, mobile = (site.baresip(name, "secret-" + name)
                            for name in ("carol", "bob", "bob"))
