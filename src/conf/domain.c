@@ -195,6 +195,17 @@ static const struct schema_option options[] = {
              "all (6xx). A host that is a name is reached by way of the domain's upstream. \"\": "
              "the best failure is answered."},
     {.section = SECTION_DOMAIN,
+     .name = "max-branches",
+     .type = SCHEMA_NUMBER,
+     .min = 1,
+     .max = FORK_DEVICES_MAX,
+     .fallback = "16",
+     IN_DOMAIN(max_branches),
+     .help = "Devices that one request goes to at most, so that it cannot be made into many. Of a "
+             "line with more, those are called that registered first; with fork = q or redirect "
+             "those with the highest q. The others are counted in "
+             "breakwater_targets_left_out_total."},
+    {.section = SECTION_DOMAIN,
      .name = "global-decline",
      .type = SCHEMA_YESNO,
      .fallback = "yes",

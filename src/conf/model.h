@@ -76,6 +76,7 @@ struct conf_domain {
     enum conf_fork strategy;
     uint32_t ring_timeout_s;
     struct conf_uri fallback;
+    uint32_t max_branches; /* devices that one request goes to */
     bool is_decline_global;
     enum conf_media early_media;
     bool has_late_fork;

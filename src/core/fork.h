@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Sixteen devices (D74) and what is tried after them. */
-enum { FORK_BRANCHES_MAX = 17 };
+/* Devices (D74), what is tried after them, and the upstream that may be tried before them. */
+enum { FORK_DEVICES_MAX = 32, FORK_BRANCHES_MAX = FORK_DEVICES_MAX + 2 };
 
 enum fork_state {
     FORK_TRYING,   /* nothing but 100 has come, or not even that */

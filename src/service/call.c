@@ -373,12 +373,14 @@ static uint32_t breadth_left(const struct call *k)
 }
 
 /* Half of what is left, so that something is left for the next one. */
-static bool admit(struct call *k, const struct msg *m, struct target *t, bool is_by_q)
+static bool admit(struct call *k, const struct msg *m, struct target *t,
+                  const struct target_set *now)
 {
     uint32_t left = breadth_left(k);
     bool is_due;
     t->plan.max_breadth = left - left / 2;
-    if (left == 0 || hunt_add(&k->hunt, t, is_by_q, &k->arena, &is_due))
+    if (left == 0 || hunt_count(&k->hunt) >= now->max_devices ||
+        hunt_add(&k->hunt, t, now->is_by_q, &k->arena, &is_due))
         return false;
     if (!is_due) {
         if (!k->fork.has_more) /* else its time runs already */
@@ -405,7 +407,7 @@ static void look_again(struct call *k)
     for (size_t i = 0; i < now.n; i++) {
         struct target *t = &now.list[i];
         if (t->device && !hunt_has(&k->hunt, t->device))
-            stats_inc(admit(k, m, t, now.is_by_q) ? STAT_LATE_FORKS : STAT_LATE_REFUSED);
+            stats_inc(admit(k, m, t, &now) ? STAT_LATE_FORKS : STAT_LATE_REFUSED);
     }
 }
 

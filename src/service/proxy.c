@@ -36,6 +36,7 @@ static void limit_groups(struct target_set *targets, uint32_t breadth)
         if (in_group <= breadth)
             targets->list[n++] = targets->list[i];
     }
+    stats_add(STAT_LEFT_OUT_BREADTH, (int64_t)(targets->n - n));
     targets->n = n;
 }
 
@@ -115,6 +116,7 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
 {
     struct target_set targets;
     enum forward_refusal why = judge(c, p, m, &targets);
+    stats_add(STAT_LEFT_OUT, (int64_t)targets.n_left_out);
     if (why == FORWARD_OK && targets.is_redirect) {
         redirect(c, p, m, &targets);
         return;

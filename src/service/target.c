@@ -11,7 +11,7 @@
 #include "store/store.h"
 
 /* A Contact without q is as good as one with the highest (D21). */
-enum { SIP_PORT = 5060, Q_DEFAULT = 1000, DEVICES_MAX = FORK_BRANCHES_MAX - 1 };
+enum { SIP_PORT = 5060, Q_DEFAULT = 1000 };
 
 static struct flow_ref flow_to_phone(const struct context *c, const struct way *way)
 {
@@ -146,22 +146,48 @@ static struct str request_uri(struct context *c, const struct binding *b)
     return out.has_overflown ? b->contact : buf_str(&out);
 }
 
-/* A device with several flows rings on the newest (RFC 5626, D64). */
-static void add_device(struct context *c, const struct binding *b, uint64_t left_s,
-                       struct str instances[], struct target_set *out)
+static int q_of(const struct binding *b)
+{
+    return b->q < 0 ? Q_DEFAULT : b->q;
+}
+
+/* The devices that were found, beside their targets. */
+struct devices {
+    struct str instances[FORK_DEVICES_MAX];
+    size_t max;
+    bool is_by_q; /* more than that: those with the highest q */
+};
+
+/* One device more than may be called (D74): the place of the last one of those with the lowest q,
+ * where q decides and is higher; else devices->max. */
+static size_t place_of_lesser(const struct devices *devices, const struct target_set *set, int q)
 {
     size_t at = 0;
-    while (at < out->n && (b->instance.n == 0 || !str_eq(instances[at], b->instance)))
+    for (size_t i = 1; i < set->n; i++)
+        at = set->list[i].q <= set->list[at].q ? i : at;
+    return devices->is_by_q && q > set->list[at].q ? at : devices->max;
+}
+
+/* A device with several flows rings on the newest (RFC 5626, D64). */
+static void add_device(struct context *c, const struct binding *b, uint64_t left_s,
+                       struct devices *devices, struct target_set *out)
+{
+    size_t at = 0;
+    while (at < out->n && (b->instance.n == 0 || !str_eq(devices->instances[at], b->instance)))
         at++;
-    if (at == DEVICES_MAX) /* D74 */
+    if (at == devices->max) {
+        out->n_left_out++;
+        at = place_of_lesser(devices, out, q_of(b));
+    }
+    if (at == devices->max)
         return;
-    instances[at] = b->instance;
+    devices->instances[at] = b->instance;
     out->list[at].plan = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
                                                .uri = request_uri(c, b),
                                                .route = b->path,
                                                .phone = b->way,
                                                .has_phone = true};
-    out->list[at].q = b->q < 0 ? Q_DEFAULT : b->q;
+    out->list[at].q = q_of(b);
     out->list[at].device = hash_str(&c->loop_key, b->instance.n ? b->instance : b->contact) | 1;
     out->list[at].left_s = (uint32_t)left_s;
     out->list[at].group = 0;
@@ -197,13 +223,15 @@ static bool is_reachable(const struct context *c, const struct binding *b)
 static enum forward_refusal add_devices(struct context *c, const struct line *line,
                                         enum sip_method method, struct target_set *out)
 {
-    struct str instances[DEVICES_MAX] = {{0}};
+    struct devices devices = {0};
     struct location now;
     uint64_t now_s = sys_service_s();
     const struct conf_domain *d = line->domain;
     if (!d || location_read(c, &c->scratch, line->aor, &now))
         return FORWARD_UNKNOWN;
     out->policy = d->fork;
+    devices.max = out->max_devices = d->max_branches;
+    devices.is_by_q = d->strategy != CONF_FORK_PARALLEL;
     for (size_t i = 0; i < now.record->n_bindings; i++) {
         const struct binding *b = &now.record->bindings[i];
         if (!is_reachable(c, b) || !is_meant(b, line->upreg_id, line->contact) ||
@@ -211,7 +239,7 @@ static enum forward_refusal add_devices(struct context *c, const struct line *li
             continue;
         uint64_t until_s = expires_at_s(&now, i);
         if (binding_can(b, method))
-            add_device(c, b, until_s > now_s ? until_s - now_s : 0, instances, out);
+            add_device(c, b, until_s > now_s ? until_s - now_s : 0, &devices, out);
         else
             out->methods |= b->methods;
     }

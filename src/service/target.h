@@ -22,6 +22,8 @@ struct target_set {
     uint32_t methods;        /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
     struct fork_policy policy; /* of the line's domain */
     bool is_to_phones;         /* several, by the location of a line */
+    size_t max_devices;        /* that one request goes to (D74) */
+    size_t n_left_out;         /* for that reason */
     bool is_by_q;              /* the groups are */
     bool can_grow;             /* devices that register meanwhile join: late fork */
     struct str aor;            /* can_grow: whose */
