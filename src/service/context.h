@@ -20,6 +20,7 @@ struct egress;
 struct inbox;
 struct late;
 struct loop;
+struct silence;
 struct store;
 struct store_reader;
 struct txn_table;
@@ -51,6 +52,7 @@ struct context {
     struct list calls;         /* of call.c */
     struct late *late;         /* what the workers share for late.c */
     struct hmap watches;       /* of late.c: calls that wait for devices */
+    struct silence *silence;   /* of upstreams; shared by all workers */
     bool is_draining;          /* new requests outside a dialog get 503 */
 };
 

@@ -55,6 +55,11 @@ bool hunt_has(const struct hunt *h, uint64_t device)
     return false;
 }
 
+void hunt_drop(struct hunt *h)
+{
+    h->n = h->next;
+}
+
 size_t hunt_count(const struct hunt *h)
 {
     size_t n = 0;

@@ -34,6 +34,9 @@ size_t hunt_group_size(const struct hunt *h);
 /* The device is among them, tried or not. */
 bool hunt_has(const struct hunt *h, uint64_t device);
 
+/* What has not been tried will not be. */
+void hunt_drop(struct hunt *h);
+
 /* How many of them are devices, tried or not. */
 size_t hunt_count(const struct hunt *h);
 

@@ -58,6 +58,7 @@ static enum forward_refusal in_dialog(struct context *c, const struct msg *m,
         return FORWARD_OK;
     }
     if (d->n_legs == 2) { /* to another phone of ours, and no upstream stayed in between */
+        plan->is_past_upstream = true;
         plan->flow = flow_to_phone(c, &d->legs[1]);
         return FORWARD_OK;
     }
@@ -327,6 +328,15 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
     return why;
 }
 
+enum forward_refusal target_find_line(struct context *c, struct str aor, enum sip_method method,
+                                      struct target_set *out)
+{
+    const struct line line = {
+        .aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
+    enum forward_refusal why = add_devices(c, &line, method, out);
+    return why == FORWARD_OK ? arrange(c, &line, method, out) : why;
+}
+
 /* ---------------------------------------------------------------- from a phone */
 
 /* The line of a phone: the one that it says it is, if it is registered from where it speaks. */
@@ -353,14 +363,15 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
 
 /* A phone may show another From and say who it is in P-Preferred-Identity (RFC 3325). */
 static const struct conf_domain *line_of(struct context *c, const struct packet *p,
-                                         const struct msg *m, struct str *service_route)
+                                         const struct msg *m, struct str *service_route,
+                                         struct str *aor)
 {
     const struct str claims[] = {m->from.text, msg_value(m, HDR_P_PREFERRED_IDENTITY)};
-    struct str aor;
     for (size_t i = 0; i < 2; i++)
-        if (!str_is_none(claims[i]) && regview_aor(&c->scratch, c->conf, claims[i], &aor) &&
-            is_registered(c, p, aor, service_route))
-            return regview_domain(c->conf, aor);
+        if (!str_is_none(claims[i]) && regview_aor(&c->scratch, c->conf, claims[i], aor) &&
+            is_registered(c, p, *aor, service_route))
+            return regview_domain(c->conf, *aor);
+    *aor = STR_NONE;
     return NULL;
 }
 
@@ -385,7 +396,7 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
     struct str service_route = STR_NONE;
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
-    const struct conf_domain *domain = line_of(c, p, m, &service_route);
+    const struct conf_domain *domain = line_of(c, p, m, &service_route, &out->caller);
     if (!domain)
         domain = trusted_domain(c, p, &u);
     if (!domain)
@@ -398,6 +409,7 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
                                               .n_routes = FORWARD_ALL_ROUTES,
                                               .route = service_route};
     out->n = 1;
+    out->caller_domain = domain;
     return to_core(c, &domain->upstream->servers[0].addr, &out->list[0].plan);
 }
 

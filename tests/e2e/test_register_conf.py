@@ -59,6 +59,7 @@ def in_domain(options):
     ('fallback = "sip:vm@192.0.2.20;transport=tcp"', ["fallback", "transport other than udp"]),
     ('fallback = "sip:vm@192.0.2.20?Subject=x"', ["fallback", "headers"]),
     ('fallback = "sip:vm@0.0.0.0"', ["fallback", "wildcard"]),
+    ('local-calls = "yes"', ["local-calls", "outage, never, always"]),
     ('max-branches = 0', ["max-branches", "1 to 32"]),
     ('max-branches = 33', ["max-branches", "1 to 32"]),
     ('global-decline = "perhaps"', ["global-decline", "yes or no"]),
