@@ -235,6 +235,16 @@ static void check_policy(struct checker *c, const struct conf_domain *d,
                       "domain \"%.80s\" authentication: trusted without an access-list would trust "
                       "everybody, expected an access-list as well",
                       s->title);
+    if (d->local_calls == CONF_LOCAL_ALWAYS && d->registration == CONF_REGISTER_REFUSE)
+        finding_warn(c->findings, line_of(s, SECTION_DOMAIN, "local-calls"),
+                     "domain \"%.80s\" local-calls: always, but no device registers where "
+                     "registration is refuse, so every call goes upstream",
+                     s->title);
+    if (d->max_branches < p->max_contacts)
+        finding_warn(c->findings, line_of(s, SECTION_DOMAIN, "max-branches"),
+                     "domain \"%.80s\" max-branches: %u, so of a line with all the %u devices of "
+                     "max-contacts some are registered and never called",
+                     s->title, d->max_branches, p->max_contacts);
     uint32_t margin = 2 * p->max_expires_s + 64;
     if (p->mode != MODE_MIRROR && margin >= p->upstream_expires_s)
         finding_warn(c->findings, line_of(s, SECTION_DOMAIN, "upstream-expires"),

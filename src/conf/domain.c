@@ -7,6 +7,7 @@ static const char *const mode_words[] = {"mirror", "contact-throttle", "aor-thro
 static const char *const insertion_words[] = {"contact", "path", NULL};
 static const char *const full_words[] = {"reject", "replace-oldest", NULL};
 static const char *const fork_words[] = {"parallel", "q", "redirect", NULL};
+static const char *const local_words[] = {"outage", "never", "always", NULL};
 static const char *const media_words[] = {"all", "first", NULL};
 static const char *const authentication_words[] = {"relay", "trusted", NULL};
 
@@ -195,6 +196,29 @@ static const struct schema_option options[] = {
              "all (6xx). A host that is a name is reached by way of the domain's upstream. If it "
              "fails, too, what the devices have answered is told. \"\": the best failure is "
              "answered."},
+    {.section = SECTION_DOMAIN,
+     .name = "max-branches",
+     .type = SCHEMA_NUMBER,
+     .min = 1,
+     .max = FORK_DEVICES_MAX,
+     .fallback = "16",
+     IN_DOMAIN(max_branches),
+     .help = "Devices that one request goes to at most, so that it cannot be made into many. Of a "
+             "line with more, those are called that registered first; with fork = q or redirect "
+             "those with the highest q. The others are counted in "
+             "breakwater_targets_left_out_total."},
+    {.section = SECTION_DOMAIN,
+     .name = "local-calls",
+     .type = SCHEMA_WORD,
+     .words = local_words,
+     .fallback = "outage",
+     IN_DOMAIN(local_calls),
+     .help = "When a call or MESSAGE from a device to a line with registered devices does without "
+             "the upstream. outage: if the upstream of both lines has not answered it at all for "
+             "5 seconds, or has left another call so within the last 30 seconds and not said "
+             "anything since; any answer, a 503 as well, is the upstream's decision. never. "
+             "always: at once, inside the domain; the upstream's features and call records are "
+             "lost then. Such a call finds its devices as fork says, with redirect as with q."},
     {.section = SECTION_DOMAIN,
      .name = "global-decline",
      .type = SCHEMA_YESNO,

@@ -61,6 +61,7 @@ enum conf_registration { CONF_REGISTER_YES, CONF_REGISTER_REFUSE };
 enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
 
 enum conf_fork { CONF_FORK_PARALLEL, CONF_FORK_Q, CONF_FORK_REDIRECT };
+enum conf_local { CONF_LOCAL_OUTAGE, CONF_LOCAL_NEVER, CONF_LOCAL_ALWAYS };
 enum conf_media { CONF_MEDIA_ALL, CONF_MEDIA_FIRST };
 
 struct conf_domain {
@@ -76,6 +77,8 @@ struct conf_domain {
     enum conf_fork strategy;
     uint32_t ring_timeout_s;
     struct conf_uri fallback;
+    uint32_t max_branches; /* devices that one request goes to */
+    enum conf_local local_calls;
     bool is_decline_global;
     enum conf_media early_media;
     bool has_late_fork;

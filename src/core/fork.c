@@ -30,7 +30,7 @@ bool fork_is_ended(const struct fork *f, size_t branch)
 bool fork_is_over(const struct fork *f)
 {
     for (size_t i = 0; i < f->n; i++)
-        if (!is_ended(&f->branches[i]))
+        if (!is_ended(&f->branches[i]) && !f->branches[i].is_silent)
             return false;
     return true;
 }
@@ -77,6 +77,18 @@ unsigned fork_on_ring_timeout(struct fork *f)
     return want_cancel(f) | settle(f);
 }
 
+unsigned fork_on_silence(struct fork *f)
+{
+    for (size_t i = 0; i < f->n && !f->is_finished; i++) {
+        struct fork_branch *b = &f->branches[i];
+        if (b->state != FORK_TRYING)
+            continue;
+        b->is_given_up = b->is_silent = true;
+        b->status = 408;
+    }
+    return f->is_finished ? 0 : want_cancel(f) | settle(f);
+}
+
 static unsigned on_provisional(struct fork *f, struct fork_branch *b, unsigned status)
 {
     unsigned actions = 0;
@@ -85,7 +97,7 @@ static unsigned on_provisional(struct fork *f, struct fork_branch *b, unsigned s
     b->state = FORK_RINGING;
     if (b->is_cancel_wanted && !b->is_cancel_sent)
         actions |= FORK_CANCEL_REST;
-    bool is_told = status > 100 && f->is_invite && !f->is_finished;
+    bool is_told = status > 100 && f->is_invite && !f->is_finished && !b->is_silent;
     return actions | (is_told ? FORK_FORWARD : 0);
 }
 
@@ -109,6 +121,8 @@ static unsigned on_failure(struct fork *f, struct fork_branch *b, unsigned statu
     if (is_ended(b))
         return 0;
     b->state = FORK_FAILED;
+    if (b->is_silent) /* nobody waited for that */
+        return 0;
     b->status = b->is_given_up && (status == 487 || status == 408) ? 480 : status;
     if (status >= 600 && !f->policy.is_decline_local && !b->is_last_resort) {
         f->is_declined = true;
@@ -179,7 +193,7 @@ int fork_best(const struct fork *f)
 {
     int best = -1;
     for (size_t i = 0; i < f->n; i++) {
-        if (f->branches[i].state != FORK_FAILED)
+        if (f->branches[i].state != FORK_FAILED && !f->branches[i].is_silent)
             continue;
         if (best < 0 || rank(f, &f->branches[i]) < rank(f, &f->branches[best]))
             best = (int)i;

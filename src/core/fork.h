@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Sixteen devices (D74) and what is tried after them. */
-enum { FORK_BRANCHES_MAX = 17 };
+/* Devices (D74), what is tried after them, and the upstream that may be tried before them. */
+enum { FORK_DEVICES_MAX = 32, FORK_BRANCHES_MAX = FORK_DEVICES_MAX + 2 };
 
 enum fork_state {
     FORK_TRYING,   /* nothing but 100 has come, or not even that */
@@ -29,6 +29,7 @@ struct fork_branch {
     bool is_cancel_wanted; /* goes out with the first provisional */
     bool is_cancel_sent;
     bool is_given_up;    /* it has rung its time: others are tried while its end is awaited */
+    bool is_silent;      /* given up without a word from it: its end is not awaited either */
     bool is_last_resort; /* fallback: set by the caller of fork_add. It is tried for whoever calls
                             and does not speak for the line: its 6xx ends nothing */
 };
@@ -68,6 +69,11 @@ void fork_set_more(struct fork *f, bool has_more);
  * which makes their 487 a 480, FORK_CANCEL_REST and FORK_NEXT; else 0. */
 unsigned fork_on_ring_timeout(struct fork *f);
 
+/* Not even a 100 has come for so long that whoever has said nothing is given up, and its end is not
+ * awaited: it counts as 408. FORK_CANCEL_REST, and what follows: FORK_NEXT with targets left. Of
+ * what it still says only a 2xx goes back; a provisional gets its CANCEL. */
+unsigned fork_on_silence(struct fork *f);
+
 /* A response of a branch, or 408 for its silence and 503 for a failing transport. A set of
  * actions. 2xx: forwarded, all of them; the others are cancelled. 6xx: the others are cancelled,
  * and it is the best. Provisionals but 100 are forwarded while nothing final has gone back; of a
@@ -91,7 +97,7 @@ bool fork_is_open(const struct fork *f);
 /* A branch has had its final response. */
 bool fork_is_ended(const struct fork *f, size_t branch);
 
-/* No branch can answer any more. */
+/* No branch is awaited any more. */
 bool fork_is_over(const struct fork *f);
 
 /* The branch whose failure the caller gets (16.7 step 6, D68): a 6xx if there is one; else of the

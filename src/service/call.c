@@ -12,8 +12,10 @@
 #include "service/elsewhere.h"
 #include "service/hunt.h"
 #include "service/late.h"
+#include "service/local.h"
 #include "service/regview.h"
 #include "service/reply.h"
+#include "service/silence.h"
 #include "service/txn.h"
 
 /* Longer than three minutes (RFC 3261 16.6 step 11). */
@@ -40,6 +42,7 @@ struct call {
     struct caller caller; /* nobody, unless a phone of ours calls */
     bool is_group_due;    /* the next group has its turn once the handlers are through */
     uint32_t ring_timeout_s;
+    uint16_t trial; /* target_set.trial, until it is known whether that upstream is silent */
     struct wheel_timer ring;
     struct late_watch late; /* for devices that register while it rings */
     struct wheel_timer look;
@@ -232,13 +235,34 @@ static void act(struct call *k, unsigned actions)
         txn_server_drop(k->server);
 }
 
+/* The upstream has an answer, whatever it is: the devices are its own to call. */
+static void end_trial(struct call *k)
+{
+    if (!k->trial)
+        return;
+    k->trial = 0;
+    hunt_drop(&k->hunt);
+    fork_set_more(&k->fork, false);
+    loop_timer_stop(k->context->loop, &k->ring);
+}
+
+/* True: the upstream was on trial. What is no INVITE may be answered late by one that is well (RFC
+ * 4320), so it tells of nothing but itself. */
+static bool is_trial_lost(struct call *k)
+{
+    if (k->trial && k->fork.is_invite && !k->fork.is_finished)
+        silence_on_timeout(k->context, k->trial);
+    return k->trial;
+}
+
 static void on_ring_timeout(void *arg)
 {
     struct call *k = arg;
-    unsigned actions = fork_on_ring_timeout(&k->fork);
+    bool is_silent = is_trial_lost(k);
+    unsigned actions = is_silent ? fork_on_silence(&k->fork) : fork_on_ring_timeout(&k->fork);
     if (!actions)
         return;
-    stats_inc(STAT_RING_TIMEOUT);
+    stats_add(STAT_RING_TIMEOUT, !is_silent);
     hold(k);
     act(k, actions);
     release(k);
@@ -260,6 +284,7 @@ static void on_event(struct branch *b, unsigned status, const struct msg *m)
 static void on_response(struct branch *b, const struct msg *m)
 {
     struct call *k = b->call;
+    end_trial(k);
     if (m->status >= 200)
         loop_timer_stop(k->context->loop, &b->timer_c);
     else if (m->status > 100 && !k->fork.branches[b - k->branches].is_cancel_sent)
@@ -278,9 +303,11 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
         on_response(b, m);
         break;
     case TXN_NOTE_TIMEOUT:
+        (void)is_trial_lost(k);
         on_event(b, k->fork.is_cancelled ? 487 : 408, NULL);
         break;
     case TXN_NOTE_ERROR:
+        (void)is_trial_lost(k);
         on_event(b, 503, NULL); /* 16.9 */
         break;
     case TXN_NOTE_END:
@@ -359,9 +386,22 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
 /* While there is another group, this one has its time (D68). */
 static void start_ring(struct call *k)
 {
+    uint64_t ms = k->trial ? SILENCE_S * 1000 : (uint64_t)k->ring_timeout_s * 1000;
     fork_set_more(&k->fork, hunt_has_more(&k->hunt));
-    if (hunt_has_more(&k->hunt) && k->fork.is_invite)
-        loop_timer_start(k->context->loop, &k->ring, (uint64_t)k->ring_timeout_s * 1000);
+    if (hunt_has_more(&k->hunt) && (k->fork.is_invite || k->trial))
+        loop_timer_start(k->context->loop, &k->ring, ms);
+}
+
+static void wait_for_devices(struct call *k);
+
+/* The devices have it in place of the upstream, and may have become others meanwhile. */
+static void begin_local(struct call *k)
+{
+    k->trial = 0;
+    stats_inc(STAT_LOCAL_OUTAGE);
+    wait_for_devices(k);
+    if (k->late.is_set)
+        loop_timer_start(k->context->loop, &k->look, LOOK_MS);
 }
 
 /* Sends to the targets that are next, at once. What is left after them is tried when they have
@@ -373,6 +413,8 @@ static void start_group(struct call *k)
         return;
     const struct msg *m = txn_server_request(k->server);
     size_t first = k->fork.n;
+    if (first && k->trial)
+        begin_local(k);
     for (size_t n = hunt_group_size(&k->hunt); n > 0; n--) {
         const struct hunt_entry *e = &k->hunt.list[k->hunt.next++];
         start_branch(k, m, e->plan);
@@ -396,12 +438,14 @@ static uint32_t breadth_left(const struct call *k)
 }
 
 /* Half of what is left, so that something is left for the next one. */
-static bool admit(struct call *k, const struct msg *m, struct target *t, bool is_by_q)
+static bool admit(struct call *k, const struct msg *m, struct target *t,
+                  const struct target_set *now)
 {
     uint32_t left = breadth_left(k);
     bool is_due;
     t->plan.max_breadth = left - left / 2;
-    if (left == 0 || hunt_add(&k->hunt, t, is_by_q, &k->arena, &is_due))
+    if (left == 0 || hunt_count(&k->hunt) >= now->max_devices ||
+        hunt_add(&k->hunt, t, now->is_by_q, &k->arena, &is_due))
         return false;
     if (!is_due) {
         if (!k->fork.has_more) /* else its time runs already */
@@ -425,10 +469,11 @@ static void look_again(struct call *k)
     const struct msg *m = txn_server_request(k->server);
     if (target_find(k->context, &p, m, &now) != FORWARD_OK)
         return;
+    (void)local_add(k->context, &p, m, &now);
     for (size_t i = 0; i < now.n; i++) {
         struct target *t = &now.list[i];
         if (t->device && !hunt_has(&k->hunt, t->device))
-            stats_inc(admit(k, m, t, now.is_by_q) ? STAT_LATE_FORKS : STAT_LATE_REFUSED);
+            stats_inc(admit(k, m, t, &now) ? STAT_LATE_FORKS : STAT_LATE_REFUSED);
     }
 }
 
@@ -447,10 +492,9 @@ static void on_arrival(struct late_watch *w)
 
 /* With several workers a device may have come between the snapshot that this turn reads and the
  * watch; one look more sees it. Without memory the call goes on with those it has. */
-static void wait_for_devices(struct call *k, struct str aor)
+static void wait_for_devices(struct call *k)
 {
     struct context *c = k->context;
-    k->late.aor = str_dup(&k->arena, aor);
     k->late.on_arrival = on_arrival;
     if (str_is_none(k->late.aor) || late_watch(c, &k->late))
         return;
@@ -463,12 +507,11 @@ static void wait_for_devices(struct call *k, struct str aor)
 /* What outlives the request of who calls whom. */
 static void note_parties(struct call *k, const struct msg *m, const struct target_set *set)
 {
-    const struct calllog_origin origin = {.to = set->is_to_phones ? set->aor : STR_NONE,
-                                          .from = &k->source.peer,
-                                          .now_ms = loop_now_ms(k->context->loop)};
-    const struct caller who = {.aor = set->aor, .way = regview_way(&k->source)};
+    const struct calllog_origin origin = {
+        .to = set->aor, .from = &k->source.peer, .now_ms = loop_now_ms(k->context->loop)};
+    const struct caller who = {.aor = set->caller, .way = regview_way(&k->source)};
     calllog_start(&k->log, &k->arena, m, &origin);
-    if (k->fork.is_invite && !set->is_to_phones && !str_is_none(set->aor))
+    if (k->fork.is_invite && !str_is_none(set->caller))
         caller_add(k->context, &k->arena, m, &who, &k->caller);
 }
 
@@ -510,12 +553,15 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
     hunt_init(&k->hunt, targets);
     k->ring_timeout_s = targets->ring_timeout_s;
     k->breadth = targets->breadth;
+    k->trial = targets->trial;
+    if (targets->can_grow)
+        k->late.aor = str_dup(&k->arena, targets->aor);
     if (hunt_keep(&k->hunt, &k->arena))
         answer(k, 503);
     else
         start_group(k);
-    if (targets->can_grow)
-        wait_for_devices(k, targets->aor);
+    if (!k->trial)
+        wait_for_devices(k);
     release(k);
     return 0;
 }

@@ -20,6 +20,7 @@ struct egress;
 struct inbox;
 struct late;
 struct loop;
+struct silence;
 struct store;
 struct store_reader;
 struct txn_table;
@@ -52,6 +53,7 @@ struct context {
     struct late *late;         /* what the workers share for late.c */
     struct hmap watches;       /* of late.c: calls that wait for devices */
     struct hmap callers;       /* of caller.c */
+    struct silence *silence;   /* of upstreams; shared by all workers */
     bool is_draining;          /* new requests outside a dialog get 503 */
 };
 

@@ -8,6 +8,7 @@
 #include "service/proxy.h"
 #include "service/registrar.h"
 #include "service/reply.h"
+#include "service/silence.h"
 #include "service/txn.h"
 
 enum { SCRATCH_KEEP = 128 * 1024 };
@@ -96,9 +97,11 @@ static void on_request(struct context *c, const struct packet *p, const struct m
         proxy_request(c, p, m);
 }
 
-static void on_response(struct context *c, const struct msg *m)
+static void on_response(struct context *c, const struct packet *p, const struct msg *m)
 {
-    if (!txn_client_receive(c->txns, m))
+    if (txn_client_receive(c->txns, m))
+        silence_on_response(c, &p->flow.peer);
+    else
         stats_inc(STAT_STRAY_RESPONSE); /* RFC 6026 8.8: not forwarded */
 }
 
@@ -122,7 +125,7 @@ void dispatch_packet(struct context *c, const struct packet *p, const struct pee
     if (err == 0 && m->is_request)
         on_request(c, p, dialog_loosen(c, p, m));
     else if (err == 0)
-        on_response(c, m);
+        on_response(c, p, m);
     else if (err != ERR_NOMEM)
         on_malformed(c, p, peek, &fault);
     if (c->scratch.has_failed)

@@ -226,6 +226,21 @@ static bool is_same_name(struct context *c, const struct flow_ref *a, const stru
     return str_eq(buf_str(&x), buf_str(&y));
 }
 
+/* A leg for each of two phones, that of the called one on top: the first one that a request names
+ * is its sender's then, and the second one the other's (dialog.h). */
+static void record_route_of_two(struct context *c, struct build *b, const struct packet *p,
+                                const struct forward_plan *plan)
+{
+    const struct flow_ref *to = &plan->flow;
+    const struct route caller = {.phone = plan->phone, .is_caller = true};
+    const struct route called = {.phone = {.peer = to->peer,
+                                           .local = to->local,
+                                           .transport = to->transport,
+                                           .listener = to->listener}};
+    add_record_route(c, b, &called, &plan->flow);
+    add_record_route(c, b, &caller, &p->flow);
+}
+
 /* 16.6 step 4. One URI where both sides know us by one name; else two, the one that the next hop
  * must use on top (RFC 5658). */
 static void record_route(struct context *c, struct build *b, const struct packet *p,
@@ -244,6 +259,19 @@ static void record_route(struct context *c, struct build *b, const struct packet
     add_record_route(c, b, &route, &plan->flow);
     route.side = plan->is_from_phone ? ROUTE_ACCESS : ROUTE_CORE;
     add_record_route(c, b, &route, &p->flow);
+}
+
+/* What the upstream would have taken off: the proof of a phone's password (RFC 3261 22.3), and
+ * names that only who is trusted may show (RFC 3325 5). */
+static void hide_proof(struct build *b)
+{
+    static const enum hdr_id secret[] = {HDR_AUTHORIZATION, HDR_PROXY_AUTHORIZATION,
+                                         HDR_P_ASSERTED_IDENTITY, HDR_P_PREFERRED_IDENTITY};
+    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
+        build_remove_all(b, secret[i]);
+    for (size_t i = 0; i < b->msg->n_lines; i++)
+        if (str_ieq(b->msg->lines[i].name, STR("Remote-Party-ID")))
+            build_replace(b, b->msg->lines[i].raw, STR(""));
 }
 
 static bool is_dialog_start(const struct msg *m)
@@ -273,7 +301,11 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
     edit_max_forwards(c, &b, m);
     edit_way(c, &b, plan);
     edit_breadth(c, &b, plan->max_breadth);
-    if (plan->has_phone && is_dialog_start(m))
+    if (plan->is_past_upstream)
+        hide_proof(&b);
+    if (plan->is_between_phones && is_dialog_start(m))
+        record_route_of_two(c, &b, p, plan);
+    else if (plan->has_phone && is_dialog_start(m))
         record_route(c, &b, p, plan);
     return build_finish(&b, &out->bytes) ? FORWARD_NO_MEMORY : FORWARD_OK;
 }

@@ -55,6 +55,19 @@ bool hunt_has(const struct hunt *h, uint64_t device)
     return false;
 }
 
+void hunt_drop(struct hunt *h)
+{
+    h->n = h->next;
+}
+
+size_t hunt_count(const struct hunt *h)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n; i++)
+        n += h->list[i].device != 0;
+    return n;
+}
+
 /* Behind those that are as good or better. */
 static size_t place_of(const struct hunt *h, int q)
 {

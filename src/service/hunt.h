@@ -35,6 +35,12 @@ size_t hunt_group_size(const struct hunt *h);
 /* The device is among them, tried or not. */
 bool hunt_has(const struct hunt *h, uint64_t device);
 
+/* What has not been tried will not be. */
+void hunt_drop(struct hunt *h);
+
+/* How many of them are devices, tried or not. */
+size_t hunt_count(const struct hunt *h);
+
 /* One more target. If q does not matter or is not lower than that of the group that was tried last,
  * it is a part of that, counts as tried, and its turn is now: *is_due. Else it comes before the
  * first of those left that has a lower q or is no device, its plan copied to the arena. ERR_FULL,

@@ -2,6 +2,7 @@
 
 #include "base/stats.h"
 #include "service/call.h"
+#include "service/local.h"
 #include "service/reply.h"
 
 enum { BREADTH_DEFAULT = 60, RETRY_AFTER_SPREAD_S = 10, CONTACT_MAX = 1024, CONTACT_EXTRA = 64 };
@@ -36,6 +37,7 @@ static void limit_groups(struct target_set *targets, uint32_t breadth)
         if (in_group <= breadth)
             targets->list[n++] = targets->list[i];
     }
+    stats_add(STAT_LEFT_OUT_BREADTH, (int64_t)(targets->n - n));
     targets->n = n;
 }
 
@@ -55,6 +57,8 @@ static enum forward_refusal share_breadth(const struct msg *m, struct target_set
         /* one part is kept for who comes late */
         targets->list[i].plan.max_breadth = breadth / (n + (targets->can_grow && n < breadth));
     }
+    if (targets->trial) /* what goes to the upstream first is as it came */
+        targets->list[0].plan.max_breadth = l ? breadth : 0;
     return FORWARD_OK;
 }
 
@@ -112,10 +116,19 @@ static void redirect(struct context *c, const struct packet *p, const struct msg
     reply_send(c, p, m, &(struct build_reply){.status = 302, .headers = buf_str(&out)});
 }
 
+static void count_local(enum local_how how)
+{
+    if (how == LOCAL_OUTAGE || how == LOCAL_POLICY)
+        stats_inc(how == LOCAL_OUTAGE ? STAT_LOCAL_OUTAGE : STAT_LOCAL_POLICY);
+}
+
 void proxy_request(struct context *c, const struct packet *p, const struct msg *m)
 {
     struct target_set targets;
     enum forward_refusal why = judge(c, p, m, &targets);
+    if (why == FORWARD_OK)
+        count_local(local_add(c, p, m, &targets));
+    stats_add(STAT_LEFT_OUT, (int64_t)targets.n_left_out);
     if (why == FORWARD_OK && targets.is_redirect) {
         redirect(c, p, m, &targets);
         return;

@@ -12,7 +12,7 @@
 #include "store/store.h"
 
 /* A Contact without q is as good as one with the highest (D21). */
-enum { SIP_PORT = 5060, Q_DEFAULT = 1000, DEVICES_MAX = FORK_BRANCHES_MAX - 1 };
+enum { SIP_PORT = 5060, Q_DEFAULT = 1000 };
 
 static struct flow_ref flow_to_phone(const struct context *c, const struct way *way)
 {
@@ -59,6 +59,7 @@ static enum forward_refusal in_dialog(struct context *c, const struct msg *m,
         return FORWARD_OK;
     }
     if (d->n_legs == 2) { /* to another phone of ours, and no upstream stayed in between */
+        plan->is_past_upstream = true;
         plan->flow = flow_to_phone(c, &d->legs[1]);
         return FORWARD_OK;
     }
@@ -147,22 +148,48 @@ static struct str request_uri(struct context *c, const struct binding *b)
     return out.has_overflown ? b->contact : buf_str(&out);
 }
 
-/* A device with several flows rings on the newest (RFC 5626, D64). */
-static void add_device(struct context *c, const struct binding *b, uint64_t left_s,
-                       struct str instances[], struct target_set *out)
+static int q_of(const struct binding *b)
+{
+    return b->q < 0 ? Q_DEFAULT : b->q;
+}
+
+/* The devices that were found, beside their targets. */
+struct devices {
+    struct str instances[FORK_DEVICES_MAX];
+    size_t max;
+    bool is_by_q; /* more than that: those with the highest q */
+};
+
+/* One device more than may be called (D74): the place of the last one of those with the lowest q,
+ * where q decides and is higher; else devices->max. */
+static size_t place_of_lesser(const struct devices *devices, const struct target_set *set, int q)
 {
     size_t at = 0;
-    while (at < out->n && (b->instance.n == 0 || !str_eq(instances[at], b->instance)))
+    for (size_t i = 1; i < set->n; i++)
+        at = set->list[i].q <= set->list[at].q ? i : at;
+    return devices->is_by_q && q > set->list[at].q ? at : devices->max;
+}
+
+/* A device with several flows rings on the newest (RFC 5626, D64). */
+static void add_device(struct context *c, const struct binding *b, uint64_t left_s,
+                       struct devices *devices, struct target_set *out)
+{
+    size_t at = 0;
+    while (at < out->n && (b->instance.n == 0 || !str_eq(devices->instances[at], b->instance)))
         at++;
-    if (at == DEVICES_MAX) /* D74 */
+    if (at == devices->max) {
+        out->n_left_out++;
+        at = place_of_lesser(devices, out, q_of(b));
+    }
+    if (at == devices->max)
         return;
-    instances[at] = b->instance;
+    devices->instances[at] = b->instance;
     out->list[at].plan = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
                                                .uri = request_uri(c, b),
                                                .route = b->path,
                                                .phone = b->way,
                                                .has_phone = true};
-    out->list[at].q = b->q < 0 ? Q_DEFAULT : b->q;
+    out->list[at].q = q_of(b);
     out->list[at].device = hash_str(&c->loop_key, b->instance.n ? b->instance : b->contact) | 1;
     out->list[at].left_s = (uint32_t)left_s;
     out->list[at].group = 0;
@@ -200,13 +227,16 @@ static bool is_reachable(const struct context *c, const struct binding *b)
 static enum forward_refusal add_devices(struct context *c, const struct line *line,
                                         const struct msg *m, struct target_set *out)
 {
-    struct str instances[DEVICES_MAX] = {{0}};
+    struct devices devices = {0};
     struct location now;
     uint64_t now_s = sys_service_s();
     const struct conf_domain *d = line->domain;
+    out->aor = line->aor;
     if (!d || location_read(c, &c->scratch, line->aor, &now))
         return FORWARD_UNKNOWN;
     out->policy = d->fork;
+    devices.max = out->max_devices = d->max_branches;
+    devices.is_by_q = d->strategy != CONF_FORK_PARALLEL;
     for (size_t i = 0; i < now.record->n_bindings; i++) {
         const struct binding *b = &now.record->bindings[i];
         if (!is_reachable(c, b) || !is_meant(b, line->upreg_id, line->contact) ||
@@ -216,7 +246,7 @@ static enum forward_refusal add_devices(struct context *c, const struct line *li
         if (m->method == METHOD_INVITE && caller_is(c, m, now.record, b))
             out->n_own++;
         else if (binding_can(b, m->method))
-            add_device(c, b, until_s > now_s ? until_s - now_s : 0, instances, out);
+            add_device(c, b, until_s > now_s ? until_s - now_s : 0, &devices, out);
         else
             out->methods |= b->methods;
     }
@@ -295,7 +325,6 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
         !egress_is_us(c->egress, u.host, u.port, &p->flow))
         line.contact = m->uri;
     line.domain = regview_domain(c->conf, line.aor);
-    out->aor = line.aor;
     enum forward_refusal why = add_devices(c, &line, m, out);
     if (why == FORWARD_OK || why == FORWARD_AWAY)
         why = arrange(c, &line, m->method, out);
@@ -303,6 +332,15 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
         out->list[i].plan.n_routes = d->n_routes;
     out->is_to_phones = true;
     return why;
+}
+
+enum forward_refusal target_find_line(struct context *c, struct str aor, const struct msg *m,
+                                      struct target_set *out)
+{
+    const struct line line = {
+        .aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
+    enum forward_refusal why = add_devices(c, &line, m, out);
+    return why == FORWARD_OK ? arrange(c, &line, m->method, out) : why;
 }
 
 /* ---------------------------------------------------------------- from a phone */
@@ -330,16 +368,17 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
 }
 
 /* A phone may show another From and say who it is in P-Preferred-Identity (RFC 3325). */
-static struct str line_of(struct context *c, const struct packet *p, const struct msg *m,
-                          struct str *service_route)
+static const struct conf_domain *line_of(struct context *c, const struct packet *p,
+                                         const struct msg *m, struct str *service_route,
+                                         struct str *aor)
 {
     const struct str claims[] = {m->from.text, msg_value(m, HDR_P_PREFERRED_IDENTITY)};
-    struct str aor;
     for (size_t i = 0; i < 2; i++)
-        if (!str_is_none(claims[i]) && regview_aor(&c->scratch, c->conf, claims[i], &aor) &&
-            is_registered(c, p, aor, service_route))
-            return aor;
-    return STR_NONE;
+        if (!str_is_none(claims[i]) && regview_aor(&c->scratch, c->conf, claims[i], aor) &&
+            is_registered(c, p, *aor, service_route))
+            return regview_domain(c->conf, *aor);
+    *aor = STR_NONE;
+    return NULL;
 }
 
 /* Where the access list is the proof, it is for calls, too. */
@@ -363,9 +402,9 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
     struct str service_route = STR_NONE;
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
-    out->aor = line_of(c, p, m, &service_route);
-    const struct conf_domain *domain =
-        str_is_none(out->aor) ? trusted_domain(c, p, &u) : regview_domain(c->conf, out->aor);
+    const struct conf_domain *domain = line_of(c, p, m, &service_route, &out->caller);
+    if (!domain)
+        domain = trusted_domain(c, p, &u);
     if (!domain)
         return conf_domain_find(c->conf, u.host) ? FORWARD_STRANGER : FORWARD_DOMAIN;
     if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
@@ -376,6 +415,7 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
                                               .n_routes = FORWARD_ALL_ROUTES,
                                               .route = service_route};
     out->n = 1;
+    out->caller_domain = domain;
     return to_core(c, &domain->upstream->servers[0].addr, &out->list[0].plan);
 }
 

@@ -21,17 +21,28 @@ struct target_set {
     uint32_t ring_timeout_s; /* of a group, while there is another */
     bool is_redirect;        /* answer 302 with these */
     uint32_t methods;        /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
-    struct fork_policy policy; /* of the line's domain */
-    bool is_to_phones;         /* several, by the location of a line */
-    bool is_by_q;              /* the groups are */
-    bool can_grow;             /* devices that register meanwhile join: late fork */
-    struct str aor;   /* of that line; else of the one that the phone that calls has proven to be */
-    uint32_t breadth; /* that the branches share (RFC 5393) */
-    unsigned n_own;   /* devices left out because it is they who call */
+    struct fork_policy policy;               /* of the line's domain */
+    bool is_to_phones;                       /* several, by the location of a line */
+    size_t max_devices;                      /* that one request goes to (D74) */
+    size_t n_left_out;                       /* for that reason */
+    unsigned n_own;                          /* left out because it is they who call */
+    bool is_by_q;                            /* the groups are */
+    bool can_grow;                           /* devices that register meanwhile join: late fork */
+    struct str aor;                          /* of the line that is called, or none */
+    uint32_t breadth;                        /* that the branches share (RFC 5393) */
+    const struct conf_domain *caller_domain; /* from a phone or a trusted source: theirs; or NULL */
+    struct str caller;                       /* the line of that phone, or none */
+    uint16_t trial; /* the mark of the upstream at the first target, if all others are for its
+                       silence alone; or 0 */
 };
 
 /* FORWARD_OK and at least one plan, or why there is none. *out is zero before. */
 enum forward_refusal target_find(struct context *c, const struct packet *p, const struct msg *m,
                                  struct target_set *out);
+
+/* The devices of a line as its domain arranges them: as target_find, for a request that is not from
+ * the upstream. *out is zero before. */
+enum forward_refusal target_find_line(struct context *c, struct str aor, const struct msg *m,
+                                      struct target_set *out);
 
 #endif

@@ -255,6 +255,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.late = &group->late;
     group->late.deliver = on_arrival;
     hmap_init(&w->context.watches);
+    w->context.silence = &group->silence;
     list_init(&w->context.calls);
     list_init(&w->context.regs);
     hmap_init(&w->context.callers);

@@ -12,6 +12,7 @@
 #include "core/token.h"
 #include "net/inbox.h"
 #include "service/late.h"
+#include "service/silence.h"
 
 struct store;
 struct worker;
@@ -24,6 +25,7 @@ struct worker_group {
     struct token_key token_key;
     struct store *store; /* outlives the workers */
     struct late late;
+    struct silence silence;
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;

@@ -168,6 +168,13 @@ static const struct bad bad_values[] = {
      {"t.conf:4: domain: \"a.example:5060\": has a port, expected a host name or an IP "
       "address, without a port"}},
     {SERVES "domain \"1.2.3.4:5060\" { }", {"has a port"}},
+    {SERVES "domain b {\n max-branches = 0 }",
+     {"t.conf:5: domain \"b\" max-branches: \"0\": out of range, expected a number from 1 to 32"}},
+    {SERVES "domain b {\n local-calls = \"yes\" }",
+     {"t.conf:5: domain \"b\" local-calls: \"yes\" is not right, expected one of outage, never, "
+      "always"}},
+    {SERVES "domain b { max-branches = 33 }", {"domain \"b\" max-branches: \"33\": out of range"}},
+    {SERVES "domain b { max-branches = \"all\" }", {"max-branches: \"all\" is not right"}},
     {SERVES "domain \"a..b\" { }", {"domain: \"a..b\" is not right"}},
     {SERVES "domain \"1.2.3.400\" { }", {"domain: \"1.2.3.400\" is not right"}},
     {SERVES "admin { http = \"127.0.0.1\" }",
@@ -263,6 +270,8 @@ static void the_smallest_file_gets_every_default(void **state)
     assert_int_equal(c->upstreams[0].n_trusted, 0);
     assert_int_equal(c->upstreams[0].servers[0].addr.port, 5060);
     assert_int_equal(c->domains[0].n_aliases, 0);
+    assert_int_equal(c->domains[0].max_branches, 16);
+    assert_int_equal(c->domains[0].local_calls, CONF_LOCAL_OUTAGE);
     assert_ptr_equal(c->domains[0].upstream, &c->upstreams[0]);
     conf_unref(c);
 }
@@ -318,6 +327,8 @@ static void edges_of_ranges_are_inside(void **state)
         "drain-timeout = 0",
         "drain-timeout = \"0s\"",
         "drain-timeout = \"60m\"",
+        "domain b { max-branches = 1 max-contacts = 1 }",
+        "domain b { max-branches = 32 }",
         "limits { max-message = 1024 }",
         "limits { max-message = 65535 }",
         "limits { max-transactions = 100 }",
@@ -343,6 +354,13 @@ static void what_looks_like_a_mistake_is_a_warning(void **state)
                          "domain a { upstream = u } domain b { upstream = v }"));
     assert_non_null(strstr(said, "W t.conf:3: upstream \"v\" servers: \"sip:192.0.2.1\" is a "
                                  "server of upstream \"u\", too"));
+    conf_unref(load_good(SERVES "domain b { registration = refuse\n local-calls = always }"));
+    assert_non_null(strstr(said, "W t.conf:5: domain \"b\" local-calls: always, but no device "
+                                 "registers where registration is refuse"));
+    conf_unref(load_good(SERVES "domain b { max-contacts = 3\n max-branches = 2 }"));
+    assert_non_null(strstr(said, "W t.conf:5: domain \"b\" max-branches: 2, so of a line with all "
+                                 "the 3 devices of max-contacts some are registered and never "
+                                 "called"));
 }
 
 static void the_example_is_good(void **state)

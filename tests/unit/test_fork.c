@@ -260,6 +260,57 @@ static void who_has_rung_its_time_is_given_up(void **state)
     assert_int_equal(fork_on_ring_timeout(&f), 0);
 }
 
+static void nobody_waits_for_the_silent(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 1);
+    fork_set_more(&f, true);
+    assert_int_equal(fork_on_silence(&f), FORK_CANCEL_REST | FORK_NEXT);
+    assert_int_equal(fork_next_cancel(&f), -1); /* not before a provisional */
+    assert_int_equal(fork_add(&f), 1);
+    fork_set_more(&f, false);
+    assert_int_equal(fork_on_response(&f, 1, 180), FORK_FORWARD);
+    assert_int_equal(fork_on_response(&f, 0, 183), FORK_CANCEL_REST); /* not told */
+    assert_int_equal(fork_next_cancel(&f), 0);
+    struct fork ringing = f;
+    assert_int_equal(fork_on_response(&f, 0, 603), 0); /* it declines for nobody */
+    assert_int_equal(fork_on_response(&f, 1, 486), FORK_SEND_BEST);
+    assert_int_equal(f.branches[fork_best(&f)].status, 486);
+    f = ringing;
+    assert_int_equal(fork_on_response(&f, 1, 486), FORK_SEND_BEST); /* before its end */
+    assert_int_equal(fork_best(&f), 1);
+    assert_int_equal(fork_on_response(&f, 0, 487), 0);
+    f = ringing;
+    assert_int_equal(fork_on_response(&f, 1, 200), FORK_FORWARD | FORK_CANCEL_REST);
+    assert_int_equal(fork_on_response(&f, 0, 200), FORK_FORWARD); /* all 2xx are */
+    assert_int_equal(fork_on_silence(&f), 0);
+}
+
+static void silence_is_a_408_of_its_own(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 2);
+    (void)fork_on_response(&f, 0, 180);
+    assert_int_equal(fork_on_silence(&f), FORK_CANCEL_REST); /* the one that rings is awaited */
+    assert_false(fork_is_over(&f));
+    assert_int_equal(fork_on_response(&f, 0, 480), FORK_SEND_BEST);
+    assert_int_equal(f.branches[fork_best(&f)].status, 480);
+    f = new_fork(true, 1);
+    fork_set_more(&f, true);
+    assert_int_equal(fork_on_cancel(&f), FORK_CANCEL_REST);
+    assert_int_equal(fork_on_silence(&f), FORK_CANCEL_REST | FORK_SEND_BEST);
+    assert_int_equal(f.branches[fork_best(&f)].status, 408);
+    f = new_fork(false, 1);
+    assert_int_equal(fork_on_silence(&f), FORK_DROP); /* RFC 4320 4.2 */
+    f = new_fork(false, 1);
+    fork_set_more(&f, true);
+    assert_int_equal(fork_on_silence(&f), FORK_NEXT);
+    assert_int_equal(fork_add(&f), 1);
+    fork_set_more(&f, false);
+    assert_int_equal(fork_on_response(&f, 1, 486), FORK_SEND_BEST);
+    assert_int_equal(fork_best(&f), 1);
+}
+
 static void early_media_of_one_branch_at_a_time(void **state)
 {
     (void)state;
@@ -395,6 +446,8 @@ static void run_at_random(uint64_t *random)
     for (unsigned steps = mutate_random(random) % 60; steps; steps--) {
         if (is_invite && mutate_random(random) % 16 == 0)
             take(&f, &n, 0, fork_on_cancel(&f));
+        if (mutate_random(random) % 32 == 0)
+            take(&f, &n, 0, fork_on_silence(&f));
         hear(&f, &n, mutate_random(random) % f.n, statuses[mutate_random(random) % N_STATUSES]);
         if (is_invite && (f.is_cancelled || f.is_answered))
             check_cancelled(&f, &n);
@@ -428,6 +481,8 @@ int main(void)
         cmocka_unit_test(a_local_decline_speaks_for_its_branch),
         cmocka_unit_test(a_group_fails_and_the_next_has_its_turn),
         cmocka_unit_test(who_has_rung_its_time_is_given_up),
+        cmocka_unit_test(nobody_waits_for_the_silent),
+        cmocka_unit_test(silence_is_a_408_of_its_own),
         cmocka_unit_test(early_media_of_one_branch_at_a_time),
         cmocka_unit_test(nothing_is_best_before_a_failure),
         cmocka_unit_test(no_408_for_other_methods),

@@ -60,6 +60,7 @@ static void one_group_after_another(void **state)
     struct hunt h;
     (void)state;
     begin(&h, "ab|c|Z");
+    assert_int_equal(hunt_count(&h), 3);
     assert_int_equal(hunt_group_size(&h), 2);
     try_group(&h);
     assert_int_equal(hunt_group_size(&h), 1);
