@@ -20,6 +20,8 @@ struct egress;
 struct inbox;
 struct late;
 struct loop;
+struct refused;
+struct source_table;
 struct store;
 struct store_reader;
 struct txn_table;
@@ -45,13 +47,15 @@ struct context {
     struct token_key token_key; /* of our Contact upstream */
     struct store *store;
     struct store_reader *reader;
-    struct inbox *inbox;       /* ours: store results, events */
-    struct upstream *upstream; /* legs and REGISTERs on their way */
-    struct list regs;          /* of reg.c, but for those that wait for a leg */
-    struct list calls;         /* of call.c */
-    struct late *late;         /* what the workers share for late.c */
-    struct hmap watches;       /* of late.c: calls that wait for devices */
-    bool is_draining;          /* new requests outside a dialog get 503 */
+    struct inbox *inbox;          /* ours: store results, events */
+    struct upstream *upstream;    /* legs and REGISTERs on their way */
+    struct list regs;             /* of reg.c, but for those that wait for a leg */
+    struct list calls;            /* of call.c */
+    struct late *late;            /* what the workers share for late.c */
+    struct hmap watches;          /* of late.c: calls that wait for devices */
+    struct source_table *sources; /* shared by the workers */
+    struct refused *refused;
+    bool is_draining; /* new requests outside a dialog get 503 */
 };
 
 /* The worker that owns an AoR or a Call-ID. */

@@ -2,6 +2,7 @@
 
 #include "base/stats.h"
 #include "service/call.h"
+#include "service/guard.h"
 #include "service/reply.h"
 
 enum { BREADTH_DEFAULT = 60, RETRY_AFTER_SPREAD_S = 10, CONTACT_MAX = 1024, CONTACT_EXTRA = 64 };
@@ -121,6 +122,8 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
     }
     if (why == FORWARD_OK)
         why = share_breadth(m, &targets);
+    if (why != FORWARD_OK && !target_is_registered(c, p, m) && !guard_let_in(c, p, m))
+        return;
     if (why != FORWARD_OK) {
         struct build_reply reply = forward_reply(c, m, why);
         if (why == FORWARD_UNABLE)

@@ -32,4 +32,7 @@ struct target_set {
 enum forward_refusal target_find(struct context *c, const struct packet *p, const struct msg *m,
                                  struct target_set *out);
 
+/* A request of a phone whose line is registered from where it comes from. */
+bool target_is_registered(struct context *c, const struct packet *p, const struct msg *m);
+
 #endif

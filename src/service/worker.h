@@ -13,6 +13,7 @@
 #include "net/inbox.h"
 #include "service/late.h"
 
+struct source_table;
 struct store;
 struct worker;
 
@@ -24,6 +25,7 @@ struct worker_group {
     struct token_key token_key;
     struct store *store; /* outlives the workers */
     struct late late;
+    struct source_table *sources; /* outlives the workers */
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;
