@@ -1,9 +1,9 @@
 #include "admin/api.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/bans.h"
 #include "admin/metrics.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -11,7 +11,7 @@
 #include "base/sys.h"
 #include "config.h"
 
-enum { FINDINGS_MAX = 1000 };
+enum { FINDINGS_MAX = 1000, METHODS_MAX = 3 };
 
 typedef void serve_fn(const struct api *a, const struct api_request *q, struct api_response *out);
 
@@ -25,8 +25,7 @@ static void set_text(struct api_response *out, unsigned status, const char *text
     out->len = out->body ? strlen(text) : 0;
 }
 
-/* Takes the reference. */
-static void set_json(struct api_response *out, unsigned status, json_t *json)
+void api_answer(struct api_response *out, unsigned status, json_t *json)
 {
     char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_decref(json);
@@ -43,7 +42,7 @@ static json_t *error_json(const char *code, const char *message)
 
 void api_fail(struct api_response *out, unsigned status, const char *code, const char *message)
 {
-    set_json(out, status, error_json(code, message));
+    api_answer(out, status, error_json(code, message));
 }
 
 /* ---------------------------------------------------------------- health and metrics */
@@ -145,7 +144,7 @@ static void get_status(const struct api *a, const struct api_request *q, struct 
                                (int)a->hooks.workers(a->hooks.arg), "totals", totals_json());
     if (status && !ready)
         (void)json_object_set_new(status, "not_ready_reason", json_string(why));
-    set_json(out, 200, status);
+    api_answer(out, 200, status);
 }
 
 /* ---------------------------------------------------------------- log level */
@@ -155,7 +154,7 @@ static void get_log_level(const struct api *a, const struct api_request *q,
 {
     (void)a;
     (void)q;
-    set_json(out, 200, json_pack("{s:s}", "level", log_level_word(log_level())));
+    api_answer(out, 200, json_pack("{s:s}", "level", log_level_word(log_level())));
 }
 
 static void put_log_level(const struct api *a, const struct api_request *q,
@@ -213,7 +212,7 @@ static void post_reload(const struct api *a, const struct api_request *q, struct
     if (answer)
         (void)json_object_set(answer, "findings", findings);
     json_decref(findings);
-    set_json(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
+    api_answer(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
 }
 
 /* ---------------------------------------------------------------- routes */
@@ -224,7 +223,7 @@ static const struct route {
     const struct {
         const char *method;
         serve_fn *serve;
-    } methods[2];
+    } methods[METHODS_MAX];
 } routes[] = {
     {"/healthz", "GET, HEAD", {{"GET", get_healthz}}},
     {"/readyz", "GET, HEAD", {{"GET", get_readyz}}},
@@ -232,6 +231,9 @@ static const struct route {
     {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
     {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
     {"/api/v1/reload", "POST", {{"POST", post_reload}}},
+    {"/api/v1/bans",
+     "GET, HEAD, POST, DELETE",
+     {{"GET", bans_get}, {"POST", bans_post}, {"DELETE", bans_delete}}},
 };
 
 static const struct route *route_find(struct str path)
@@ -246,7 +248,7 @@ static serve_fn *method_find(const struct route *r, struct str method)
 {
     if (str_eq(method, STR("HEAD"))) /* whoever sends the response leaves out the body */
         method = STR("GET");
-    for (size_t i = 0; i < 2 && r->methods[i].method; i++)
+    for (size_t i = 0; i < METHODS_MAX && r->methods[i].method; i++)
         if (str_eq(method, str_of(r->methods[i].method)))
             return r->methods[i].serve;
     return NULL;

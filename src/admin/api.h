@@ -7,8 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/str.h"
 #include "conf/model.h"
+
+struct source_table;
 
 /* How the API reaches the daemon. Called on admin threads, maybe several at a time. */
 struct api_hooks {
@@ -18,6 +22,7 @@ struct api_hooks {
     /* Reads the configuration again: 0, ERR_BADCONF or ERR_NOMEM; findings go to say. */
     int (*reload)(conf_say_fn *say, void *say_arg, void *arg);
     void *arg;
+    struct source_table *sources;
 };
 
 struct api {
@@ -45,6 +50,9 @@ enum { API_BODY_MAX = 4096 };
 void api_init(struct api *a, const struct api_hooks *hooks);
 
 void api_serve(const struct api *a, const struct api_request *q, struct api_response *out);
+
+/* Takes the reference; NULL: no memory. */
+void api_answer(struct api_response *out, unsigned status, json_t *json);
 
 /* {"error":{"code":…,"message":…}} */
 void api_fail(struct api_response *out, unsigned status, const char *code, const char *message);

@@ -73,13 +73,18 @@ int addr_parse(struct str s, uint16_t default_port, struct addr *out)
     return 0;
 }
 
-void addr_print_host(const struct addr *a, struct buf *out)
+void addr_print_bare(const struct addr *a, struct buf *out)
 {
     char text[INET6_ADDRSTRLEN] = "";
     inet_ntop(a->family == 6 ? AF_INET6 : AF_INET, a->ip, text, sizeof text);
+    buf_add(out, str_of(text));
+}
+
+void addr_print_host(const struct addr *a, struct buf *out)
+{
     if (a->family == 6)
         buf_add_char(out, '[');
-    buf_add(out, str_of(text));
+    addr_print_bare(a, out);
     if (a->family == 6)
         buf_add_char(out, ']');
 }

@@ -34,6 +34,9 @@ int addr_parse_host(struct str s, struct addr *out);
 /* "1.2.3.4:5060", "[::1]:5060"; default_port where none stands. ERR_PARSE. */
 int addr_parse(struct str s, uint16_t default_port, struct addr *out);
 
+/* Appends the address as it is, for people and JSON. */
+void addr_print_bare(const struct addr *a, struct buf *out);
+
 /* Appends the host (IPv6 in brackets), or host and port. */
 void addr_print_host(const struct addr *a, struct buf *out);
 void addr_print(const struct addr *a, struct buf *out);

@@ -136,6 +136,14 @@ const struct conf_upstream *conf_upstream_of(const struct conf *c, const struct 
     return NULL;
 }
 
+bool conf_is_exempt(const struct conf *c, const struct addr *source)
+{
+    for (size_t i = 0; i < c->limits.n_exempt; i++)
+        if (is_in_net(&c->limits.exempt[i], source))
+            return true;
+    return false;
+}
+
 /* The bits of the longest of the networks that holds the address; -1: none does. */
 static int longest(const struct conf_net *nets, size_t n, const struct addr *a)
 {

@@ -27,6 +27,9 @@ const struct conf_domain *conf_domain_find(const struct conf *c, struct str host
  * upstream, so a server's address alone is not enough. */
 const struct conf_upstream *conf_upstream_of(const struct conf *c, const struct addr *source);
 
+/* The limits on sources do not apply to this one. */
+bool conf_is_exempt(const struct conf *c, const struct addr *source);
+
 /* The domain's access lists let this source in. */
 bool conf_domain_allows(const struct conf_domain *d, const struct addr *source);
 

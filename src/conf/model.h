@@ -91,8 +91,16 @@ struct conf_domain {
 };
 
 struct conf_limits {
-    uint32_t max_message;      /* bytes */
-    uint32_t max_transactions; /* at one time, each worker */
+    uint32_t max_message;         /* bytes */
+    uint32_t max_transactions;    /* at one time, each worker */
+    uint32_t requests_per_source; /* a second; 0: the default, and none for loopback addresses */
+    uint32_t failures_before_ban; /* 0: no bans */
+    uint32_t lines_before_ban;    /* 0: does not matter */
+    uint32_t ban_s;
+    const char **scanners; /* words in User-Agent */
+    size_t n_scanners;
+    struct conf_net *exempt; /* from all of these */
+    size_t n_exempt;
 };
 
 struct conf_admin {

@@ -220,6 +220,62 @@ static const struct schema_option options[] = {
      IN_CONF(limits.max_transactions),
      .help = "SIP transactions at one time, for each worker. Further requests are answered with "
              "503."},
+    {.section = SECTION_LIMITS,
+     .name = "requests-per-source",
+     .type = SCHEMA_NUMBER,
+     .min = 1,
+     .max = 1000000,
+     .absent = "100, and no limit for loopback addresses",
+     IN_CONF(limits.requests_per_source),
+     .help = "Requests a second from one address (IPv6: one /64) that nothing vouches for: no live "
+             "binding, no dialog that came through here, no upstream, no access-list that is "
+             "trusted. A second's worth may come at once; more is dropped without an answer, so "
+             "that devices come again a little later."},
+    {.section = SECTION_LIMITS,
+     .name = "failures-before-ban",
+     .type = SCHEMA_NUMBER,
+     .max = 10000,
+     .fallback = "10",
+     IN_CONF(limits.failures_before_ban),
+     .help = "An address is banned when credentials from it were refused so often, with no success "
+             "in between. Only credentials that answer a challenge which was sent to this very "
+             "address count, so nobody gets another one banned. A ban holds for what nothing "
+             "vouches for: devices that are registered from there notice nothing. 0: no bans."},
+    {.section = SECTION_LIMITS,
+     .name = "lines-before-ban",
+     .type = SCHEMA_NUMBER,
+     .max = 60,
+     .fallback = "5",
+     IN_CONF(limits.lines_before_ban),
+     .help = "The same for failures that go through several lines, as scanners do: so many "
+             "different ones are enough for a ban. 0: only the number of failures counts."},
+    {.section = SECTION_LIMITS,
+     .name = "ban-time",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = 604800,
+     .fallback = "10m",
+     IN_CONF(limits.ban_s),
+     .help = "How long a ban lasts, and how long failures are remembered."},
+    {.section = SECTION_LIMITS,
+     .name = "scanners",
+     .type = SCHEMA_NAME,
+     .absent = "friendly-scanner, sipvicious, sipcli, sundayddr, VaxSIPUserAgent, pplsip",
+     .is_list = true,
+     IN_CONF(limits.scanners),
+     .n_offset = offsetof(struct conf, limits.n_scanners),
+     .help =
+         "Words in a User-Agent, in any case, by which tools of attackers are known. What nothing "
+         "vouches for and has one of them is dropped without an answer. none: nobody is."},
+    {.section = SECTION_LIMITS,
+     .name = "exempt",
+     .type = SCHEMA_NETWORK,
+     .fallback = "",
+     .is_list = true,
+     IN_CONF(limits.exempt),
+     .n_offset = offsetof(struct conf, limits.n_exempt),
+     .help = "Networks to which requests-per-source, scanners and bans do not apply: an office "
+             "with many devices behind one address, monitoring. Upstreams are exempt anyway."},
 
     {.section = SECTION_ADMIN,
      .name = "socket",

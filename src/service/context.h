@@ -21,6 +21,8 @@ struct inbox;
 struct late;
 struct loop;
 struct silence;
+struct refused;
+struct source_table;
 struct store;
 struct store_reader;
 struct txn_table;
@@ -46,15 +48,17 @@ struct context {
     struct token_key token_key; /* of our Contact upstream */
     struct store *store;
     struct store_reader *reader;
-    struct inbox *inbox;       /* ours: store results, events */
-    struct upstream *upstream; /* legs and REGISTERs on their way */
-    struct list regs;          /* of reg.c, but for those that wait for a leg */
-    struct list calls;         /* of call.c */
-    struct late *late;         /* what the workers share for late.c */
-    struct hmap watches;       /* of late.c: calls that wait for devices */
-    struct hmap callers;       /* of caller.c */
-    struct silence *silence;   /* of upstreams; shared by all workers */
-    bool is_draining;          /* new requests outside a dialog get 503 */
+    struct inbox *inbox;          /* ours: store results, events */
+    struct upstream *upstream;    /* legs and REGISTERs on their way */
+    struct list regs;             /* of reg.c, but for those that wait for a leg */
+    struct list calls;            /* of call.c */
+    struct late *late;            /* what the workers share for late.c */
+    struct hmap watches;          /* of late.c: calls that wait for devices */
+    struct hmap callers;          /* of caller.c */
+    struct silence *silence;      /* of upstreams; shared by all workers */
+    struct source_table *sources; /* shared by all workers */
+    struct refused *refused;
+    bool is_draining; /* new requests outside a dialog get 503 */
 };
 
 /* The worker that owns an AoR or a Call-ID. */

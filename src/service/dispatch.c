@@ -4,11 +4,13 @@
 #include "base/stats.h"
 #include "service/dialog.h"
 #include "service/forward.h"
+#include "service/guard.h"
 #include "service/mark.h"
 #include "service/proxy.h"
 #include "service/registrar.h"
 #include "service/reply.h"
 #include "service/silence.h"
+#include "service/target.h"
 #include "service/txn.h"
 
 enum { SCRATCH_KEEP = 128 * 1024 };
@@ -39,10 +41,18 @@ bool dispatch_absorb(struct context *c, const struct packet *p, const struct pee
     return is_done;
 }
 
+/* What we answer ourselves, to anybody; a device that is registered is not limited. */
+static bool is_welcome(struct context *c, const struct packet *p, const struct msg *m)
+{
+    return target_is_registered(c, p, m) || guard_let_in(c, p, m);
+}
+
 /* RFC 3261 16.10, 9.2: the CANCEL has an answer of its own; the INVITE's user hears of it. */
 static void on_cancel(struct context *c, const struct packet *p, const struct msg *m)
 {
     struct txn *invite = txn_server_of_cancel(c->txns, m, &p->flow.peer);
+    if (!invite && !is_welcome(c, p, m))
+        return;
     if (!invite)
         stats_inc(STAT_REFUSED_CANCEL);
     reply_send(c, p, m, &(struct build_reply){.status = invite ? 200 : 481});
@@ -60,6 +70,8 @@ static void on_drain(struct context *c, const struct packet *p, const struct msg
 /* RFC 3261 11.2: we carry no calls of our own, so there is little to tell. */
 static void on_options(struct context *c, const struct packet *p, const struct msg *m)
 {
+    if (!is_welcome(c, p, m))
+        return;
     if (msg_first(m, HDR_REQUIRE)) {
         const struct build_reply refusal = forward_reply(c, m, FORWARD_REQUIRED);
         reply_send(c, p, m, &refusal);
@@ -112,6 +124,8 @@ static void on_malformed(struct context *c, const struct packet *p, const struct
         stats_inc(STAT_BAD_RESPONSE);
         return;
     }
+    if (!guard_let_in(c, p, NULL))
+        return;
     stats_inc(STAT_REFUSED_MALFORMED);
     const struct build_reply reply = {.status = fault->status, .reason = str_of(fault->text)};
     reply_refuse(c, p, peek, &reply);

@@ -2,6 +2,7 @@
 
 #include "base/stats.h"
 #include "service/call.h"
+#include "service/guard.h"
 #include "service/local.h"
 #include "service/reply.h"
 
@@ -135,6 +136,8 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
     }
     if (why == FORWARD_OK)
         why = share_breadth(m, &targets);
+    if (why != FORWARD_OK && !target_is_registered(c, p, m) && !guard_let_in(c, p, m))
+        return;
     if (why != FORWARD_OK) {
         struct build_reply reply = forward_reply(c, m, why);
         if (why == FORWARD_UNABLE)

@@ -3,7 +3,9 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "service/guard.h"
 #include "service/location.h"
+#include "service/refused.h"
 #include "service/regreply.h"
 #include "service/reply.h"
 #include "service/upstream.h"
@@ -226,14 +228,33 @@ static void begin(struct context *c, const struct packet *p, const struct msg *m
                   const struct regview *v, const struct decision *d)
 {
     struct reg *r;
+    unsigned lately = d->verdict.what == VERDICT_FORWARD ? refused_find(c, m, v) : 0;
     if (d->verdict.what == VERDICT_REJECT)
         refuse(c, p, m, v, &d->verdict);
+    else if (lately)
+        refuse(c, p, m, v,
+               &(struct verdict){VERDICT_REJECT, REASON_REFUSED_LATELY, (uint16_t)lately, 0});
     else if (d->verdict.what == VERDICT_FORWARD && m->max_forwards == 0)
         refuse_for(c, p, m, v, REASON_HOPS); /* D25 */
     else if (reg_new(c, p, m, v, &r))
         refuse_for(c, p, m, v, REASON_NO_MEMORY);
     else
         act(r, d);
+}
+
+/* A limit or a ban never meets a live binding of the line, from the way that it was accepted on. */
+static bool is_vouched_for(const struct regview *v, const struct decision *d)
+{
+    const struct aor_record *record = d->location.record;
+    if (d->verdict.what == VERDICT_ABSORB || d->verdict.what == VERDICT_COMMIT)
+        return true;
+    if (d->in.conf->authentication == AUTH_TRUSTED && v->view.is_source_trusted)
+        return true;
+    for (size_t i = 0; i < record->n_bindings; i++)
+        if (binding_is_same_way(&record->bindings[i].way, &v->view.way) &&
+            d->location.leases[i].expires_at_s > d->in.now_s)
+            return true;
+    return false;
 }
 
 static void refuse_registration(struct context *c, const struct packet *p, const struct msg *m)
@@ -246,18 +267,30 @@ static void refuse_registration(struct context *c, const struct packet *p, const
     reply_send(c, p, m, &reply);
 }
 
+/* Nothing is known of it, or its line cannot be read. */
+static void refuse_unread(struct context *c, const struct packet *p, const struct msg *m,
+                          const struct regview *v, enum reason why)
+{
+    if (!guard_let_in(c, p, m))
+        return;
+    if (v->domain && v->domain->registration == CONF_REGISTER_REFUSE)
+        refuse_registration(c, p, m);
+    else
+        refuse_for(c, p, m, v, why);
+}
+
 void registrar_request(struct context *c, const struct packet *p, const struct msg *m)
 {
     struct regview v;
     struct decision d;
     stats_inc(STAT_REGISTER_IN);
     enum reason why = regview_parse(c, &c->scratch, p, m, &v);
-    if (v.domain && v.domain->registration == CONF_REGISTER_REFUSE)
-        refuse_registration(c, p, m);
-    else if (why != REASON_MAX)
-        refuse_for(c, p, m, &v, why);
+    if (why != REASON_MAX || v.domain->registration == CONF_REGISTER_REFUSE)
+        refuse_unread(c, p, m, &v, why);
     else if (decide(c, &v, false, &d))
         refuse_for(c, p, m, &v, REASON_STORE);
-    else if (d.verdict.what != VERDICT_ABSORB || !answer_absorbed(c, p, m, &v, &d))
+    else if (d.verdict.what == VERDICT_ABSORB && answer_absorbed(c, p, m, &v, &d))
+        return;
+    else if (is_vouched_for(&v, &d) || guard_let_in(c, p, m))
         begin(c, p, m, &v, &d);
 }

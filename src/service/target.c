@@ -381,6 +381,12 @@ static const struct conf_domain *line_of(struct context *c, const struct packet 
     return NULL;
 }
 
+bool target_is_registered(struct context *c, const struct packet *p, const struct msg *m)
+{
+    struct str service_route, aor;
+    return line_of(c, p, m, &service_route, &aor) != NULL;
+}
+
 /* Where the access list is the proof, it is for calls, too. */
 static const struct conf_domain *trusted_domain(struct context *c, const struct packet *p,
                                                 const struct uri *u)

@@ -8,10 +8,12 @@
 #include "base/sys.h"
 #include "net/loop.h"
 #include "service/flight.h"
+#include "service/guard.h"
 #include "service/late.h"
 #include "service/learned.h"
 #include "service/leg.h"
 #include "service/location.h"
+#include "service/refused.h"
 #include "service/regreply.h"
 #include "service/turn.h"
 #include "service/txn.h"
@@ -97,8 +99,21 @@ static enum reason adopted(const struct reg *r, enum reason why)
     return is_late && why == REASON_ACCEPTED ? REASON_ADOPTED : why;
 }
 
+/* What the answer to a phone's REGISTER says of its source. */
+static void tell_guard(struct reg *r, unsigned status, const struct msg *answer)
+{
+    const struct msg *request = reg_request(r);
+    if (r->is_own || !request)
+        return;
+    guard_on_answer(r->context,
+                    &(struct guard_case){&r->flow, request, answer, r->v.view.aor, status});
+    if (status == 403 || status == 404)
+        refused_note(r->context, request, &r->v, status);
+}
+
 static void on_kept(struct reg *r)
 {
+    tell_guard(r, 200, NULL);
     reg_answer_ok(r);
     late_announce(r->context, r->v.view.aor);
 }
@@ -269,6 +284,7 @@ static void on_challenged(struct reg *r, const struct msg *m)
         change(r, &what, on_noted);
         return;
     }
+    tell_guard(r, m->status, m);
     pass_answer(r, m);
     if (!retry_own(r))
         turn_leave(r); /* the bindings stay pending for the answer to the challenge (D30) */
@@ -338,6 +354,7 @@ static void on_refused(struct reg *r, const struct msg *m)
         return;
     }
     reg_count(r->v.domain, r->v.view.aor, REASON_REFUSED);
+    tell_guard(r, m->status, NULL);
     pass_answer(r, m);
     if (!is_hard(m->status)) {
         turn_leave(r);

@@ -12,6 +12,7 @@
 #include "service/egress.h"
 #include "service/guard.h"
 #include "service/call.h"
+#include "service/refused.h"
 #include "service/registrar.h"
 #include "service/txn.h"
 #include "service/upstream.h"
@@ -231,6 +232,8 @@ static int build(struct worker *w, const struct conf_listen **failed)
     if (!err)
         err = upstream_new(c, registrar_resume, &c->upstream);
     if (!err)
+        err = refused_new(&c->refused);
+    if (!err)
         err = loop_hook_new(c->loop, on_turn_end, w, &w->turn_end);
     if (!err)
         err = open_listeners(w, failed);
@@ -253,6 +256,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.token_key = group->token_key;
     w->context.store = group->store;
     w->context.late = &group->late;
+    w->context.sources = group->sources;
     group->late.deliver = on_arrival;
     hmap_init(&w->context.watches);
     w->context.silence = &group->silence;
@@ -284,6 +288,7 @@ void worker_free(struct worker *w)
     inbox_free(w->inbox);
     txn_table_free(c->txns);
     upstream_free(c->upstream);
+    refused_free(c->refused);
     store_reader_free(c->reader);
     loop_hook_free(w->turn_end);
     for (size_t i = 0; i < c->n_listeners; i++)

@@ -14,6 +14,7 @@
 #include "service/late.h"
 #include "service/silence.h"
 
+struct source_table;
 struct store;
 struct worker;
 
@@ -26,6 +27,7 @@ struct worker_group {
     struct store *store; /* outlives the workers */
     struct late late;
     struct silence silence;
+    struct source_table *sources; /* outlives the workers */
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;

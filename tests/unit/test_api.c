@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "service/source.h"
 
 static bool ready;
 static int reload_result;
@@ -33,11 +34,12 @@ static int reload(conf_say_fn *say, void *say_arg, void *arg)
 }
 
 static struct api api;
+static struct source_table *sources;
 
 static int set_up(void **state)
 {
     (void)state;
-    api_init(&api, &(struct api_hooks){is_ready, workers, reload, NULL});
+    api_init(&api, &(struct api_hooks){is_ready, workers, reload, NULL, sources});
     ready = true;
     reload_result = 0;
     return 0;
@@ -202,6 +204,42 @@ static void a_reload_answers_with_its_findings(void **state)
     json_decref(json);
 }
 
+static void assert_bans(const char *want)
+{
+    json_t *json = ask_json("GET", "/api/v1/bans", NULL, 200);
+    char *text = json_dumps(json_object_get(json, "bans"), JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(text, want);
+    free(text);
+    json_decref(json);
+}
+
+static void bans_are_made_and_lifted(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "{}",
+                                      "{\"address\":7}",
+                                      "{\"address\":\"example.com\"}",
+                                      "{\"address\":\"192.0.2.66\",\"seconds\":0}",
+                                      "{\"address\":\"192.0.2.66\",\"seconds\":\"1\"}",
+                                      "{\"address\":\"192.0.2.66\",\"seconds\":99999999}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        json_t *json = ask_json("POST", "/api/v1/bans", bad[i], 400);
+        assert_string_equal(error_code(json), "bad-request");
+        json_decref(json);
+    }
+    assert_bans("[]");
+    json_decref(ask_json("POST", "/api/v1/bans", "{\"address\":\"192.0.2.66\"}", 200));
+    assert_bans("[{\"address\":\"192.0.2.66\",\"seconds_left\":600}]");
+    json_decref(ask_json("DELETE", "/api/v1/bans", "{\"address\":\"192.0.2.66\"}", 200));
+    assert_bans("[]");
+    json_decref(ask_json("DELETE", "/api/v1/bans", "{\"address\":\"192.0.2.66\"}", 404));
+    json_decref(
+        ask_json("POST", "/api/v1/bans", "{\"address\":\"2001:db8:1:2::7\",\"seconds\":5}", 200));
+    assert_bans("[{\"address\":\"2001:db8:1:2::/64\",\"seconds_left\":5}]");
+    json_decref(ask_json("DELETE", "/api/v1/bans", "{\"address\":\"2001:db8:1:2::8\"}", 200));
+}
+
 static void serve_all(void *arg)
 {
     (void)arg;
@@ -230,7 +268,12 @@ int main(void)
         cmocka_unit_test_setup(the_status_has_totals, set_up),
         cmocka_unit_test_setup(the_log_level_can_be_changed, set_up),
         cmocka_unit_test_setup(a_reload_answers_with_its_findings, set_up),
+        cmocka_unit_test_setup(bans_are_made_and_lifted, set_up),
         cmocka_unit_test_setup(every_failed_allocation_is_survived, set_up),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (source_table_new(&sources))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    source_table_free(sources);
+    return failed;
 }
