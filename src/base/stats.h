@@ -14,7 +14,7 @@ enum { STATS_BUCKETS = 10, STATS_AT_SUM = STATS_BUCKETS, STATS_AT_COUNT, STATS_H
 enum stats_id {
 #define COUNTER(id, name, labels, help) id,
 #define GAUGE(id, name, labels, help)   id,
-#define HISTOGRAM(id, name, help)       id, id##_LAST = id + STATS_HISTOGRAM_ROWS - 1,
+#define HISTOGRAM(id, name, help)       id, id##_LAST = (id) + STATS_HISTOGRAM_ROWS - 1,
 #include "base/stats.def"
 #undef COUNTER
 #undef GAUGE

@@ -46,7 +46,7 @@ def test_metrics_are_prometheus_text(site):
     site.start()
     answer = site.http.get("/metrics")
     assert answer.type.startswith("text/plain; version=0.0.4")
-    helped, typed = set(), {}
+    helped, typed, rows = set(), {}, {}
     for line in answer.text.splitlines():
         if line.startswith("# HELP "):
             name = line.split(" ")[2]
@@ -57,8 +57,17 @@ def test_metrics_are_prometheus_text(site):
         else:
             name = re.fullmatch(r'(breakwater_[a-z_]+)(\{[a-z]+="[^"]*"(?:,[a-z]+="[^"]*")*\})? '
                                 r'-?[\d.e+]+', line).group(1)
-            assert (typed[name] == "counter") == name.endswith("_total")
-    assert helped == set(typed)
+            family = name if name in typed else re.sub("_(bucket|sum|count)$", "", name)
+            assert (typed[family] == "histogram") == (family != name)
+            assert (typed[family] == "counter") == name.endswith("_total")
+            rows.setdefault(family, []).append(line.removeprefix(name))
+    assert helped == set(typed) == set(rows)
+    histograms = [rows[name] for name, kind in typed.items() if kind == "histogram"]
+    assert histograms
+    for lines in histograms:
+        buckets = [re.match(r'\{le="(.*)"\} 0$', line).group(1) for line in lines[:-2]]
+        assert buckets[-1] == "+Inf" and [float(b) for b in buckets] == sorted(map(float, buckets))
+        assert lines[-2:] == [" 0", " 0"]
 
 
 def test_counters_count(site):
