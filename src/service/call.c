@@ -386,7 +386,7 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
 /* While there is another group, this one has its time (D68). */
 static void start_ring(struct call *k)
 {
-    uint64_t ms = k->trial ? SILENCE_S * 1000 : (uint64_t)k->ring_timeout_s * 1000;
+    uint64_t ms = (uint64_t)(k->trial ? SILENCE_S : k->ring_timeout_s) * 1000;
     fork_set_more(&k->fork, hunt_has_more(&k->hunt));
     if (hunt_has_more(&k->hunt) && (k->fork.is_invite || k->trial))
         loop_timer_start(k->context->loop, &k->ring, ms);

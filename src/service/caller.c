@@ -38,6 +38,11 @@ static bool is_same_contact(struct str a, struct str b)
            uri_is_same_host(x.host, y.host) && x.port == y.port;
 }
 
+bool caller_has_contact(const struct msg *request, struct str contact)
+{
+    return is_same_contact(contact_of(request), contact);
+}
+
 /* Several devices may come by one way, from behind a proxy or a NAT that knows SIP: then the
  * Contact says which it is. */
 static bool is_device(const struct caller *k, const struct aor_record *line,

@@ -34,4 +34,7 @@ void caller_del(struct context *c, struct caller *k);
 bool caller_is(const struct context *c, const struct msg *invite, const struct aor_record *line,
                const struct binding *device);
 
+/* The Contact of a request names the same user at the same place as that of a binding. */
+bool caller_has_contact(const struct msg *request, struct str contact);
+
 #endif

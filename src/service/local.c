@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "service/caller.h"
 #include "service/dialog.h"
 #include "service/regview.h"
 #include "service/silence.h"
@@ -36,25 +37,13 @@ static bool may_be_local(const struct conf_domain *caller, const struct conf_dom
            caller->local_calls != CONF_LOCAL_NEVER && called->local_calls != CONF_LOCAL_NEVER;
 }
 
-/* The device that calls its own line. Behind one proxy many have the same way. */
-static bool is_caller(const struct msg *m, const struct way *caller, const struct target *t)
-{
-    struct nameaddr contact;
-    struct uri x, y;
-    if (!binding_is_same_way(&t->plan.phone, caller))
-        return false;
-    return str_is_none(t->plan.route) ||
-           (nameaddr_parse(msg_value(m, HDR_CONTACT), &contact) == 0 &&
-            uri_parse(contact.uri, &x) == 0 && uri_parse(t->plan.uri, &y) == 0 &&
-            uri_is_equal(&x, &y));
-}
-
 /* Whom such a request is for, and who has sent it. */
 struct local {
     struct str aor;
     struct way caller;
     const struct conf_domain *from, *to;
-    bool is_own; /* a line calls itself */
+    bool is_own;     /* a line calls itself */
+    size_t n_by_way; /* devices that come by the same way as the caller */
 };
 
 /* The fallback, which is by way of the upstream. */
@@ -74,17 +63,31 @@ static void bridge(const struct local *l, struct target *t)
     plan->n_routes = FORWARD_ALL_ROUTES;
 }
 
+static bool is_by_way_of(const struct target *t, const struct way *way)
+{
+    return t->plan.has_phone && binding_is_same_way(&t->plan.phone, way);
+}
+
+/* The device that calls its own line, as in caller.c. */
+static bool is_caller(const struct local *l, const struct msg *m, const struct target *t)
+{
+    return l->is_own && is_by_way_of(t, &l->caller) &&
+           (l->n_by_way == 1 || caller_has_contact(m, t->plan.uri));
+}
+
 /* The device that calls does not ring, and a fallback that the silent upstream would have to reach
  * is none. The number of devices among the targets that are left. */
-static size_t keep_useful(const struct local *l, const struct msg *m, bool is_outage,
+static size_t keep_useful(struct local *l, const struct msg *m, bool is_outage,
                           struct target_set *set)
 {
     size_t n = 0, n_devices = 0;
+    for (size_t i = 0; i < set->n; i++)
+        l->n_by_way += is_by_way_of(&set->list[i], &l->caller);
     for (size_t i = 0; i < set->n; i++) {
         struct target *t = &set->list[i];
-        bool is_useless = t->plan.has_phone ? l->is_own && is_caller(m, &l->caller, t)
-                                            : is_outage && is_upstream(l, t);
-        if (is_useless)
+        bool is_own = is_caller(l, m, t);
+        set->n_own += is_own;
+        if (is_own || (!t->plan.has_phone && is_outage && is_upstream(l, t)))
             continue;
         n_devices += t->plan.has_phone;
         bridge(l, t);
@@ -125,11 +128,12 @@ static bool find(struct context *c, const struct packet *p, const struct msg *m,
         return false;
     l->to = regview_domain(c->conf, l->aor);
     l->caller = regview_way(&p->flow);
+    l->n_by_way = 0;
     l->is_own = !str_is_none(set->caller) && str_eq(set->caller, l->aor);
     return may_be_local(l->from, l->to);
 }
 
-static enum local_how add(struct context *c, const struct msg *m, const struct local *l,
+static enum local_how add(struct context *c, const struct msg *m, struct local *l,
                           struct target_set *set)
 {
     struct target_set devices = {.caller_domain = set->caller_domain, .caller = set->caller};

@@ -117,10 +117,12 @@ static void redirect(struct context *c, const struct packet *p, const struct msg
     reply_send(c, p, m, &(struct build_reply){.status = 302, .headers = buf_str(&out)});
 }
 
-static void count_local(enum local_how how)
+static void count_local(enum local_how how, const struct target_set *targets)
 {
-    if (how == LOCAL_OUTAGE || how == LOCAL_POLICY)
-        stats_inc(how == LOCAL_OUTAGE ? STAT_LOCAL_OUTAGE : STAT_LOCAL_POLICY);
+    if (how != LOCAL_OUTAGE && how != LOCAL_POLICY)
+        return;
+    stats_inc(how == LOCAL_OUTAGE ? STAT_LOCAL_OUTAGE : STAT_LOCAL_POLICY);
+    stats_add(STAT_OWN_DEVICE, targets->n_own);
 }
 
 void proxy_request(struct context *c, const struct packet *p, const struct msg *m)
@@ -128,7 +130,7 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
     struct target_set targets;
     enum forward_refusal why = judge(c, p, m, &targets);
     if (why == FORWARD_OK)
-        count_local(local_add(c, p, m, &targets));
+        count_local(local_add(c, p, m, &targets), &targets);
     stats_add(STAT_LEFT_OUT, (int64_t)targets.n_left_out);
     if (why == FORWARD_OK && targets.is_redirect) {
         redirect(c, p, m, &targets);
