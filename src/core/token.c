@@ -120,6 +120,16 @@ bool token_mac(const struct token_key *key, const struct str *parts, size_t n,
     return is_done;
 }
 
+bool token_hash_key(const struct token_key *key, struct str purpose, struct hash_key *out)
+{
+    uint8_t full[TOKEN_MAC_LEN];
+    const struct str parts[] = {STR("hash-key"), purpose};
+    if (!token_mac(key, parts, 2, full))
+        return false;
+    *out = (struct hash_key){get_u64(full), get_u64(full + 8)};
+    return true;
+}
+
 /* ---------------------------------------------------------------- tokens */
 
 /* 30 characters carry 150 bits: the id and 86 bits of its HMAC. */
@@ -159,6 +169,14 @@ bool token_parse(const struct token_key *key, struct str token, uint64_t *id)
         return false;
     *id = claimed;
     return true;
+}
+
+bool token_find(const struct token_key *key, const struct uri *u, uint64_t *id)
+{
+    struct str token;
+    if (uri_param(u, STR("bw"), &token) && token_parse(key, token, id))
+        return true;
+    return str_has_iprefix(u->user, STR("t-")) && token_parse(key, str_skip(u->user, 2), id);
 }
 
 /* ---------------------------------------------------------------- the sequence upstream */

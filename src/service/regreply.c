@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "base/stats.h"
 #include "base/sys.h"
 #include "service/upreq.h"
 #include "service/regview.h"
@@ -9,7 +10,26 @@
 
 enum { LINE_MAX = 160, RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 30 };
 
-/* In grace a binding rings, but is not listed (D64). */
+/* Of the 65507 bytes of a datagram, those that are not for what the answer is made from. */
+enum { ANSWER_MAX = 65507 - 4 * LINE_MAX };
+
+/* The binding that a contact of the REGISTER stands for by now; NULL: it asks for none. */
+static const struct binding *asked(const struct regreply_input *in,
+                                   const struct register_contact *c)
+{
+    return c->expires_s ? binding_find(in->record, c->uri, c->instance, c->reg_id) : NULL;
+}
+
+static bool is_asked(const struct regreply_input *in, const struct binding *b)
+{
+    for (size_t k = 0; k < in->view->n_contacts; k++)
+        if (asked(in, &in->view->contacts[k]) == b)
+            return true;
+    return false;
+}
+
+/* In grace a binding rings, but is not listed (D64): only in the answer to the REGISTER that it is
+ * of, which may be the late repeat of one, it has its second left (D37, D44). */
 static uint64_t left_s(const struct regreply_input *in, size_t i)
 {
     const struct binding *b = &in->record->bindings[i];
@@ -17,7 +37,7 @@ static uint64_t left_s(const struct regreply_input *in, size_t i)
     uint64_t until = b->expires_at_s;
     if (in->leases && in->leases[i].is_held)
         until = in->leases[i].expires_at_s;
-    uint64_t left = until > in->now_s ? until - in->now_s : 0;
+    uint64_t left = until > in->now_s ? until - in->now_s : is_asked(in, b);
     return absorb_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
 }
 
@@ -31,6 +51,60 @@ static bool is_listed(const struct regreply_input *in, size_t i)
     const struct binding *b = &in->record->bindings[i];
     return left_s(in, i) > 0 && (!in->domain->is_own_contact_only || is_own(in, b)) &&
            (!in->is_own_way_only || binding_is_same_way(&b->way, &in->view->way));
+}
+
+bool regreply_is_complete(const struct regreply_input *in)
+{
+    for (size_t k = 0; k < in->view->n_contacts; k++) {
+        const struct register_contact *c = &in->view->contacts[k];
+        const struct binding *b = asked(in, c);
+        if (c->expires_s && (!b || !is_listed(in, (size_t)(b - in->record->bindings))))
+            return false;
+    }
+    return true;
+}
+
+static size_t contact_size(const struct regreply_input *in, size_t i)
+{
+    const struct binding *b = &in->record->bindings[i];
+    return b->contact.n + b->params.n + LINE_MAX;
+}
+
+static size_t contacts_size(const struct regreply_input *in, uint64_t set)
+{
+    size_t n = 64;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        n += set >> i & 1 ? contact_size(in, i) : 0;
+    return n;
+}
+
+/* D83: what no datagram holds would never arrive. What the REGISTER asks for is listed (D44), and
+ * of the others as many as there is room for. */
+static uint64_t cut(const struct regreply_input *in, uint64_t set, size_t room)
+{
+    uint64_t kept = 0;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        if (is_asked(in, &in->record->bindings[i]))
+            kept |= set & (uint64_t)1 << i;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        if (contacts_size(in, kept) + contact_size(in, i) <= room)
+            kept |= set & (uint64_t)1 << i;
+    if (kept != set)
+        stats_inc(STAT_LIST_CUT);
+    return kept;
+}
+
+/* The bindings to list; routes: bytes of other lines that are not in the base. */
+static uint64_t listed(const struct regreply_input *in, size_t routes)
+{
+    uint64_t set = 0;
+    size_t used = in->base_len + routes;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        if (is_listed(in, i))
+            set |= (uint64_t)1 << i;
+    return used + contacts_size(in, set) <= ANSWER_MAX
+               ? set
+               : cut(in, set, used < ANSWER_MAX ? ANSWER_MAX - used : 0);
 }
 
 static void add_q(struct buf *out, int q)
@@ -50,14 +124,6 @@ static void add_contact(struct buf *out, const struct regreply_input *in, size_t
     add_q(out, b->q);
     buf_add(out, STR(";expires="));
     buf_add_u64(out, left_s(in, i));
-}
-
-static size_t contacts_size(const struct regreply_input *in)
-{
-    size_t n = 64;
-    for (size_t i = 0; i < in->record->n_bindings; i++)
-        n += in->record->bindings[i].contact.n + in->record->bindings[i].params.n + LINE_MAX;
-    return n;
 }
 
 static void add_line(struct buf *out, struct str name, struct str value)
@@ -81,10 +147,10 @@ static void add_expires(struct buf *out, const struct regreply_input *in)
     }
 }
 
-static void add_contacts(struct buf *out, const struct regreply_input *in)
+static void add_contacts(struct buf *out, const struct regreply_input *in, uint64_t set)
 {
     for (size_t i = 0; i < in->record->n_bindings; i++) {
-        if (!is_listed(in, i))
+        if (!(set >> i & 1))
             continue;
         buf_add(out, STR("Contact: "));
         add_contact(out, in, i);
@@ -117,9 +183,10 @@ struct str regreply_lines(struct context *c, const struct regreply_input *in)
 {
     const struct upreg *u = own_upreg(in);
     size_t routes = u ? u->service_route.n + u->associated.n : 0;
-    struct buf out =
-        buf_in(&c->scratch, contacts_size(in) + routes + in->view->path.n + (size_t)4 * LINE_MAX);
-    add_contacts(&out, in);
+    uint64_t set = listed(in, routes);
+    struct buf out = buf_in(&c->scratch, contacts_size(in, set) + routes + in->view->path.n +
+                                             (size_t)4 * LINE_MAX);
+    add_contacts(&out, in, set);
     add_expires(&out, in);
     if (in->is_path_asked)
         add_line(&out, STR("Path"), in->view->path);
@@ -138,11 +205,11 @@ void regreply_edit(struct context *c, struct build *b, const struct regreply_inp
     build_remove_all(b, HDR_PATH);
     upreq_drop_flow_tags(c, b, HDR_REQUIRE); /* we keep no flows yet (D43, RFC 5626 6) */
     upreq_drop_flow_tags(c, b, HDR_SUPPORTED);
+    uint64_t set = listed(in, 0);
     for (size_t i = 0; i < in->record->n_bindings; i++) {
-        if (!is_listed(in, i))
+        if (!(set >> i & 1))
             continue;
-        struct buf value = buf_in(&c->scratch, in->record->bindings[i].contact.n +
-                                                   in->record->bindings[i].params.n + LINE_MAX);
+        struct buf value = buf_in(&c->scratch, contact_size(in, i));
         add_contact(&value, in, i);
         b->has_failed = b->has_failed || value.has_overflown;
         build_add_last(b, STR("Contact"), buf_str(&value));
@@ -190,19 +257,25 @@ static unsigned status_of(const struct verdict *v)
     }
 }
 
-/* Only what we do not understand (RFC 3261 8.2.2.3). */
-static struct str unsupported_line(struct context *c, const struct msg *m)
+static void add_unknown(const struct msg *m, enum hdr_id id, struct buf *out)
 {
-    struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
-    for (const struct msg_line *l = msg_first(m, HDR_REQUIRE); l; l = msg_next(m, l)) {
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
         struct str rest = l->value, tag;
         while (param_split(&rest, &tag)) {
             if (regview_is_tag_known(tag))
                 continue;
-            buf_add(&out, out.len ? STR(", ") : STR("Unsupported: "));
-            buf_add(&out, tag);
+            buf_add(out, out->len ? STR(", ") : STR("Unsupported: "));
+            buf_add(out, tag);
         }
     }
+}
+
+/* Only what we do not understand (RFC 3261 8.2.2.3). */
+static struct str unsupported_line(struct context *c, const struct msg *m)
+{
+    struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
+    add_unknown(m, HDR_REQUIRE, &out);
+    add_unknown(m, HDR_PROXY_REQUIRE, &out);
     buf_add(&out, STR("\r\n"));
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }

@@ -345,6 +345,10 @@ static bool is_hard(unsigned status)
 static void on_refused(struct reg *r, const struct msg *m)
 {
     struct regchange what;
+    if (m->status == 408) { /* another hop's word for silence; not to be said on (RFC 4320 4.2) */
+        finish(r, REASON_UPSTREAM_TIMEOUT, 504);
+        return;
+    }
     if (r->leg)
         leg_release(r->leg);
     if (leave_alone(r, m))
@@ -446,6 +450,12 @@ static int start(struct reg *r, const struct absorb_input *in)
                         learned_min_s(r->context->upstream->learned, r->v.domain->upstream->name));
 }
 
+/* Not sent at all. What no datagram holds will not fit later either (D83). */
+static unsigned status_of(int err)
+{
+    return err == ERR_ABSENT ? 500 : err == ERR_IO ? 513 : 503;
+}
+
 void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb_input *in)
 {
     r->reason = v->reason;
@@ -455,8 +465,7 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
     if (!err)
         err = start(r, in);
     if (err)
-        finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR,
-               err == ERR_ABSENT ? 500 : 503);
+        finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR, status_of(err));
 }
 
 /* ---------------------------------------------------------------- events of the store */

@@ -326,7 +326,7 @@ static void start_again(struct run *r, enum host_end how)
     if (!take_time(r, STR("down"), &down_ms))
         return;
     world_pass(&r->world, 0);
-    host_stop(&r->world.host, how);
+    world_stop(&r->world, how);
     crowd_on_restart(r);
     world_pass(&r->world, down_ms);
     if (!host_boot(&r->world.host, run_conf_text(r, r->conf)))
@@ -397,6 +397,19 @@ static void do_clock(struct run *r)
     uint64_t ms;
     if (parse_time(r, is_back ? str_skip(step, 1) : step, &ms))
         fake_sys_step_wall(is_back ? -(int64_t)ms : (int64_t)ms);
+}
+
+/* store wait: the writer stands still. store go: it does what was queued in one go. */
+static void do_store(struct run *r)
+{
+    struct str word = script_word(r->step, 1);
+    bool is_wait = str_eq(word, STR("wait"));
+    if (!is_wait && !str_eq(word, STR("go"))) {
+        run_fail(r, "store wait or store go is expected");
+        return;
+    }
+    host_hold_writer(&r->world.host, is_wait);
+    world_pass(&r->world, 0);
 }
 
 static void do_answer(struct run *r)
@@ -476,6 +489,7 @@ static const struct {
     {{"crash", 5}, do_crash, 1, "down"},
     {{"reboot", 6}, do_reboot, 1, "down"},
     {{"clock", 5}, do_clock, 2, ""},
+    {{"store", 5}, do_store, 2, ""},
     {{"crowd", 5}, do_crowd, 2, "phones strangers outages restarts"},
     {{"answer", 6}, do_answer, 12, ""},
     {{"outcome", 7}, do_outcome, 12, ""},
