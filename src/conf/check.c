@@ -259,6 +259,21 @@ static void check_policy(struct checker *c, const struct conf_domain *d,
                      s->title);
 }
 
+static void check_redirects(struct checker *c, const struct conf_domain *d,
+                            const struct settings_section *s)
+{
+    if (d->redirects == CONF_REDIRECTS_FOLLOW && d->n_redirect_targets == 0)
+        finding_error(c->findings, line_of(s, SECTION_DOMAIN, "redirects"),
+                      "domain \"%.80s\" redirects: follow without redirect-targets may lead "
+                      "nowhere, expected redirect-targets as well",
+                      s->title);
+    if (d->redirects == CONF_REDIRECTS_RETURN && d->n_redirect_targets)
+        finding_warn(c->findings, line_of(s, SECTION_DOMAIN, "redirect-targets"),
+                     "domain \"%.80s\" redirect-targets: without redirects = follow nothing is "
+                     "sent there",
+                     s->title);
+}
+
 static int check_domain(struct checker *c, struct conf_domain *d, const struct settings_section *s)
 {
     const struct setting *alias = settings_find(s, schema_find(SECTION_DOMAIN, "aliases"));
@@ -271,6 +286,7 @@ static int check_domain(struct checker *c, struct conf_domain *d, const struct s
         .is_media_exclusive = d->early_media == CONF_MEDIA_FIRST,
     };
     check_policy(c, d, s);
+    check_redirects(c, d, s);
     return err ? err : link_lists(c, d, s);
 }
 

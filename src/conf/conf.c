@@ -10,6 +10,7 @@
 #include "conf/hosts.h"
 #include "conf/settings.h"
 #include "conf/value.h"
+#include "sip/uri.h"
 
 enum { ARENA_LIMIT = 1 << 30 };
 
@@ -141,6 +142,20 @@ bool conf_is_exempt(const struct conf *c, const struct addr *source)
     for (size_t i = 0; i < c->limits.n_exempt; i++)
         if (is_in_net(&c->limits.exempt[i], source))
             return true;
+    return false;
+}
+
+bool conf_domain_redirects_to(const struct conf_domain *d, struct str host)
+{
+    struct addr a = {0};
+    bool is_address = addr_parse_host(host, &a) == 0;
+    for (size_t i = 0; i < d->n_redirect_targets; i++) {
+        const struct conf_peer *p = &d->redirect_targets[i];
+        bool is_name = p->net.bits == 0;
+        if (is_name ? !is_address && uri_is_same_host(p->host, host)
+                    : is_address && is_in_net(&p->net, &a))
+            return true;
+    }
     return false;
 }
 

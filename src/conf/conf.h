@@ -30,6 +30,10 @@ const struct conf_upstream *conf_upstream_of(const struct conf *c, const struct 
 /* The limits on sources do not apply to this one. */
 bool conf_is_exempt(const struct conf *c, const struct addr *source);
 
+/* The domain's redirect-targets has the host of a URI: a name without case and trailing dot, an
+ * address by value. */
+bool conf_domain_redirects_to(const struct conf_domain *d, struct str host);
+
 /* The domain's access lists let this source in. */
 bool conf_domain_allows(const struct conf_domain *d, const struct addr *source);
 

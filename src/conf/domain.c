@@ -8,6 +8,7 @@ static const char *const insertion_words[] = {"contact", "path", NULL};
 static const char *const full_words[] = {"reject", "replace-oldest", NULL};
 static const char *const fork_words[] = {"parallel", "q", "redirect", NULL};
 static const char *const local_words[] = {"outage", "never", "always", NULL};
+static const char *const redirects_words[] = {"return", "follow", NULL};
 static const char *const media_words[] = {"all", "first", NULL};
 static const char *const authentication_words[] = {"relay", "trusted", NULL};
 
@@ -221,6 +222,31 @@ static const struct schema_option options[] = {
              "anything since; any answer, a 503 as well, is the upstream's decision. never. "
              "always: at once, inside the domain; the upstream's features and call records are "
              "lost then. Such a call finds its devices as fork says, with redirect as with q."},
+    {.section = SECTION_DOMAIN,
+     .name = "redirects",
+     .type = SCHEMA_WORD,
+     .words = redirects_words,
+     .fallback = "return",
+     IN_DOMAIN(redirects),
+     .help =
+         "What becomes of a redirect (300, 301, 302) by which a device answers a call. return: it "
+         "goes back to the upstream, which bills and diverts. follow: the call goes on to its "
+         "Contacts in place of the device, in order of their q, as far as redirect-targets "
+         "allows them, through 5 redirects one after another at most. A host that is a served "
+         "domain means the devices of that line or, while it has none, that domain's upstream; "
+         "any other name is reached by way of the upstream of the line that is called. "
+         "They count for max-branches in place of the device. Where no Contact may be tried "
+         "the redirect goes back."},
+    {.section = SECTION_DOMAIN,
+     .name = "redirect-targets",
+     .type = SCHEMA_PEER,
+     .fallback = "",
+     LIST_IN_DOMAIN(redirect_targets),
+     .help = "The hosts that a redirect may lead a call to, for redirects = follow. A device says "
+             "where the call goes, and who pays may be somebody else: a host that is a gateway, or "
+             "a domain whose upstream has one, is allowed with all numbers that it reaches. A "
+             "name means itself alone, not what stands below it; a network means addresses, not "
+             "names that have them."},
     {.section = SECTION_DOMAIN,
      .name = "global-decline",
      .type = SCHEMA_YESNO,

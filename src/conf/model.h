@@ -29,6 +29,12 @@ struct conf_net {
     unsigned bits;
 };
 
+/* Where a URI may lead: a host name or a network. */
+struct conf_peer {
+    struct str host;     /* canonical; none: net */
+    struct conf_net net; /* bits 0: host */
+};
+
 struct conf_server {
     struct str uri; /* as configured */
     enum flow_transport transport;
@@ -62,6 +68,7 @@ enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
 
 enum conf_fork { CONF_FORK_PARALLEL, CONF_FORK_Q, CONF_FORK_REDIRECT };
 enum conf_local { CONF_LOCAL_OUTAGE, CONF_LOCAL_NEVER, CONF_LOCAL_ALWAYS };
+enum conf_redirects { CONF_REDIRECTS_RETURN, CONF_REDIRECTS_FOLLOW };
 enum conf_media { CONF_MEDIA_ALL, CONF_MEDIA_FIRST };
 
 struct conf_domain {
@@ -79,6 +86,9 @@ struct conf_domain {
     struct conf_uri fallback;
     uint32_t max_branches; /* devices that one request goes to */
     enum conf_local local_calls;
+    enum conf_redirects redirects;
+    struct conf_peer *redirect_targets; /* where a redirect that is followed may lead */
+    size_t n_redirect_targets;
     bool is_decline_global;
     enum conf_media early_media;
     bool has_late_fork;

@@ -83,6 +83,7 @@ const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT
         [SCHEMA_ADVERTISE] = "HOST or HOST:PORT, HOST being a host name or an IP address",
         [SCHEMA_SERVER] = "sip:IP-ADDRESS or sip:IP-ADDRESS:PORT, with ;transport=udp or without",
         [SCHEMA_NETWORK] = "an IP address or a network IP-ADDRESS/BITS",
+        [SCHEMA_PEER] = "a host name, an IP address or a network IP-ADDRESS/BITS",
         [SCHEMA_URI] = "a sip: URI",
         [SCHEMA_HTTP] = "IP-ADDRESS:PORT",
         [SCHEMA_TOKEN] = "the absolute path of a file with a token",

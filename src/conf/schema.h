@@ -22,6 +22,7 @@ enum schema_type {
     SCHEMA_ADVERTISE, /* struct conf_listen: advertise_host, advertise_port */
     SCHEMA_SERVER,    /* struct conf_server */
     SCHEMA_NETWORK,   /* struct conf_net */
+    SCHEMA_PEER,      /* struct conf_peer */
     SCHEMA_URI,       /* struct conf_uri */
     SCHEMA_HTTP,      /* struct addr */
     SCHEMA_TOKEN,     /* struct str: the first line of the file that is named */

@@ -300,6 +300,17 @@ static int parse_network(struct value *v)
     return 0;
 }
 
+static int parse_peer(struct value *v)
+{
+    struct conf_peer *peer = v->field;
+    struct value network = *v, host = *v;
+    struct addr a = {0};
+    network.field = &peer->net;
+    host.field = &peer->host;
+    bool is_network = str_find(v->text, '/') || addr_parse_host(v->text, &a) == 0;
+    return is_network ? parse_network(&network) : parse_host(&host);
+}
+
 /* What a URI that requests are sent to may not say; NULL: nothing of that. */
 static const char *target_excess(const struct uri *u)
 {
@@ -427,6 +438,7 @@ static const struct {
     [SCHEMA_ADVERTISE] = {sizeof(struct conf_listen), parse_advertise},
     [SCHEMA_SERVER] = {sizeof(struct conf_server), parse_server},
     [SCHEMA_NETWORK] = {sizeof(struct conf_net), parse_network},
+    [SCHEMA_PEER] = {sizeof(struct conf_peer), parse_peer},
     [SCHEMA_URI] = {sizeof(struct conf_uri), parse_target_uri},
     [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
     [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},

@@ -35,6 +35,14 @@ bool fork_is_over(const struct fork *f)
     return true;
 }
 
+bool fork_is_awaited(const struct fork *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (!is_ended(&f->branches[i]) && !f->branches[i].is_given_up)
+            return true;
+    return false;
+}
+
 bool fork_is_open(const struct fork *f)
 {
     return !f->is_finished && !f->is_cancelled && !f->is_declined;
@@ -50,13 +58,10 @@ static unsigned want_cancel(struct fork *f)
 
 static unsigned settle(struct fork *f)
 {
-    bool is_waiting = false;
     if (f->is_finished)
         return 0;
-    for (size_t i = 0; i < f->n; i++)
-        is_waiting = is_waiting || (!is_ended(&f->branches[i]) && !f->branches[i].is_given_up);
     if (f->has_more && !f->is_cancelled && !f->is_declined)
-        return is_waiting ? 0 : FORK_NEXT;
+        return fork_is_awaited(f) ? 0 : FORK_NEXT;
     if (!fork_is_over(f))
         return 0;
     f->is_finished = true;
@@ -66,6 +71,11 @@ static unsigned settle(struct fork *f)
 void fork_set_more(struct fork *f, bool has_more)
 {
     f->has_more = has_more;
+}
+
+unsigned fork_step(struct fork *f)
+{
+    return settle(f);
 }
 
 unsigned fork_on_ring_timeout(struct fork *f)
@@ -140,6 +150,21 @@ unsigned fork_on_response(struct fork *f, size_t branch, unsigned status)
     return status < 300 ? on_answer(f, b, status) : on_failure(f, b, status);
 }
 
+bool fork_can_redirect(const struct fork *f, size_t branch)
+{
+    return fork_is_open(f) && !fork_is_ended(f, branch) && !f->branches[branch].is_given_up;
+}
+
+unsigned fork_on_redirect(struct fork *f, size_t branch, bool has_new)
+{
+    BUG_ON(!fork_can_redirect(f, branch));
+    struct fork_branch *b = &f->branches[branch];
+    b->state = FORK_FAILED;
+    b->status = 480;
+    b->is_followed = true;
+    return has_new ? FORK_NEXT : settle(f);
+}
+
 bool fork_is_media_heard(struct fork *f, size_t branch)
 {
     BUG_ON(branch >= f->n);
@@ -178,6 +203,8 @@ static unsigned rank(const struct fork *f, const struct fork_branch *b)
     unsigned status = b->status;
     if (b->is_last_resort && status >= 400)
         return 700;
+    if (b->is_followed)
+        return 600;
     if (status >= 600)
         return f->policy.is_decline_local ? 401 : 0;
     for (size_t i = 0; i < sizeof preferred / sizeof *preferred; i++)

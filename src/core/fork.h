@@ -30,6 +30,7 @@ struct fork_branch {
     bool is_cancel_sent;
     bool is_given_up;    /* it has rung its time: others are tried while its end is awaited */
     bool is_silent;      /* given up without a word from it: its end is not awaited either */
+    bool is_followed;    /* its redirect was: its targets speak in its place (16.7 step 4) */
     bool is_last_resort; /* fallback: set by the caller of fork_add. It is tried for whoever calls
                             and does not speak for the line: its 6xx ends nothing */
 };
@@ -65,6 +66,9 @@ int fork_add(struct fork *f);
  * is FORK_NEXT, not the end: serial forking (16.6, D68). */
 void fork_set_more(struct fork *f, bool has_more);
 
+/* The turn of a group has come, and it is empty after all, or not: what follows. */
+unsigned fork_step(struct fork *f);
+
 /* The branches have rung their time. With targets left: those that have not answered are given up,
  * which makes their 487 a 480, FORK_CANCEL_REST and FORK_NEXT; else 0. */
 unsigned fork_on_ring_timeout(struct fork *f);
@@ -79,6 +83,14 @@ unsigned fork_on_silence(struct fork *f);
  * and it is the best. Provisionals but 100 are forwarded while nothing final has gone back; of a
  * request that is no INVITE none is (RFC 4320 4.1). */
 unsigned fork_on_response(struct fork *f, size_t branch, unsigned status);
+
+/* A redirect of the branch may be followed: the search goes on, and the branch has its part in it
+ * (one that was given up has not: others have had its turn since). */
+bool fork_can_redirect(const struct fork *f, size_t branch);
+
+/* fork_can_redirect, and the redirect is not told. With new targets: FORK_NEXT, beside those that
+ * ring. Without: they are being tried or were. The branch is a 480 if nobody else says anything. */
+unsigned fork_on_redirect(struct fork *f, size_t branch, bool has_new);
 
 /* A provisional that carries a session description and is not reliable (a reliable one always goes
  * back: its sender waits for the PRACK, RFC 3262) is about to be forwarded: whether it may. With
@@ -97,15 +109,18 @@ bool fork_is_open(const struct fork *f);
 /* A branch has had its final response. */
 bool fork_is_ended(const struct fork *f, size_t branch);
 
+/* An answer of a branch is waited for before anything else is tried. */
+bool fork_is_awaited(const struct fork *f);
+
 /* No branch is awaited any more. */
 bool fork_is_over(const struct fork *f);
 
 /* The branch whose failure the caller gets (16.7 step 6, D68): a 6xx if there is one; else of the
  * lowest class (a 6xx that speaks for its branch alone is as a 4xx), in the 4xx class 401, 407,
- * 415, 420 and 484 first; a local 408 after any answer that a device gave. The failure of the last
- * resort, be it a 6xx, comes after all others: that a line has no voicemail says nothing of the
- * line. Its 3xx is no failure, but names who would take the call. -1: there is none. A 503 is told
- * as 500, by the caller of this. */
+ * 415, 420 and 484 first; a local 408 after any answer that a device gave; one that is_followed
+ * after all others. The failure of the last resort, be it a 6xx, comes after even that: that a line
+ * has no voicemail says nothing of the line. Its 3xx is no failure, but names who would take the
+ * call. -1: there is none. A 503 is told as 500, by the caller of this. */
 int fork_best(const struct fork *f);
 
 #endif

@@ -9,7 +9,9 @@
 #include "net/loop.h"
 #include "service/caller.h"
 #include "service/calllog.h"
+#include "service/challenge.h"
 #include "service/elsewhere.h"
+#include "service/follow.h"
 #include "service/hunt.h"
 #include "service/late.h"
 #include "service/local.h"
@@ -25,8 +27,7 @@ struct branch {
     struct call *call;
     struct txn *client;
     struct wheel_timer timer_c;
-    const struct msg *failure; /* its final response, kept for the choice among them */
-    uint32_t breadth;          /* its part (RFC 5393) */
+    uint32_t breadth; /* its part (RFC 5393) */
 };
 
 struct call {
@@ -38,6 +39,7 @@ struct call {
     struct fork fork;
     struct str cancel_reason; /* what those hear that are cancelled (D72), or none */
     struct hunt hunt;
+    struct str followed; /* the line whose devices' redirects are, or none */
     struct calllog log;
     struct caller caller; /* nobody, unless a phone of ours calls */
     bool is_group_due;    /* the next group has its turn once the handlers are through */
@@ -49,6 +51,7 @@ struct call {
     uint32_t breadth; /* that the branches share */
     unsigned n_holds; /* handlers that are at work on it */
     struct branch branches[FORK_BRANCHES_MAX];
+    const struct msg *failures[FORK_BRANCHES_MAX]; /* of each branch, for the choice among them */
 };
 
 static bool has_client(const struct call *k)
@@ -176,41 +179,19 @@ static void forward(struct call *k, const struct msg *m, struct str extra)
     }
 }
 
-static void add_challenges(const struct msg *m, enum hdr_id id, struct buf *out)
-{
-    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
-        buf_add(out, hdr_name(id));
-        buf_add(out, STR(": "));
-        buf_add(out, l->value);
-        buf_add(out, STR("\r\n"));
-    }
-}
-
-/* 16.7 step 7: the challenges of all branches, so that the caller can answer them at once. */
-static struct str other_challenges(struct call *k, int best)
-{
-    struct buf out = buf_in(&k->context->scratch, 8192);
-    for (size_t i = 0; i < k->fork.n; i++) {
-        const struct msg *m = k->branches[i].failure;
-        if ((int)i == best || !m || (m->status != 401 && m->status != 407))
-            continue;
-        add_challenges(m, HDR_WWW_AUTHENTICATE, &out);
-        add_challenges(m, HDR_PROXY_AUTHENTICATE, &out);
-    }
-    return out.len && !out.has_overflown ? buf_str(&out) : STR_NONE;
-}
-
 static void send_best(struct call *k)
 {
     int best = fork_best(&k->fork);
     unsigned status = best < 0 ? 500 : k->fork.branches[best].status;
-    const struct msg *m = best < 0 ? NULL : k->branches[best].failure;
+    const struct msg *m = best < 0 ? NULL : k->failures[best];
     if (k->fork.is_cancelled && status < 600)
         answer(k, 487);
     else if (status == 503 || !m || m->status != status)
         answer(k, status == 503 ? 500 : status); /* 16.7 step 6: it is not us who is overloaded */
+    else if (status == 401 || status == 407)
+        forward(k, m, challenge_lines(k->context, k->failures, k->fork.n, (size_t)best));
     else
-        forward(k, m, status == 401 || status == 407 ? other_challenges(k, best) : STR_NONE);
+        forward(k, m, STR_NONE);
 }
 
 /* Early media that another branch's keeps from the caller (RFC 3261 16.7 lets a proxy choose). */
@@ -268,13 +249,38 @@ static void on_ring_timeout(void *arg)
     release(k);
 }
 
+/* What no branch has but one that is about to end, or NULL (RFC 5393). */
+static uint32_t breadth_left(const struct call *k, const struct branch *ending)
+{
+    uint32_t taken = 0;
+    for (size_t i = 0; i < k->fork.n; i++)
+        if (!fork_is_ended(&k->fork, i) && &k->branches[i] != ending)
+            taken += k->branches[i].breadth;
+    return taken < k->breadth ? k->breadth - taken : 0;
+}
+
+/* What becomes of an answer; *m is NULL where it is not told. */
+static unsigned judge(struct branch *b, unsigned status, const struct msg **m)
+{
+    struct call *k = b->call;
+    const struct follow f = {.context = k->context,
+                             .source = &k->source,
+                             .request = k->server ? txn_server_request(k->server) : NULL,
+                             .aor = k->server ? k->followed : STR_NONE,
+                             .fork = &k->fork,
+                             .hunt = &k->hunt,
+                             .arena = &k->arena,
+                             .breadth = breadth_left(k, b)};
+    return follow_on_response(&f, (size_t)(b - k->branches), status, m);
+}
+
 /* One answer of a branch: 408 for its silence, 503 for a transport that failed, without m. */
 static void on_event(struct branch *b, unsigned status, const struct msg *m)
 {
     struct call *k = b->call;
-    unsigned actions = fork_on_response(&k->fork, (size_t)(b - k->branches), status);
+    unsigned actions = judge(b, status, &m);
     if (m && status >= 300)
-        b->failure = msg_copy(&k->arena, m);
+        k->failures[b - k->branches] = msg_copy(&k->arena, m);
     if (m && (actions & FORK_FORWARD) && !is_unheard(k, b, m))
         forward(k, m, STR_NONE);
     k->cancel_reason = elsewhere_reason(&k->arena, &k->fork, k->cancel_reason, status);
@@ -383,13 +389,16 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
     arm_timer_c(b, TIMER_C_MS);
 }
 
-/* While there is another group, this one has its time (D68). */
-static void start_ring(struct call *k)
+/* While there is another group, this one has its time (D68); who joins it has what is left of that.
+ */
+static void start_ring(struct call *k, bool is_joined)
 {
     uint64_t ms = (uint64_t)(k->trial ? SILENCE_S : k->ring_timeout_s) * 1000;
+    bool is_running = is_joined && k->fork.has_more;
     fork_set_more(&k->fork, hunt_has_more(&k->hunt));
-    if (hunt_has_more(&k->hunt) && (k->fork.is_invite || k->trial))
+    if (hunt_has_more(&k->hunt) && (k->fork.is_invite || k->trial) && !is_running)
         loop_timer_start(k->context->loop, &k->ring, ms);
+    act(k, fork_step(&k->fork));
 }
 
 static void wait_for_devices(struct call *k);
@@ -404,8 +413,8 @@ static void begin_local(struct call *k)
         loop_timer_start(k->context->loop, &k->look, LOOK_MS);
 }
 
-/* Sends to the targets that are next, at once. What is left after them is tried when they have
- * failed, or have rung for ring-timeout. */
+/* Sends to the targets that are next, at once; those of a redirect beside whoever rings. What is
+ * left after them is tried when they have failed, or have rung for ring-timeout. */
 static void start_group(struct call *k)
 {
     k->is_group_due = false;
@@ -413,6 +422,9 @@ static void start_group(struct call *k)
         return;
     const struct msg *m = txn_server_request(k->server);
     size_t first = k->fork.n;
+    bool is_joined = fork_is_awaited(&k->fork);
+    size_t n_ended = hunt_del_ended(&k->hunt, loop_now_ms(k->context->loop));
+    stats_add(STAT_REDIRECT_EXPIRED, (int64_t)n_ended);
     if (first && k->trial)
         begin_local(k);
     for (size_t n = hunt_group_size(&k->hunt); n > 0; n--) {
@@ -420,7 +432,7 @@ static void start_group(struct call *k)
         start_branch(k, m, e->plan);
         k->fork.branches[k->fork.n - 1].is_last_resort = e->is_last_resort;
     }
-    start_ring(k);
+    start_ring(k, is_joined);
     for (size_t i = first, n = k->fork.n; i < n; i++)
         if (!k->branches[i].client)
             on_event(&k->branches[i], 503, NULL);
@@ -428,28 +440,18 @@ static void start_group(struct call *k)
 
 /* ---------------------------------------------------------------- late fork */
 
-static uint32_t breadth_left(const struct call *k)
-{
-    uint32_t taken = 0;
-    for (size_t i = 0; i < k->fork.n; i++)
-        if (!fork_is_ended(&k->fork, i))
-            taken += k->branches[i].breadth;
-    return taken < k->breadth ? k->breadth - taken : 0;
-}
-
 /* Half of what is left, so that something is left for the next one. */
 static bool admit(struct call *k, const struct msg *m, struct target *t,
                   const struct target_set *now)
 {
-    uint32_t left = breadth_left(k);
+    uint32_t left = breadth_left(k, NULL);
     bool is_due;
     t->plan.max_breadth = left - left / 2;
     if (left == 0 || hunt_count(&k->hunt) >= now->max_devices ||
         hunt_add(&k->hunt, t, now->is_by_q, &k->arena, &is_due))
         return false;
     if (!is_due) {
-        if (!k->fork.has_more) /* else its time runs already */
-            start_ring(k);
+        start_ring(k, true);
         return true;
     }
     start_branch(k, m, &t->plan);
@@ -556,6 +558,8 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
     k->trial = targets->trial;
     if (targets->can_grow)
         k->late.aor = str_dup(&k->arena, targets->aor);
+    if (targets->is_followed)
+        k->followed = str_dup(&k->arena, targets->aor);
     if (hunt_keep(&k->hunt, &k->arena))
         answer(k, 503);
     else

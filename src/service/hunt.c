@@ -3,14 +3,20 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "sip/uri.h"
 
 void hunt_init(struct hunt *h, const struct target_set *set)
 {
     h->next = 0;
     h->n = set->n;
+    h->is_kept = set->is_followed;
     for (size_t i = 0; i < set->n; i++) {
         const struct target *t = &set->list[i];
-        h->list[i] = (struct hunt_entry){&t->plan, t->device, t->group, t->q, t->is_last_resort};
+        h->list[i] = (struct hunt_entry){.plan = &t->plan,
+                                         .device = t->device,
+                                         .group = t->group,
+                                         .q = t->q,
+                                         .is_last_resort = t->is_last_resort};
     }
 }
 
@@ -39,7 +45,7 @@ static const struct forward_plan *copy_plan(struct arena *a, const struct forwar
 
 int hunt_keep(struct hunt *h, struct arena *a)
 {
-    for (size_t i = hunt_group_size(h); i < h->n; i++) {
+    for (size_t i = h->is_kept ? 0 : hunt_group_size(h); i < h->n; i++) {
         h->list[i].plan = copy_plan(a, h->list[i].plan);
         if (!h->list[i].plan)
             return ERR_NOMEM;
@@ -51,6 +57,15 @@ bool hunt_has(const struct hunt *h, uint64_t device)
 {
     for (size_t i = 0; i < h->n; i++)
         if (h->list[i].device == device)
+            return true;
+    return false;
+}
+
+bool hunt_has_uri(const struct hunt *h, const struct uri *uri)
+{
+    struct uri tried;
+    for (size_t i = 0; i < h->n; i++)
+        if (uri_parse(h->list[i].plan->uri, &tried) == 0 && uri_is_equal(&tried, uri))
             return true;
     return false;
 }
@@ -88,17 +103,19 @@ int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena 
 {
     BUG_ON(h->next == 0); /* what has not begun has no late comers */
     const struct hunt_entry *last = &h->list[h->next - 1];
-    struct hunt_entry e = {&t->plan, t->device, last->group, last->q, false};
+    struct hunt_entry e = {
+        .plan = &t->plan, .device = t->device, .group = last->group, .q = last->q};
     if (h->n == FORK_BRANCHES_MAX)
         return ERR_FULL;
     *is_due = !is_by_q || t->q >= last->q;
+    if (!*is_due || h->is_kept)
+        e.plan = copy_plan(a, &t->plan);
+    if (!e.plan)
+        return ERR_NOMEM;
     if (*is_due) {
         insert(h, h->next++, &e);
         return 0;
     }
-    e.plan = copy_plan(a, &t->plan);
-    if (!e.plan)
-        return ERR_NOMEM;
     e.q = t->q;
     size_t at = place_of(h, e.q);
     bool has_peers = at > h->next && h->list[at - 1].q == e.q;
@@ -107,4 +124,48 @@ int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena 
         h->list[i].group++;
     insert(h, at, &e);
     return 0;
+}
+
+/* The groups of those left move up. */
+static void make_room(struct hunt *h, const struct target_set *set)
+{
+    for (size_t i = h->next; i < h->n; i++)
+        h->list[i].group += set->list[set->n - 1].group + 1;
+    memmove(&h->list[h->next + set->n], &h->list[h->next], (h->n - h->next) * sizeof *h->list);
+    h->n += set->n;
+}
+
+int hunt_add_redirect(struct hunt *h, size_t from, const struct target_set *set, uint64_t now_ms,
+                      struct arena *a)
+{
+    const struct forward_plan *plans[FORK_BRANCHES_MAX];
+    BUG_ON(from >= h->next || h->n + set->n > FORK_BRANCHES_MAX || set->n == 0);
+    for (size_t i = 0; i < set->n; i++) {
+        plans[i] = copy_plan(a, &set->list[i].plan);
+        if (!plans[i])
+            return ERR_NOMEM;
+    }
+    make_room(h, set);
+    for (size_t i = 0; i < set->n; i++) {
+        const struct target *t = &set->list[i];
+        h->list[h->next + i] =
+            (struct hunt_entry){.plan = plans[i],
+                                .device = t->device,
+                                .group = h->list[h->next - 1].group + 1 + t->group,
+                                .q = h->list[from].q,
+                                .depth = h->list[from].depth + 1,
+                                .ends_ms = t->left_s ? now_ms + t->left_s * (uint64_t)1000 : 0};
+    }
+    return 0;
+}
+
+size_t hunt_del_ended(struct hunt *h, uint64_t now_ms)
+{
+    size_t n = h->next;
+    for (size_t i = h->next; i < h->n; i++)
+        if (h->list[i].ends_ms == 0 || h->list[i].ends_ms > now_ms)
+            h->list[n++] = h->list[i];
+    size_t n_ended = h->n - n;
+    h->n = n;
+    return n_ended;
 }

@@ -46,19 +46,18 @@ struct local {
     size_t n_by_way; /* devices that come by the same way as the caller */
 };
 
-/* The fallback, which is by way of the upstream. */
-static bool is_upstream(const struct local *l, const struct target *t)
+/* By way of it, as a fallback may be. */
+static bool is_upstream(const struct conf_upstream *u, const struct target *t)
 {
-    return addr_is_equal(&t->plan.flow.peer, &l->from->upstream->servers[0].addr);
+    return addr_is_equal(&t->plan.flow.peer, &u->servers[0].addr);
 }
 
-/* From the phone that calls, to another one or to the fallback. */
-static void bridge(const struct local *l, struct target *t)
+void local_bridge(const struct conf_upstream *u, const struct way *caller, struct target *t)
 {
     struct forward_plan *plan = &t->plan;
     plan->is_between_phones = plan->has_phone;
-    plan->is_past_upstream = plan->has_phone || !is_upstream(l, t);
-    plan->phone = l->caller;
+    plan->is_past_upstream = plan->has_phone || !is_upstream(u, t);
+    plan->phone = *caller;
     plan->has_phone = plan->is_from_phone = true;
     plan->n_routes = FORWARD_ALL_ROUTES;
 }
@@ -87,10 +86,10 @@ static size_t keep_useful(struct local *l, const struct msg *m, bool is_outage,
         struct target *t = &set->list[i];
         bool is_own = is_caller(l, m, t);
         set->n_own += is_own;
-        if (is_own || (!t->plan.has_phone && is_outage && is_upstream(l, t)))
+        if (is_own || (!t->plan.has_phone && is_outage && is_upstream(l->from->upstream, t)))
             continue;
         n_devices += t->plan.has_phone;
-        bridge(l, t);
+        local_bridge(l->from->upstream, &l->caller, t);
         set->list[n++] = *t;
     }
     set->n = n;

@@ -125,18 +125,16 @@ static bool is_live(const struct location *at, size_t i, uint32_t grace_s, uint6
     return expires_at_s(at, i) + grace_s > now_s; /* in grace it rings (D64) */
 }
 
-/* The Contact byte for byte (D65), but for what no Request-URI has: headers and method parameters
- * (RFC 3261 19.1.1, 16.6 step 2; D66). */
-static struct str request_uri(struct context *c, const struct binding *b)
+struct str target_uri(struct context *c, struct str contact)
 {
     struct uri u;
     struct str ignored;
-    if (uri_parse(b->contact, &u) ||
+    if (uri_parse(contact, &u) ||
         (str_is_none(u.headers) && !uri_param(&u, STR("method"), &ignored)))
-        return b->contact;
-    struct buf out = buf_in(&c->scratch, b->contact.n);
+        return contact;
+    struct buf out = buf_in(&c->scratch, contact.n);
     uri_print_bare(&u, STR("method"), &out);
-    return out.has_overflown ? b->contact : buf_str(&out);
+    return out.has_overflown ? contact : buf_str(&out);
 }
 
 static int q_of(const struct binding *b)
@@ -176,7 +174,7 @@ static void add_device(struct context *c, const struct binding *b, uint64_t left
         return;
     devices->instances[at] = b->instance;
     out->list[at].plan = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
-                                               .uri = request_uri(c, b),
+                                               .uri = target_uri(c, b->contact),
                                                .route = b->path,
                                                .phone = b->way,
                                                .has_phone = true};
@@ -228,6 +226,9 @@ static enum forward_refusal add_devices(struct context *c, const struct line *li
     out->policy = d->fork;
     devices.max = out->max_devices = d->max_branches;
     devices.is_by_q = d->strategy != CONF_FORK_PARALLEL;
+    out->ring_timeout_s = d->ring_timeout_s;
+    /* what is no INVITE has no time for a second hop after the first (RFC 4320) */
+    out->is_followed = d->redirects == CONF_REDIRECTS_FOLLOW && m->method == METHOD_INVITE;
     for (size_t i = 0; i < now.record->n_bindings; i++) {
         const struct binding *b = &now.record->bindings[i];
         if (!is_reachable(c, b) || !is_meant(b, line->upreg_id, line->contact) ||
@@ -287,7 +288,6 @@ static enum forward_refusal arrange(struct context *c, const struct line *line,
     enum forward_refusal why = set->n ? FORWARD_OK : FORWARD_AWAY;
     if (is_one)
         return why;
-    set->ring_timeout_s = d->ring_timeout_s;
     set->is_redirect = d->strategy == CONF_FORK_REDIRECT;
     /* what is no INVITE has no time for one group after another (RFC 4320) */
     set->is_by_q = set->is_redirect || (d->strategy == CONF_FORK_Q && method == METHOD_INVITE);
@@ -332,6 +332,14 @@ enum forward_refusal target_find_line(struct context *c, struct str aor, const s
         .aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
     enum forward_refusal why = add_devices(c, &line, m, out);
     return why == FORWARD_OK ? arrange(c, &line, m->method, out) : why;
+}
+
+enum forward_refusal target_find_devices(struct context *c, struct str aor, const struct msg *m,
+                                         struct target_set *out)
+{
+    const struct line line = {
+        .aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
+    return add_devices(c, &line, m, out);
 }
 
 /* ---------------------------------------------------------------- from a phone */

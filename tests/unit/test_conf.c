@@ -175,6 +175,26 @@ static const struct bad bad_values[] = {
       "always"}},
     {SERVES "domain b { max-branches = 33 }", {"domain \"b\" max-branches: \"33\": out of range"}},
     {SERVES "domain b { max-branches = \"all\" }", {"max-branches: \"all\" is not right"}},
+    {SERVES "domain b { redirects = yes }",
+     {"domain \"b\" redirects: \"yes\" is not right, expected one of return, follow"}},
+    {SERVES
+     "domain b { redirects = follow redirect-targets = {\"c.example\",\n\"c.example:5060\"} }",
+     {"t.conf:5: domain \"b\" redirect-targets: \"c.example:5060\": has a port, expected a host "
+      "name, an IP address or a network IP-ADDRESS/BITS"}},
+    {SERVES "domain b { redirects = follow redirect-targets = \"10.0.0.0/33\" }",
+     {"redirect-targets: \"10.0.0.0/33\": BITS must be from 1 to 32"}},
+    {SERVES "domain b { redirects = follow redirect-targets = \"10.0.0.1/24\" }",
+     {"the address has bits set behind the first 24"}},
+    {SERVES "domain b { redirects = follow redirect-targets = \"::/0\" }",
+     {"would trust the whole world"}},
+    {SERVES "domain b { redirects = follow redirect-targets = \"c.example/24\" }",
+     {"\"c.example/24\" is not right"}},
+    {SERVES "domain b { redirects = follow redirect-targets = \"*.example\" }",
+     {"\"*.example\" is not right"}},
+    {SERVES "domain b { redirects = follow redirect-targets = \"sip:c.example\" }",
+     {"redirect-targets: \"sip:c.example\""}},
+    {SERVES "domain b { redirects = follow redirect-targets = \"\" }",
+     {"redirect-targets: \"\" is not right"}},
     {SERVES "domain \"a..b\" { }", {"domain: \"a..b\" is not right"}},
     {SERVES "domain \"1.2.3.400\" { }", {"domain: \"1.2.3.400\" is not right"}},
     {SERVES "admin { http = \"127.0.0.1\" }",
@@ -211,6 +231,11 @@ static const struct bad contradictions[] = {
       "each host once"}},
     {SERVES "domain \"2001:db8:0::1\" { aliases = \"[2001:db8::1]\" }",
      {"\"[2001:db8::1]\" is in domain \"[2001:db8::1]\" already"}},
+    {SERVES "domain b {\n redirects = follow }",
+     {"t.conf:5: domain \"b\" redirects: follow without redirect-targets may lead nowhere, "
+      "expected redirect-targets as well"}},
+    {SERVES "domain b {\n redirects = follow redirect-targets = {} }",
+     {"t.conf:5: domain \"b\" redirects: follow without"}},
     {SERVES "admin {\n http = \"0.0.0.0:8060\" }",
      {"t.conf:5: admin http: not a loopback address, expected a token-file as well"}},
 };
@@ -348,6 +373,9 @@ static void what_looks_like_a_mistake_is_a_warning(void **state)
     assert_non_null(strstr(said, "W t.conf:4: workers: 256 threads share"));
     conf_unref(load_good(SERVES "listen b { address = \"udp:[::]\" }"));
     assert_non_null(strstr(said, "W t.conf:4: listen \"b\" advertise: missing for a wildcard"));
+    conf_unref(load_good(SERVES "domain b {\n redirect-targets = \"10.0.0.0/8\" }"));
+    assert_non_null(strstr(said, "W t.conf:5: domain \"b\" redirect-targets: without redirects = "
+                                 "follow nothing is sent there"));
     conf_unref(load_good("listen a { address = \"udp:127.0.0.1\" }\n"
                          "upstream u { servers = \"sip:192.0.2.1\" }\n"
                          "upstream v { servers = \"sip:192.0.2.1\" }\n"
@@ -409,6 +437,32 @@ static void hosts_are_found_in_any_spelling(void **state)
     char endless[4000];
     memset(endless, 'a', sizeof endless);
     assert_null(conf_domain_find(c, (struct str){endless, sizeof endless}));
+    conf_unref(c);
+}
+
+/* D73: who a call may go to is read from the URI as it stands. */
+static void redirects_lead_where_they_may(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        bool is_allowed;
+    } rows[] = {
+        {"other.example", true},      {"OTHER.Example.", true},    {"sub.other.example", false},
+        {"example", false},           {"xother.example", false},   {"10.1.2.3", true},
+        {"11.1.2.3", false},          {"192.0.2.20", true},        {"192.0.2.21", false},
+        {"[2001:db8::1:2]", true},    {"[2001:DB8:0::9]", true},   {"[2001:db9::1]", false},
+        {"[::ffff:10.1.2.3]", false}, {"10.1.2.3.example", false}, {"", false},
+    };
+    struct conf *c = load_good(SERVES "domain b { redirects = follow redirect-targets = {"
+                                      "\"Other.example.\", \"10.0.0.0/8\", \"192.0.2.20\", "
+                                      "\"2001:db8::/32\"} }");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (conf_domain_redirects_to(&c->domains[1], str_of(rows[i].host)) != rows[i].is_allowed)
+            fail_msg("%s", rows[i].host);
+    assert_false(conf_domain_redirects_to(&c->domains[1], STR_NONE));
+    assert_false(conf_domain_redirects_to(&c->domains[0], STR("other.example")));
+    assert_int_equal(c->domains[0].redirects, CONF_REDIRECTS_RETURN);
     conf_unref(c);
 }
 
@@ -574,6 +628,7 @@ int main(void)
         cmocka_unit_test(the_example_is_good),
         cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
         cmocka_unit_test(hosts_are_found_in_any_spelling),
+        cmocka_unit_test(redirects_lead_where_they_may),
         cmocka_unit_test(sources_belong_to_the_upstream_that_lists_them),
         cmocka_unit_test(what_needs_a_restart_is_named_at_a_reload),
         cmocka_unit_test(a_snapshot_lives_until_its_last_reader_lets_go),

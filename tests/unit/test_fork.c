@@ -311,6 +311,83 @@ static void silence_is_a_408_of_its_own(void **state)
     assert_int_equal(fork_best(&f), 1);
 }
 
+/* D73: whose redirect may be followed. */
+static void a_redirect_in_each_state(void **state)
+{
+    (void)state;
+    static const bool can[PRIORS] = {true, true, true, false, false};
+    for (enum prior prior = NOTHING; prior < PRIORS; prior++) {
+        struct fork f = in_state(true, prior);
+        assert_int_equal(fork_can_redirect(&f, 0), can[prior]);
+        assert_int_equal(fork_can_redirect(&f, 1), prior != ANSWERED); /* the search is over */
+        f = in_state(true, prior);
+        (void)fork_on_cancel(&f);
+        assert_false(fork_can_redirect(&f, 0));
+        f = in_state(true, prior);
+        (void)fork_on_response(&f, 1, 603);
+        assert_false(fork_can_redirect(&f, 0));
+        f = in_state(true, prior);
+        fork_set_more(&f, true);
+        (void)fork_on_ring_timeout(&f);
+        assert_false(fork_can_redirect(&f, 0)); /* others have their turn */
+    }
+}
+
+/* 16.7 step 4: what was followed is no answer, the targets' are. */
+static void a_followed_redirect_speaks_for_nobody(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 2);
+    assert_true(fork_is_awaited(&f));
+    assert_int_equal(fork_on_redirect(&f, 0, true), FORK_NEXT);
+    assert_true(fork_is_awaited(&f) && fork_is_ended(&f, 0));
+    assert_int_equal(fork_add(&f), 2);
+    assert_int_equal(fork_step(&f), 0);
+    assert_int_equal(fork_on_response(&f, 0, 180), 0); /* late */
+    assert_int_equal(fork_on_response(&f, 1, 486), 0);
+    assert_int_equal(fork_best(&f), 1);
+    assert_int_equal(fork_on_response(&f, 2, 404), FORK_SEND_BEST);
+    assert_int_equal(fork_best(&f), 1);
+    f = new_fork(true, 1);
+    assert_int_equal(fork_on_redirect(&f, 0, true), FORK_NEXT);
+    assert_false(fork_is_awaited(&f));
+    assert_int_equal(fork_add(&f), 1);
+    assert_int_equal(fork_on_response(&f, 1, 500), FORK_SEND_BEST);
+    assert_int_equal(f.branches[fork_best(&f)].status, 500);
+}
+
+/* Two that point at each other; a third one's word, whatever it is, is better than nothing. */
+static void a_redirect_in_a_circle_means_that_nobody_is_there(void **state)
+{
+    (void)state;
+    static const unsigned others[] = {404, 408, 486, 500, 603};
+    struct fork f = new_fork(true, 1);
+    assert_int_equal(fork_on_redirect(&f, 0, false), FORK_SEND_BEST);
+    assert_int_equal(f.branches[fork_best(&f)].status, 480);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        f = new_fork(true, 2);
+        assert_int_equal(fork_on_redirect(&f, 0, false), 0);
+        assert_true(fork_on_response(&f, 1, others[i]) & FORK_SEND_BEST);
+        assert_int_equal(fork_best(&f), 1);
+    }
+    f = new_fork(true, 1);
+    fork_set_more(&f, true);
+    assert_int_equal(fork_on_redirect(&f, 0, false), FORK_NEXT);
+}
+
+/* Those that were left have ended before their turn. */
+static void nothing_is_left_after_all(void **state)
+{
+    (void)state;
+    struct fork f = new_fork(true, 1);
+    fork_set_more(&f, true);
+    assert_int_equal(fork_on_response(&f, 0, 486), FORK_NEXT);
+    assert_int_equal(fork_step(&f), FORK_NEXT);
+    fork_set_more(&f, false);
+    assert_int_equal(fork_step(&f), FORK_SEND_BEST);
+    assert_int_equal(fork_step(&f), 0);
+}
+
 static void early_media_of_one_branch_at_a_time(void **state)
 {
     (void)state;
@@ -425,6 +502,16 @@ static void take(struct fork *f, struct count *n, unsigned status, unsigned acti
 static void hear(struct fork *f, struct count *n, size_t branch, unsigned status)
 {
     n->has_provisional[branch] |= status < 200;
+    if (status == 300 && f->is_invite && fork_can_redirect(f, branch)) {
+        take(f, n, status, fork_on_redirect(f, branch, false));
+        return;
+    }
+    if (status == 301 && f->is_invite && f->n < FORK_BRANCHES_MAX && fork_can_redirect(f, branch)) {
+        assert_int_equal(fork_on_redirect(f, branch, true), FORK_NEXT);
+        size_t next = f->n;
+        assert_int_equal(fork_add(f), next);
+        return;
+    }
     take(f, n, status, fork_on_response(f, branch, status));
 }
 
@@ -437,8 +524,8 @@ static void check_cancelled(const struct fork *f, const struct count *n)
 
 static void run_at_random(uint64_t *random)
 {
-    static const unsigned statuses[] = {100, 180, 183, 200, 202, 302, 401, 404, 407,
-                                        408, 480, 484, 486, 487, 500, 503, 600, 603};
+    static const unsigned statuses[] = {100, 180, 183, 200, 202, 300, 301, 302, 401, 404,
+                                        407, 408, 480, 484, 486, 487, 500, 503, 600, 603};
     enum { N_STATUSES = sizeof statuses / sizeof *statuses };
     struct count n = {0};
     bool is_invite = mutate_random(random) % 4;
@@ -483,6 +570,10 @@ int main(void)
         cmocka_unit_test(who_has_rung_its_time_is_given_up),
         cmocka_unit_test(nobody_waits_for_the_silent),
         cmocka_unit_test(silence_is_a_408_of_its_own),
+        cmocka_unit_test(a_redirect_in_each_state),
+        cmocka_unit_test(a_followed_redirect_speaks_for_nobody),
+        cmocka_unit_test(a_redirect_in_a_circle_means_that_nobody_is_there),
+        cmocka_unit_test(nothing_is_left_after_all),
         cmocka_unit_test(early_media_of_one_branch_at_a_time),
         cmocka_unit_test(nothing_is_best_before_a_failure),
         cmocka_unit_test(no_408_for_other_methods),

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "service/hunt.h"
+#include "sip/uri.h"
 
 static struct target_set set;
 static struct arena arena;
@@ -24,7 +25,7 @@ static struct target target_of(char letter, unsigned group)
 static void begin(struct hunt *h, const char *groups)
 {
     unsigned group = 0;
-    set.n = 0;
+    set = (struct target_set){0};
     for (; *groups; groups++) {
         if (*groups == '|')
             group++;
@@ -131,6 +132,108 @@ static void no_more_than_a_call_has(void **state)
     assert_false(hunt_has(&h, 'b'));
 }
 
+static struct target_set found_of(const char *groups)
+{
+    struct hunt h;
+    begin(&h, groups);
+    return set;
+}
+
+/* D73: where the targets of a redirect stand; its q is that of the one who redirects. */
+static void redirects(void **state)
+{
+    static const struct {
+        const char *groups;
+        unsigned tried;
+        size_t from;
+        const char *found;
+        const char *come; /* late, by q, afterwards */
+        const char *text;
+    } rows[] = {
+        {"b", 1, 0, "x", "", "b|*x"},
+        {"b", 1, 0, "xy|z", "", "b|*xy|z"},
+        {"bc|d|Z", 1, 1, "x|y", "", "bc|*x|y|d|Z"},
+        {"b|d|Z", 2, 1, "xy", "", "b|d|*xy|Z"},
+        {"b|c|Z", 1, 0, "x|y", "dc", "b|*x|y|cc|d|Z"}, /* behind those that stand for b */
+        {"bd|Z", 1, 1, "x|y", "e", "bd|*x|y|e|Z"},
+        {"ab|Z", 1, 0, "x", "b", "abb|*x|Z"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct hunt h;
+        bool is_due;
+        struct target_set found = found_of(rows[i].found);
+        begin(&h, rows[i].groups);
+        for (unsigned k = 0; k < rows[i].tried; k++)
+            try_group(&h);
+        size_t first = h.next;
+        assert_int_equal(hunt_add_redirect(&h, rows[i].from, &found, 0, &arena), 0);
+        assert_int_equal(h.list[first].q, h.list[rows[i].from].q);
+        assert_int_equal(h.list[first].depth, 1);
+        for (const char *c = rows[i].come; *c; c++) {
+            struct target t = target_of(*c, 0);
+            assert_int_equal(hunt_add(&h, &t, true, &arena, &is_due), 0);
+        }
+        assert_string_equal(text(&h), rows[i].text);
+    }
+}
+
+static void redirects_of_redirects(void **state)
+{
+    struct hunt h;
+    (void)state;
+    struct target_set first = found_of("x|y"), second = found_of("u|w");
+    begin(&h, "b|Z");
+    try_group(&h);
+    assert_int_equal(hunt_add_redirect(&h, 0, &first, 0, &arena), 0);
+    try_group(&h);
+    assert_int_equal(hunt_add_redirect(&h, 1, &second, 0, &arena), 0);
+    assert_string_equal(text(&h), "b|x|*u|w|y|Z");
+    assert_int_equal(h.list[2].depth, 2);
+    assert_int_equal(h.list[4].depth, 1);
+    assert_int_equal(h.list[5].depth, 0);
+}
+
+static void what_has_ended_is_not_tried(void **state)
+{
+    struct hunt h;
+    (void)state;
+    struct target_set found = found_of("x|yw|u");
+    found.list[0].left_s = found.list[2].left_s = 3;
+    found.list[3].left_s = UINT32_MAX;
+    begin(&h, "b|Z");
+    try_group(&h);
+    assert_int_equal(hunt_add_redirect(&h, 0, &found, 1000, &arena), 0);
+    assert_int_equal(hunt_del_ended(&h, 3999), 0);
+    try_group(&h); /* what was tried stays */
+    assert_int_equal(hunt_del_ended(&h, 4000), 1);
+    assert_string_equal(text(&h), "b|x|*y|u|Z");
+    assert_int_equal(hunt_del_ended(&h, 1000 + UINT32_MAX * (uint64_t)1000), 1);
+    assert_string_equal(text(&h), "b|x|*y|Z");
+}
+
+static void a_request_uri_is_known_again(void **state)
+{
+    struct hunt h;
+    struct uri u;
+    (void)state;
+    begin(&h, "b|c");
+    set.list[0].plan.uri = STR("sip:bob@192.0.2.7:5060;line=1");
+    set.list[1].plan.uri = STR_NONE;
+    static const struct {
+        const char *uri;
+        bool is_known;
+    } rows[] = {{"sip:%62ob@192.0.2.7:5060;line=1", true},
+                {"sip:bob@192.0.2.7:5060", true},
+                {"sip:bob@192.0.2.7", false},
+                {"sip:bob@192.0.2.7:5060;line=2", false},
+                {"sip:Bob@192.0.2.7:5060;line=1", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(uri_parse(str_of(rows[i].uri), &u), 0);
+        assert_int_equal(hunt_has_uri(&h, &u), rows[i].is_known);
+    }
+}
+
 /* Later groups outlive what they were read from. */
 static void kept(void **state)
 {
@@ -147,6 +250,27 @@ static void kept(void **state)
     assert_true(str_is_none(h.list[2].plan->route));
 }
 
+/* Where redirects are followed, everything does. */
+static void kept_for_redirects(void **state)
+{
+    struct hunt h;
+    bool is_due;
+    (void)state;
+    begin(&h, "a|b");
+    set.is_followed = true;
+    hunt_init(&h, &set);
+    assert_int_equal(hunt_keep(&h, &arena), 0);
+    try_group(&h);
+    struct target late = target_of('a', 0);
+    late.plan.uri = STR("sip:late");
+    assert_int_equal(hunt_add(&h, &late, true, &arena, &is_due), 0);
+    assert_true(is_due);
+    memset(&set, 0xff, sizeof set);
+    memset(&late, 0xff, sizeof late);
+    assert_str(h.list[0].plan->uri, "a");
+    assert_str(h.list[1].plan->uri, "sip:late");
+}
+
 static void without_memory(void **state)
 {
     struct arena none;
@@ -161,14 +285,30 @@ static void without_memory(void **state)
     try_group(&h);
     assert_int_equal(hunt_add(&h, &t, true, &none, &is_due), ERR_NOMEM);
     assert_string_equal(text(&h), "b|*c|Z");
+    struct target_set found = found_of("x|y");
+    begin(&h, "b|c|Z");
+    try_group(&h);
+    assert_int_equal(hunt_add_redirect(&h, 0, &found, 0, &none), ERR_NOMEM);
+    assert_string_equal(text(&h), "b|*c|Z");
+    h.is_kept = true;
+    t = target_of('a', 0);
+    assert_int_equal(hunt_add(&h, &t, true, &none, &is_due), ERR_NOMEM);
+    assert_string_equal(text(&h), "b|*c|Z");
     arena_fini(&none);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_group_after_another), cmocka_unit_test(late_comers),
-        cmocka_unit_test(no_more_than_a_call_has), cmocka_unit_test(kept),
+        cmocka_unit_test(one_group_after_another),
+        cmocka_unit_test(late_comers),
+        cmocka_unit_test(no_more_than_a_call_has),
+        cmocka_unit_test(redirects),
+        cmocka_unit_test(redirects_of_redirects),
+        cmocka_unit_test(what_has_ended_is_not_tried),
+        cmocka_unit_test(a_request_uri_is_known_again),
+        cmocka_unit_test(kept),
+        cmocka_unit_test(kept_for_redirects),
         cmocka_unit_test(without_memory),
     };
     arena_init(&arena, 64 * 1024);
