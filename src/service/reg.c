@@ -181,7 +181,12 @@ void reg_answer_ok(struct reg *r)
                                           msg_has_token(reg_request(r), HDR_SUPPORTED, STR("path")),
                                       .is_own_way_only = is_unproven_query(r),
                                       .now_s = sys_service_s()};
-    answer_from(r, &in);
+    if (regreply_is_complete(&in)) {
+        answer_from(r, &in);
+        return;
+    }
+    reg_count(r->v.domain, r->v.view.aor, REASON_OVERTAKEN);
+    reg_refuse(r, REASON_OVERTAKEN, 500);
 }
 
 int reg_store(struct reg *r, const struct regchange *change, inbox_fn *on_result)

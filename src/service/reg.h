@@ -61,7 +61,7 @@ void reg_answer_bytes(struct reg *r, unsigned status, struct str bytes);
 bool reg_is_answered(const struct reg *r);
 
 /* 200 with all bindings, from the record as it is now; edits the upstream's 2xx where there is
- * one. */
+ * one. 500 if the record has lost by now what the phone has asked for (D44). */
 void reg_answer_ok(struct reg *r);
 
 /* Hands a change to the store; the result comes to on_result with the reg as cookie. */

@@ -9,7 +9,23 @@
 
 enum { LINE_MAX = 160, RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 30 };
 
-/* In grace a binding rings, but is not listed (D64). */
+/* The binding that a contact of the REGISTER stands for by now; NULL: it asks for none. */
+static const struct binding *asked(const struct regreply_input *in,
+                                   const struct register_contact *c)
+{
+    return c->expires_s ? binding_find(in->record, c->uri, c->instance, c->reg_id) : NULL;
+}
+
+static bool is_asked(const struct regreply_input *in, const struct binding *b)
+{
+    for (size_t k = 0; k < in->view->n_contacts; k++)
+        if (asked(in, &in->view->contacts[k]) == b)
+            return true;
+    return false;
+}
+
+/* In grace a binding rings, but is not listed (D64): only in the answer to the REGISTER that it is
+ * of, which may be the late repeat of one, it has its second left (D37, D44). */
 static uint64_t left_s(const struct regreply_input *in, size_t i)
 {
     const struct binding *b = &in->record->bindings[i];
@@ -17,7 +33,7 @@ static uint64_t left_s(const struct regreply_input *in, size_t i)
     uint64_t until = b->expires_at_s;
     if (in->leases && in->leases[i].is_held)
         until = in->leases[i].expires_at_s;
-    uint64_t left = until > in->now_s ? until - in->now_s : 0;
+    uint64_t left = until > in->now_s ? until - in->now_s : is_asked(in, b);
     return absorb_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
 }
 
@@ -31,6 +47,17 @@ static bool is_listed(const struct regreply_input *in, size_t i)
     const struct binding *b = &in->record->bindings[i];
     return left_s(in, i) > 0 && (!in->domain->is_own_contact_only || is_own(in, b)) &&
            (!in->is_own_way_only || binding_is_same_way(&b->way, &in->view->way));
+}
+
+bool regreply_is_complete(const struct regreply_input *in)
+{
+    for (size_t k = 0; k < in->view->n_contacts; k++) {
+        const struct register_contact *c = &in->view->contacts[k];
+        const struct binding *b = asked(in, c);
+        if (c->expires_s && (!b || !is_listed(in, (size_t)(b - in->record->bindings))))
+            return false;
+    }
+    return true;
 }
 
 static void add_q(struct buf *out, int q)

@@ -17,6 +17,10 @@ struct regreply_input {
     uint64_t now_s;
 };
 
+/* Each contact that the REGISTER asks for would be listed. False: since it was accepted another one
+ * has taken that away, and a 200 would be no true answer (D44). */
+bool regreply_is_complete(const struct regreply_input *in);
+
 /* The header lines of a 200 of our own: Contact lines, Expires where the domain wants it, Path,
  * Service-Route, P-Associated-URI, Date. STR_NONE: arena exhausted. */
 struct str regreply_lines(struct context *c, const struct regreply_input *in);

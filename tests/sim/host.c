@@ -161,7 +161,7 @@ static int open_store(struct host *h)
 void host_turn(struct host *h)
 {
     uint64_t now_ms = sys_now_ms();
-    if (!h->store)
+    if (!h->store || h->is_writer_held)
         return;
     h->turn_ms = now_ms + store_turn(h->store);
     if (now_ms < h->keeper_ms)
@@ -172,7 +172,15 @@ void host_turn(struct host *h)
 
 uint64_t host_next_ms(const struct host *h)
 {
-    return h->store ? h->turn_ms : UINT64_MAX;
+    return h->store && !h->is_writer_held ? h->turn_ms : UINT64_MAX;
+}
+
+void host_hold_writer(struct host *h, bool is_held)
+{
+    h->is_writer_held = is_held;
+    if (h->store && !is_held)
+        while (store_turn(h->store) == 0)
+            ;
 }
 
 /* ---------------------------------------------------------------- the daemon */
@@ -198,6 +206,7 @@ bool host_boot(struct host *h, struct str conf)
 {
     fake_sys_boot();
     h->n_idle = 0;
+    h->is_writer_held = false;
     h->keeper_ms = sys_now_ms() + KEEPER_MS;
     int err = load_conf(h, conf, &h->conf);
     if (!err)

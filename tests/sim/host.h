@@ -18,6 +18,7 @@ struct host {
     struct store *store;
     const char **listener_names;
     unsigned n_idle;             /* workers whose drain is over */
+    bool is_writer_held;         /* the disk is slow */
     uint64_t turn_ms, keeper_ms; /* when the writer and the keeper want a turn */
 };
 
@@ -46,7 +47,11 @@ void host_stop(struct host *h, enum host_end how);
 /* One turn of the store's writer, and of its keeper where that is due. */
 void host_turn(struct host *h);
 
-/* When the store wants a turn, UINT64_MAX: no daemon runs. */
+/* Held, the store's writer does nothing; let go, it does all that has been queued before anybody
+ * hears of it, as it may on a thread of its own. A start lets it go. */
+void host_hold_writer(struct host *h, bool is_held);
+
+/* When the store wants a turn, UINT64_MAX: no daemon runs, or the writer is held. */
 uint64_t host_next_ms(const struct host *h);
 
 #endif

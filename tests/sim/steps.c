@@ -399,6 +399,19 @@ static void do_clock(struct run *r)
         fake_sys_step_wall(is_back ? -(int64_t)ms : (int64_t)ms);
 }
 
+/* store wait: the writer stands still. store go: it does what was queued in one go. */
+static void do_store(struct run *r)
+{
+    struct str word = script_word(r->step, 1);
+    bool is_wait = str_eq(word, STR("wait"));
+    if (!is_wait && !str_eq(word, STR("go"))) {
+        run_fail(r, "store wait or store go is expected");
+        return;
+    }
+    host_hold_writer(&r->world.host, is_wait);
+    world_pass(&r->world, 0);
+}
+
 static void do_answer(struct run *r)
 {
     size_t nth = 1;
@@ -476,6 +489,7 @@ static const struct {
     {{"crash", 5}, do_crash, 1, "down"},
     {{"reboot", 6}, do_reboot, 1, "down"},
     {{"clock", 5}, do_clock, 2, ""},
+    {{"store", 5}, do_store, 2, ""},
     {{"crowd", 5}, do_crowd, 2, "phones strangers outages restarts"},
     {{"answer", 6}, do_answer, 12, ""},
     {{"outcome", 7}, do_outcome, 12, ""},
