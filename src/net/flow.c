@@ -3,8 +3,13 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
 
 enum { SLOTS_MIN = 16, NO_SLOT = UINT32_MAX };
+
+/* RFC 3261 18.1.1: what any network may be trusted to carry in one piece. */
+enum { UNCUT_LEN = 1300 };
 
 struct slot {
     flow_send_fn *send; /* NULL: free */
@@ -19,6 +24,7 @@ struct flow_table {
     uint32_t first_free;
     uint32_t n_live;
     uint16_t worker;
+    bool has_warned; /* of a large request: once, the counter goes on */
 };
 
 static const struct {
@@ -112,10 +118,32 @@ void flow_del(struct flow_table *t, const struct flow_ref *ref)
     t->n_live--;
 }
 
+/* D83. RFC 3261 18.1.1 wants a larger request on a transport with congestion control, and back on
+ * UDP where the peer has none. We have none, so it stays on UDP and the network cuts it; a response
+ * stays on its request's transport anyway (18.2.2). */
+static void note_large(struct flow_table *t, const struct flow_ref *to, struct str bytes)
+{
+    char text[ADDR_TEXT];
+    if (str_has_prefix(bytes, STR("SIP/"))) {
+        stats_inc(STAT_LARGE_RESPONSE);
+        return;
+    }
+    stats_inc(STAT_LARGE_REQUEST);
+    if (t->has_warned)
+        return;
+    t->has_warned = true;
+    log_warn("udp: a request of %zu bytes to %s: beyond %d bytes a datagram may travel in fragments, "
+             "and some firewalls drop those; from now on only large_datagrams_total counts them",
+             bytes.n, addr_text(&to->peer, text), (int)UNCUT_LEN);
+}
+
 int flow_send(struct flow_table *t, const struct flow_ref *to, struct str bytes)
 {
     const struct slot *s = find(t, to);
-    return s ? s->send(s->self, to, bytes) : ERR_GONE;
+    int err = s ? s->send(s->self, to, bytes) : ERR_GONE;
+    if (!err && bytes.n > UNCUT_LEN && !flow_is_reliable((enum flow_transport)to->transport))
+        note_large(t, to, bytes);
+    return err;
 }
 
 bool flow_is_live(const struct flow_table *t, const struct flow_ref *ref)

@@ -50,7 +50,8 @@ int flow_add(struct flow_table *t, flow_send_fn *send, void *self, struct flow_r
 void flow_del(struct flow_table *t, const struct flow_ref *ref);
 
 /* ERR_GONE: the flow is dead (or generation is 0); else what the flow's send says. A UDP handle
- * from another worker goes out through this worker's socket of the same listener. */
+ * from another worker goes out through this worker's socket of the same listener. A datagram of
+ * more than 1300 bytes is counted (D83). */
 int flow_send(struct flow_table *t, const struct flow_ref *to, struct str bytes);
 
 bool flow_is_live(const struct flow_table *t, const struct flow_ref *ref);

@@ -273,9 +273,20 @@ static void set_buffers(int fd, const struct udp_conf *conf)
         warn_of_buffers(conf);
 }
 
+/* IPv4 datagrams that are too large for some link on their way may be cut there, and what ICMP says
+ * of such links, which anybody can forge, is not listened to (D83). In IPv6 only the sender cuts.
+ * A system that knows no such thing has a way of its own. */
+static void allow_fragments(int fd)
+{
+    int how = IP_PMTUDISC_OMIT;
+    (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof how);
+}
+
 static int set_options(int fd, const struct addr *addr)
 {
     bool is_v6 = addr->family == 6;
+    if (!is_v6)
+        allow_fragments(fd);
     if (is_v6 && set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY))
         return ERR_IO;
     if (!addr_is_any(addr))

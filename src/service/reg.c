@@ -165,6 +165,7 @@ static bool is_unproven_query(const struct reg *r)
 void reg_answer_ok(struct reg *r)
 {
     struct context *c = r->context;
+    const struct msg *m = reg_request(r);
     struct location now;
     if (reg_is_answered(r))
         return;
@@ -177,8 +178,8 @@ void reg_answer_ok(struct reg *r)
                                       .record = now.record,
                                       .leases = now.leases,
                                       .view = &r->v.view,
-                                      .is_path_asked =
-                                          msg_has_token(reg_request(r), HDR_SUPPORTED, STR("path")),
+                                      .base_len = (r->answer ? r->answer : m)->bytes.n,
+                                      .is_path_asked = msg_has_token(m, HDR_SUPPORTED, STR("path")),
                                       .is_own_way_only = is_unproven_query(r),
                                       .now_s = sys_service_s()};
     if (regreply_is_complete(&in)) {

@@ -2,12 +2,16 @@
 
 #include <time.h>
 
+#include "base/stats.h"
 #include "base/sys.h"
 #include "service/upreq.h"
 #include "service/regview.h"
 #include "sip/param.h"
 
 enum { LINE_MAX = 160, RETRY_AFTER_MIN_S = 5, RETRY_AFTER_SPREAD_S = 30 };
+
+/* Of the 65507 bytes of a datagram, those that are not for what the answer is made from. */
+enum { ANSWER_MAX = 65507 - 4 * LINE_MAX };
 
 /* The binding that a contact of the REGISTER stands for by now; NULL: it asks for none. */
 static const struct binding *asked(const struct regreply_input *in,
@@ -60,6 +64,49 @@ bool regreply_is_complete(const struct regreply_input *in)
     return true;
 }
 
+static size_t contact_size(const struct regreply_input *in, size_t i)
+{
+    const struct binding *b = &in->record->bindings[i];
+    return b->contact.n + b->params.n + LINE_MAX;
+}
+
+static size_t contacts_size(const struct regreply_input *in, uint64_t set)
+{
+    size_t n = 64;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        n += set >> i & 1 ? contact_size(in, i) : 0;
+    return n;
+}
+
+/* D83: what no datagram holds would never arrive. What the REGISTER asks for is listed (D44), and
+ * of the others as many as there is room for. */
+static uint64_t cut(const struct regreply_input *in, uint64_t set, size_t room)
+{
+    uint64_t kept = 0;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        if (is_asked(in, &in->record->bindings[i]))
+            kept |= set & (uint64_t)1 << i;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        if (contacts_size(in, kept) + contact_size(in, i) <= room)
+            kept |= set & (uint64_t)1 << i;
+    if (kept != set)
+        stats_inc(STAT_LIST_CUT);
+    return kept;
+}
+
+/* The bindings to list; routes: bytes of other lines that are not in the base. */
+static uint64_t listed(const struct regreply_input *in, size_t routes)
+{
+    uint64_t set = 0;
+    size_t used = in->base_len + routes;
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        if (is_listed(in, i))
+            set |= (uint64_t)1 << i;
+    return used + contacts_size(in, set) <= ANSWER_MAX
+               ? set
+               : cut(in, set, used < ANSWER_MAX ? ANSWER_MAX - used : 0);
+}
+
 static void add_q(struct buf *out, int q)
 {
     if (q >= 0)
@@ -77,14 +124,6 @@ static void add_contact(struct buf *out, const struct regreply_input *in, size_t
     add_q(out, b->q);
     buf_add(out, STR(";expires="));
     buf_add_u64(out, left_s(in, i));
-}
-
-static size_t contacts_size(const struct regreply_input *in)
-{
-    size_t n = 64;
-    for (size_t i = 0; i < in->record->n_bindings; i++)
-        n += in->record->bindings[i].contact.n + in->record->bindings[i].params.n + LINE_MAX;
-    return n;
 }
 
 static void add_line(struct buf *out, struct str name, struct str value)
@@ -108,10 +147,10 @@ static void add_expires(struct buf *out, const struct regreply_input *in)
     }
 }
 
-static void add_contacts(struct buf *out, const struct regreply_input *in)
+static void add_contacts(struct buf *out, const struct regreply_input *in, uint64_t set)
 {
     for (size_t i = 0; i < in->record->n_bindings; i++) {
-        if (!is_listed(in, i))
+        if (!(set >> i & 1))
             continue;
         buf_add(out, STR("Contact: "));
         add_contact(out, in, i);
@@ -144,9 +183,10 @@ struct str regreply_lines(struct context *c, const struct regreply_input *in)
 {
     const struct upreg *u = own_upreg(in);
     size_t routes = u ? u->service_route.n + u->associated.n : 0;
-    struct buf out =
-        buf_in(&c->scratch, contacts_size(in) + routes + in->view->path.n + (size_t)4 * LINE_MAX);
-    add_contacts(&out, in);
+    uint64_t set = listed(in, routes);
+    struct buf out = buf_in(&c->scratch, contacts_size(in, set) + routes + in->view->path.n +
+                                             (size_t)4 * LINE_MAX);
+    add_contacts(&out, in, set);
     add_expires(&out, in);
     if (in->is_path_asked)
         add_line(&out, STR("Path"), in->view->path);
@@ -165,11 +205,11 @@ void regreply_edit(struct context *c, struct build *b, const struct regreply_inp
     build_remove_all(b, HDR_PATH);
     upreq_drop_flow_tags(c, b, HDR_REQUIRE); /* we keep no flows yet (D43, RFC 5626 6) */
     upreq_drop_flow_tags(c, b, HDR_SUPPORTED);
+    uint64_t set = listed(in, 0);
     for (size_t i = 0; i < in->record->n_bindings; i++) {
-        if (!is_listed(in, i))
+        if (!(set >> i & 1))
             continue;
-        struct buf value = buf_in(&c->scratch, in->record->bindings[i].contact.n +
-                                                   in->record->bindings[i].params.n + LINE_MAX);
+        struct buf value = buf_in(&c->scratch, contact_size(in, i));
         add_contact(&value, in, i);
         b->has_failed = b->has_failed || value.has_overflown;
         build_add_last(b, STR("Contact"), buf_str(&value));

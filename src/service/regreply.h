@@ -12,6 +12,7 @@ struct regreply_input {
     const struct aor_record *record;
     const struct lease_view *leases;  /* of its bindings; NULL: the record's own expiries hold */
     const struct register_view *view; /* whose the answer is */
+    size_t base_len;                  /* of the message that the answer is made from */
     bool is_path_asked;               /* the request has Supported: path (D42) */
     bool is_own_way_only;             /* who asks has proven nothing about other devices (D13) */
     uint64_t now_s;
@@ -22,7 +23,8 @@ struct regreply_input {
 bool regreply_is_complete(const struct regreply_input *in);
 
 /* The header lines of a 200 of our own: Contact lines, Expires where the domain wants it, Path,
- * Service-Route, P-Associated-URI, Date. STR_NONE: arena exhausted. */
+ * Service-Route, P-Associated-URI, Date. A list that no datagram would hold is cut
+ * (D83). STR_NONE: arena exhausted. */
 struct str regreply_lines(struct context *c, const struct regreply_input *in);
 
 /* Upstream's 2xx with our bindings in place of its contacts; Via and identifiers are the caller's

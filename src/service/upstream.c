@@ -446,6 +446,12 @@ static int start(struct reg *r, const struct absorb_input *in)
                         learned_min_s(r->context->upstream->learned, r->v.domain->upstream->name));
 }
 
+/* Not sent at all. What no datagram holds will not fit later either (D83). */
+static unsigned status_of(int err)
+{
+    return err == ERR_ABSENT ? 500 : err == ERR_IO ? 513 : 503;
+}
+
 void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb_input *in)
 {
     r->reason = v->reason;
@@ -455,8 +461,7 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
     if (!err)
         err = start(r, in);
     if (err)
-        finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR,
-               err == ERR_ABSENT ? 500 : 503);
+        finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR, status_of(err));
 }
 
 /* ---------------------------------------------------------------- events of the store */

@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "base/err.h"
+#include "base/stats.h"
 #include "net/flow.h"
 
 static int n_sent;
@@ -115,6 +116,36 @@ static void the_same_path_is_told_from_another(void **state)
     assert_false(flow_is_same(&a, &b));
 }
 
+/* D83 */
+static void large_datagrams_are_counted(void **state)
+{
+    (void)state;
+    char text[1301];
+    struct flow_table *t = NULL;
+    struct flow_ref good = {.transport = FLOW_UDP}, bad = good;
+    assert_int_equal(flow_table_new(0, &t), 0);
+    assert_int_equal(flow_add(t, count_send, &n_sent, &good), 0);
+    assert_int_equal(flow_add(t, refuse_send, NULL, &bad), 0);
+    int64_t requests = stats_sum(STAT_LARGE_REQUEST), responses = stats_sum(STAT_LARGE_RESPONSE);
+    memset(text, 'x', sizeof text);
+    memcpy(text, "SIPPY ", 6);
+    assert_int_equal(flow_send(t, &good, (struct str){text, 1300}), 0);
+    assert_int_equal(flow_send(t, &bad, (struct str){text, 1301}), ERR_FULL);
+    assert_int_equal(stats_sum(STAT_LARGE_REQUEST), requests);
+    assert_int_equal(flow_send(t, &good, (struct str){text, 1301}), 0);
+    assert_int_equal(flow_send(t, &good, (struct str){text, 1301}), 0);
+    assert_int_equal(stats_sum(STAT_LARGE_REQUEST), requests + 2);
+    memcpy(text, "SIP/2.0 ", 8);
+    assert_int_equal(flow_send(t, &good, (struct str){text, 1300}), 0);
+    assert_int_equal(stats_sum(STAT_LARGE_RESPONSE), responses);
+    assert_int_equal(flow_send(t, &good, (struct str){text, 1301}), 0);
+    assert_int_equal(stats_sum(STAT_LARGE_RESPONSE), responses + 1);
+    assert_int_equal(stats_sum(STAT_LARGE_REQUEST), requests + 2);
+    flow_del(t, &good);
+    flow_del(t, &bad);
+    flow_table_free(t);
+}
+
 static void many_flows_have_slots_of_their_own(void **state)
 {
     (void)state;
@@ -178,6 +209,7 @@ int main(void)
         cmocka_unit_test(forged_handles_are_gone),
         cmocka_unit_test(a_udp_handle_is_good_on_every_worker),
         cmocka_unit_test(the_same_path_is_told_from_another),
+        cmocka_unit_test(large_datagrams_are_counted),
         cmocka_unit_test(many_flows_have_slots_of_their_own),
         cmocka_unit_test(transports_have_words),
         cmocka_unit_test(every_failed_allocation_is_survived),
