@@ -128,23 +128,17 @@ static bool is_live(const struct location *at, size_t i, uint32_t grace_s, uint6
     return expires_at_s(at, i) + grace_s > now_s; /* in grace it rings (D64) */
 }
 
-/* The Contact byte for byte (D65), but for what no Request-URI has: headers and a method parameter
+/* The Contact byte for byte (D65), but for what no Request-URI has: headers and method parameters
  * (RFC 3261 19.1.1, 16.6 step 2; D66). */
 static struct str request_uri(struct context *c, const struct binding *b)
 {
     struct uri u;
-    struct str method;
-    if (uri_parse(b->contact, &u))
+    struct str ignored;
+    if (uri_parse(b->contact, &u) ||
+        (str_is_none(u.headers) && !uri_param(&u, STR("method"), &ignored)))
         return b->contact;
-    const char *end = str_is_none(u.headers) ? str_end(b->contact) : u.headers.p - 1;
-    if (!uri_param(&u, STR("method"), &method) || str_is_none(method))
-        return str_span(b->contact.p, end);
-    const char *name = method.p;
-    while (*name != ';') /* it may be written with escapes */
-        name--;
     struct buf out = buf_in(&c->scratch, b->contact.n);
-    buf_add(&out, str_span(b->contact.p, name));
-    buf_add(&out, str_span(str_end(method), end));
+    uri_print_bare(&u, STR("method"), &out);
     return out.has_overflown ? b->contact : buf_str(&out);
 }
 

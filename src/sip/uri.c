@@ -279,6 +279,17 @@ bool uri_param(const struct uri *u, struct str name, struct str *value)
     return false;
 }
 
+void uri_print_bare(const struct uri *u, struct str name, struct buf *out)
+{
+    struct str rest = u->params;
+    const char *end = str_is_none(u->headers) ? str_end(u->text) : u->headers.p - 1;
+    struct param p;
+    buf_add(out, str_span(u->text.p, str_is_none(rest) ? end : rest.p));
+    for (const char *from = rest.p; lex_take_char(&rest, ';'); from = rest.p)
+        if (take_part(&rest, LEX_PARAM, &p) && !is_same(p.name, name, false))
+            buf_add(out, str_span(from, rest.p));
+}
+
 /* RFC 3261 19.1.4: these must match also where only one URI has them (D80). */
 static bool is_significant(struct str name)
 {

@@ -41,6 +41,10 @@ int uri_parse(struct str text, struct uri *out);
  * when it has no "=", and keeps its escapes. */
 bool uri_param(const struct uri *u, struct str name, struct str *value);
 
+/* Appends the URI without its headers and without any parameter of that name, however it is written
+ * (any case, escapes, several of them); all else byte for byte. */
+void uri_print_bare(const struct uri *u, struct str name, struct buf *out);
+
 /* What was asked for as an AoR key is not one. */
 enum uri_fault {
     URI_OK,

@@ -196,6 +196,35 @@ static void parameters_are_found(void **state)
 
 static const struct {
     struct str uri;
+    const char *bare; /* without "method" and headers */
+} bares[] = {
+    {TEXT("sip:a@h"), "sip:a@h"},
+    {TEXT("sip:a@h?x=y"), "sip:a@h"},
+    {TEXT("sip:a@h;lr;X=%41;ob=?x=y&z="), "sip:a@h;lr;X=%41;ob="},
+    {TEXT("sip:a@h;method=INVITE"), "sip:a@h"},
+    {TEXT("sip:a@h;METHOD=INVITE;lr?method=z"), "sip:a@h;lr"},
+    {TEXT("sip:a@h;x=1;m%65thod=INVITE;y"), "sip:a@h;x=1;y"},
+    {TEXT("sip:a@h;method=A;x=method;%6d%65%74%68%6f%64=B;method"), "sip:a@h;x=method"},
+    {TEXT("sip:a@h;method;methods=1;xmethod=2;method="), "sip:a@h;methods=1;xmethod=2"},
+    {TEXT("sip:method=x;method=y@h:5070;x"), "sip:method=x;method=y@h:5070;x"},
+    {TEXT("tel:+31;method=INVITE;ext=1"), "tel:+31;ext=1"},
+    {TEXT("urn:x"), "urn:x"},
+};
+
+static void a_parameter_is_left_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(bares); i++) {
+        struct uri u = parsed(bares[i].uri);
+        char text[64];
+        struct buf out = buf_over(text, sizeof text);
+        uri_print_bare(&u, STR("method"), &out);
+        assert_part(buf_str(&out), bares[i].bare);
+    }
+}
+
+static const struct {
+    struct str uri;
     enum uri_fault fault;
     const char *aor, *folded; /* folded: with the user in lower case; NULL: the same */
 } aors[] = {
@@ -408,6 +437,7 @@ int main(void)
         cmocka_unit_test(what_is_no_uri_is_refused),
         cmocka_unit_test(there_is_a_most_of_parameters),
         cmocka_unit_test(parameters_are_found),
+        cmocka_unit_test(a_parameter_is_left_out),
         cmocka_unit_test(aors_are_canonical),
         cmocka_unit_test(canonical_forms_are_fixed_points),
         cmocka_unit_test(comparison_follows_the_rfc),
