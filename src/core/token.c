@@ -120,6 +120,16 @@ bool token_mac(const struct token_key *key, const struct str *parts, size_t n,
     return is_done;
 }
 
+bool token_hash_key(const struct token_key *key, struct str purpose, struct hash_key *out)
+{
+    uint8_t full[TOKEN_MAC_LEN];
+    const struct str parts[] = {STR("hash-key"), purpose};
+    if (!token_mac(key, parts, 2, full))
+        return false;
+    *out = (struct hash_key){get_u64(full), get_u64(full + 8)};
+    return true;
+}
+
 /* ---------------------------------------------------------------- tokens */
 
 /* 30 characters carry 150 bits: the id and 86 bits of its HMAC. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 
 enum { TOKEN_KEY_LEN = 32, TOKEN_LEN = 31, TOKEN_CALL_ID_LEN = 32, TOKEN_TAG_LEN = 16 };
@@ -23,6 +24,10 @@ struct token_key {
 enum { TOKEN_MAC_LEN = 32 };
 bool token_mac(const struct token_key *key, const struct str *parts, size_t n,
                uint8_t out[TOKEN_MAC_LEN]);
+
+/* A key for keyed hashes, another one for each purpose: the same on every worker and after a restart.
+ * False: out of memory. */
+bool token_hash_key(const struct token_key *key, struct str purpose, struct hash_key *out);
 
 /* The token of an upstream registration's id: the key's id, then in base 32 the id and 86 bits of
  * its HMAC. */

@@ -44,6 +44,8 @@ struct context {
     struct arena scratch;     /* emptied after each message */
     struct mark_maker marks;  /* our branches and tags */
     struct hash_key loop_key; /* marks in branches (RFC 3261 16.6 step 8); equal on all workers */
+    struct hash_key answer_key; /* what a repeat is known by, and answered with again (D29, D45);
+                                   equal on all workers and after a restart */
     struct msg_limits limits;
     struct token_key token_key; /* of our Contact upstream */
     struct store *store;

@@ -11,6 +11,7 @@ void mark_init(struct mark_maker *m, unsigned worker)
 {
     m->worker = worker;
     m->key = hash_key_new();
+    m->tag_key = hash_key_new();
     sys_random(&m->serial, sizeof m->serial);
 }
 
@@ -62,7 +63,7 @@ static struct str print_tag(uint64_t tag, char out[MARK_TAG_LEN])
 
 struct str mark_tag(const struct mark_maker *m, const struct msg *request, char out[MARK_TAG_LEN])
 {
-    const struct hash_key *key = &m->key;
+    const struct hash_key *key = &m->tag_key;
     uint64_t parts[4] = {hash_str(key, request->call_id), hash_str(key, request->from_tag),
                          hash_str(key, request->via.branch), request->cseq};
     return print_tag(hash_bytes(key, parts, sizeof parts), out);
@@ -70,5 +71,5 @@ struct str mark_tag(const struct mark_maker *m, const struct msg *request, char 
 
 struct str mark_tag_of_bytes(const struct mark_maker *m, struct str request, char out[MARK_TAG_LEN])
 {
-    return print_tag(hash_str(&m->key, request), out);
+    return print_tag(hash_str(&m->tag_key, request), out);
 }

@@ -12,7 +12,8 @@
 
 struct mark_maker {
     unsigned worker;
-    struct hash_key key;
+    struct hash_key key;     /* of branches */
+    struct hash_key tag_key; /* random, until it is replaced by one that others have, too */
     uint64_t serial;
 };
 

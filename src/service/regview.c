@@ -230,10 +230,10 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     v->methods = msg_methods(m, HDR_ALLOW);
     v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
     v->is_source_trusted = conf_domain_allows(out->domain, &p->flow.peer);
-    uint64_t branch_hash = hash_str(&c->loop_key, m->via.branch);
-    uint64_t parts[3] = {hash_str(&c->loop_key, v->call_id), v->cseq, branch_hash};
+    uint64_t branch_hash = hash_str(&c->answer_key, m->via.branch);
+    uint64_t parts[3] = {hash_str(&c->answer_key, v->call_id), v->cseq, branch_hash};
     v->branch_hash = (uint32_t)branch_hash;
-    v->spread = hash_bytes(&c->loop_key, parts, sizeof parts);
+    v->spread = hash_bytes(&c->answer_key, parts, sizeof parts);
     return a->has_failed ? REASON_NO_MEMORY : REASON_MAX;
 }
 

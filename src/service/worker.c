@@ -240,6 +240,14 @@ static int build(struct worker *w, const struct conf_listen **failed)
     return err;
 }
 
+static int make_answer_key(struct context *c)
+{
+    if (!token_hash_key(&c->token_key, STR("answers"), &c->answer_key))
+        return ERR_NOMEM;
+    c->marks.tag_key = c->answer_key;
+    return 0;
+}
+
 int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
                const struct conf_listen **failed, struct worker **out)
 {
@@ -267,7 +275,9 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     wheel_timer_init(&w->drain_timer, on_drain_timer, w);
     w->first_conf = conf_ref(conf);
     take_conf(w, conf_ref(conf));
-    int err = build(w, failed);
+    int err = make_answer_key(&w->context);
+    if (!err)
+        err = build(w, failed);
     if (err) {
         worker_free(w);
         return err;

@@ -32,6 +32,20 @@ static void a_token_is_the_same_after_a_restart(void **state)
     assert_str(token_print(&key, 0x0123456789abcdef, text), "a04hkaps9lf6uunjvauq0s1lqvfu7sb");
 }
 
+static void each_purpose_has_a_hash_key(void **state)
+{
+    (void)state;
+    struct hash_key a, b, c, d;
+    assert_true(token_hash_key(&key, STR("a"), &a));
+    assert_true(token_hash_key(&key, STR("a"), &b));
+    assert_true(token_hash_key(&key, STR("b"), &c));
+    assert_true(token_hash_key(&other_key, STR("a"), &d));
+    assert_memory_equal(&a, &b, sizeof a);
+    assert_memory_not_equal(&a, &c, sizeof a);
+    assert_memory_not_equal(&a, &d, sizeof a);
+    assert_true(a.k0 != a.k1);
+}
+
 static void registrars_change_the_case(void **state)
 {
     (void)state;
@@ -139,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_gives_its_id_back),
         cmocka_unit_test(a_token_is_the_same_after_a_restart),
+        cmocka_unit_test(each_purpose_has_a_hash_key),
         cmocka_unit_test(registrars_change_the_case),
         cmocka_unit_test(a_foreign_or_damaged_token_is_refused),
         cmocka_unit_test(the_call_id_depends_on_each_of_its_parts),
