@@ -144,9 +144,10 @@ static const struct schema_option options[] = {
      .type = SCHEMA_YESNO,
      .fallback = "no",
      IN_DOMAIN(is_own_contact_only),
-     .help = "List only the device's own contact in the answer to its REGISTER, for devices that "
-             "misread others, and for networks that drop datagrams in fragments: beyond 1300 bytes, "
-             "some ten devices a line, an answer over UDP may be cut into them."},
+     .help =
+         "List only the device's own contact in the answer to its REGISTER, for devices that "
+         "misread others, and for networks that drop datagrams in fragments: beyond 1300 bytes, "
+         "some ten devices a line, an answer over UDP may be cut into them."},
     {.section = SECTION_DOMAIN,
      .name = "expires-header",
      .type = SCHEMA_YESNO,

@@ -171,6 +171,14 @@ bool token_parse(const struct token_key *key, struct str token, uint64_t *id)
     return true;
 }
 
+bool token_find(const struct token_key *key, const struct uri *u, uint64_t *id)
+{
+    struct str token;
+    if (uri_param(u, STR("bw"), &token) && token_parse(key, token, id))
+        return true;
+    return str_has_iprefix(u->user, STR("t-")) && token_parse(key, str_skip(u->user, 2), id);
+}
+
 /* ---------------------------------------------------------------- the sequence upstream */
 
 struct str token_call_id(const struct token_key *key, struct str aor, struct str device,

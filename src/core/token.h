@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "sip/uri.h"
 
 enum { TOKEN_KEY_LEN = 32, TOKEN_LEN = 31, TOKEN_CALL_ID_LEN = 32, TOKEN_TAG_LEN = 16 };
 
@@ -25,8 +26,8 @@ enum { TOKEN_MAC_LEN = 32 };
 bool token_mac(const struct token_key *key, const struct str *parts, size_t n,
                uint8_t out[TOKEN_MAC_LEN]);
 
-/* A key for keyed hashes, another one for each purpose: the same on every worker and after a restart.
- * False: out of memory. */
+/* A key for keyed hashes, another one for each purpose: the same on every worker and after a
+ * restart. False: out of memory. */
 bool token_hash_key(const struct token_key *key, struct str purpose, struct hash_key *out);
 
 /* The token of an upstream registration's id: the key's id, then in base 32 the id and 86 bits of
@@ -36,6 +37,10 @@ struct str token_print(const struct token_key *key, uint64_t id, char out[TOKEN_
 /* Verifies in constant time. False: not one of ours under this key. Any case of letters, for
  * registrars that change it. */
 bool token_parse(const struct token_key *key, struct str token, uint64_t *id);
+
+/* The one that stands in a URI of ours: in its parameter bw, or in the user part behind t-. False:
+ * none. */
+bool token_find(const struct token_key *key, const struct uri *u, uint64_t *id);
 
 /* Call-ID and From tag upstream for a registration: HMAC of domain, AoR and device (empty in
  * aor-throttle; else the instance-id, or the phone's Call-ID), so that every node and every start

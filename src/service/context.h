@@ -41,9 +41,9 @@ struct context {
     size_t n_listeners;
     struct txn_table *txns;
     struct egress *egress;
-    struct arena scratch;     /* emptied after each message */
-    struct mark_maker marks;  /* our branches and tags */
-    struct hash_key loop_key; /* marks in branches (RFC 3261 16.6 step 8); equal on all workers */
+    struct arena scratch;       /* emptied after each message */
+    struct mark_maker marks;    /* our branches and tags */
+    struct hash_key loop_key;   /* marks in branches (RFC 3261 16.6 step 8); equal on all workers */
     struct hash_key answer_key; /* what a repeat is known by, and answered with again (D29, D45);
                                    equal on all workers and after a restart */
     struct msg_limits limits;

@@ -134,13 +134,6 @@ void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
     }
 }
 
-unsigned dialog_own_routes(struct context *c, const struct packet *p, const struct msg *m)
-{
-    struct dialog d;
-    dialog_read(c, p, m, &d);
-    return d.n_routes;
-}
-
 /* ---------------------------------------------------------------- strict routers */
 
 static bool is_strictly_routed(struct context *c, const struct packet *p, const struct msg *m)

@@ -22,9 +22,6 @@ struct dialog {
 void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
                  struct dialog *out);
 
-/* n_routes alone. */
-unsigned dialog_own_routes(struct context *c, const struct packet *p, const struct msg *m);
-
 /* RFC 3261 16.4: where a strict router has put our Record-Route into the Request-URI, the request
  * as a loose router would have sent it: the last Route is the Request-URI, and ours the first
  * Route. Any other request as it is. NULL: the scratch arena is exhausted. */

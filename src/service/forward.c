@@ -37,6 +37,13 @@ bool forward_is_here(struct context *c, const struct packet *p, const struct msg
            is_uri_us(c, p, &u);
 }
 
+/* Of a REGISTER we change Call-ID, From tag and CSeq ourselves (D32), so they are no sign. */
+static uint64_t register_mark(const struct hash_key *key, const struct msg *m)
+{
+    uint64_t parts[] = {hash_str(key, m->uri), hash_str(key, m->to.uri)};
+    return hash_bytes(key, parts, sizeof parts);
+}
+
 /* RFC 3261 16.6 step 8 and D85: what a loop cannot change on its way round, the Request-URI above
  * all, so that two branches of one upstream fork are not mistaken for a loop. A call between two
  * phones of ours comes twice, from the phone and from upstream, perhaps with one Request-URI; a
@@ -44,6 +51,8 @@ bool forward_is_here(struct context *c, const struct packet *p, const struct msg
 static uint64_t loop_mark(const struct context *c, const struct packet *p, const struct msg *m)
 {
     const struct hash_key *key = &c->loop_key;
+    if (m->method == METHOD_REGISTER)
+        return register_mark(key, m);
     uint64_t parts[] = {hash_str(key, m->uri),
                         hash_str(key, m->from_tag),
                         hash_str(key, m->to_tag),
@@ -56,9 +65,10 @@ static uint64_t loop_mark(const struct context *c, const struct packet *p, const
     return hash_bytes(key, parts, sizeof parts);
 }
 
-/* 16.3 step 4: one of the Vias is ours, and what we hashed then is the same now. */
-static bool is_loop(const struct msg *m, uint64_t mark)
+/* One of the Vias is ours, and what we hashed then is the same now. */
+bool forward_is_loop(struct context *c, const struct packet *p, const struct msg *m)
 {
+    uint64_t mark = loop_mark(c, p, m);
     for (const struct msg_line *l = msg_first(m, HDR_VIA); l; l = msg_next(m, l)) {
         struct str rest = l->value;
         struct via via;
@@ -81,7 +91,7 @@ enum forward_refusal forward_validate(struct context *c, const struct packet *p,
         return FORWARD_SCHEME;
     if (m->max_forwards == 0)
         return FORWARD_HOPS;
-    if (is_loop(m, loop_mark(c, p, m)))
+    if (forward_is_loop(c, p, m))
         return FORWARD_LOOP;
     if (msg_first(m, HDR_PROXY_REQUIRE))
         return FORWARD_EXTENSION;
@@ -194,14 +204,12 @@ static void edit_way(struct context *c, struct build *b, const struct forward_pl
         build_replace(b, b->msg->uri, uri);
 }
 
-void forward_edit(struct context *c, struct build *b, const struct packet *p, unsigned n_routes,
-                  struct forward *out)
+void forward_edit(struct context *c, struct build *b, const struct packet *p, struct forward *out)
 {
     out->branch = mark_branch(&c->marks, loop_mark(c, p, b->msg), out->branch_text);
     edit_vias(c, b, p, out);
     edit_max_forwards(c, b, b->msg);
-    if (n_routes)
-        put_routes(b, routes_left(c, b, n_routes, STR_NONE));
+    build_remove_all(b, HDR_ROUTE);
 }
 
 static void add_record_route(struct context *c, struct build *b, const struct route *route,

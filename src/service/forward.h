@@ -57,6 +57,9 @@ enum forward_refusal {
 enum forward_refusal forward_validate(struct context *c, const struct packet *p,
                                       const struct msg *m);
 
+/* 16.3 step 4: it has been here before. */
+bool forward_is_loop(struct context *c, const struct packet *p, const struct msg *m);
+
 /* One copy of a request by its plan. FORWARD_OK or FORWARD_NO_MEMORY. */
 enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,
                                    const struct forward_plan *plan, struct forward *out);
@@ -64,10 +67,10 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
 /* The answer to a refused request; counts it. */
 struct build_reply forward_reply(struct context *c, const struct msg *m, enum forward_refusal why);
 
-/* The edits that any request gets on its way: received and rport in the sender's Via, ours on top,
- * Max-Forwards, our own Routes gone. out->flow must be set; sets out->branch. */
-void forward_edit(struct context *c, struct build *b, const struct packet *p, unsigned n_routes,
-                  struct forward *out);
+/* The edits that a phone's request gets which goes to its upstream whatever its Route says (D70):
+ * received and rport in the sender's Via, ours on top, Max-Forwards, no Route. out->flow must be
+ * set; sets out->branch. */
+void forward_edit(struct context *c, struct build *b, const struct packet *p, struct forward *out);
 
 /* Appends the value of our Via for out->flow and out->branch. */
 void forward_print_via(struct context *c, const struct forward *out, struct buf *text);

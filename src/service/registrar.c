@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "service/forward.h"
 #include "service/guard.h"
 #include "service/location.h"
 #include "service/refused.h"
@@ -198,16 +199,33 @@ static void act(struct reg *r, const struct decision *d)
     }
 }
 
+/* What keeps a REGISTER from being sent on (D25, D63, RFC 3261 16.3); REASON_MAX: nothing. One that
+ * ends here may have no hops left. */
+static enum reason relay_fault(struct context *c, const struct packet *p, const struct msg *m,
+                               const struct verdict *v)
+{
+    if (v->what != VERDICT_FORWARD && v->what != VERDICT_WAIT)
+        return REASON_MAX;
+    if (m->max_forwards == 0)
+        return REASON_HOPS;
+    return forward_is_loop(c, p, m) ? REASON_LOOP : REASON_MAX;
+}
+
 void registrar_resume(struct reg *r)
 {
     struct decision d;
     if (reg_is_answered(r))
         return;
     store_reader_reset(r->context->reader); /* it may be older than what is waited for */
-    if (decide(r->context, &r->v, r->is_silent, &d))
+    if (decide(r->context, &r->v, r->is_silent, &d)) {
         reg_refuse(r, REASON_STORE, 503);
-    else
-        act(r, &d);
+        return;
+    }
+    const struct packet p = {.flow = r->flow};
+    enum reason fault = relay_fault(r->context, &p, reg_request(r), &d.verdict);
+    if (fault != REASON_MAX) /* it was to be answered here, until the record changed */
+        d.verdict = (struct verdict){.what = VERDICT_REJECT, .reason = fault};
+    act(r, &d);
 }
 
 static void refuse(struct context *c, const struct packet *p, const struct msg *m,
@@ -229,14 +247,15 @@ static void begin(struct context *c, const struct packet *p, const struct msg *m
                   const struct regview *v, const struct decision *d)
 {
     struct reg *r;
+    enum reason fault = relay_fault(c, p, m, &d->verdict);
     unsigned lately = d->verdict.what == VERDICT_FORWARD ? refused_find(c, m, v) : 0;
     if (d->verdict.what == VERDICT_REJECT)
         refuse(c, p, m, v, &d->verdict);
     else if (lately)
         refuse(c, p, m, v,
                &(struct verdict){VERDICT_REJECT, REASON_REFUSED_LATELY, (uint16_t)lately, 0});
-    else if (d->verdict.what == VERDICT_FORWARD && m->max_forwards == 0)
-        refuse_for(c, p, m, v, REASON_HOPS); /* D25 */
+    else if (fault != REASON_MAX)
+        refuse_for(c, p, m, v, fault);
     else if (reg_new(c, p, m, v, &r))
         refuse_for(c, p, m, v, REASON_NO_MEMORY);
     else

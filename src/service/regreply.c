@@ -257,19 +257,25 @@ static unsigned status_of(const struct verdict *v)
     }
 }
 
-/* Only what we do not understand (RFC 3261 8.2.2.3). */
-static struct str unsupported_line(struct context *c, const struct msg *m)
+static void add_unknown(const struct msg *m, enum hdr_id id, struct buf *out)
 {
-    struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
-    for (const struct msg_line *l = msg_first(m, HDR_REQUIRE); l; l = msg_next(m, l)) {
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
         struct str rest = l->value, tag;
         while (param_split(&rest, &tag)) {
             if (regview_is_tag_known(tag))
                 continue;
-            buf_add(&out, out.len ? STR(", ") : STR("Unsupported: "));
-            buf_add(&out, tag);
+            buf_add(out, out->len ? STR(", ") : STR("Unsupported: "));
+            buf_add(out, tag);
         }
     }
+}
+
+/* Only what we do not understand (RFC 3261 8.2.2.3). */
+static struct str unsupported_line(struct context *c, const struct msg *m)
+{
+    struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
+    add_unknown(m, HDR_REQUIRE, &out);
+    add_unknown(m, HDR_PROXY_REQUIRE, &out);
     buf_add(&out, STR("\r\n"));
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }

@@ -177,9 +177,9 @@ bool regview_is_tag_known(struct str tag)
     return str_ieq(tag, STR("path")); /* RFC 3327 */
 }
 
-static bool is_require_known(const struct msg *m)
+static bool is_known(const struct msg *m, enum hdr_id id)
 {
-    for (const struct msg_line *l = msg_first(m, HDR_REQUIRE); l; l = msg_next(m, l)) {
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
         struct str rest = l->value, tag;
         while (param_split(&rest, &tag))
             if (!regview_is_tag_known(tag))
@@ -188,19 +188,35 @@ static bool is_require_known(const struct msg *m)
     return true;
 }
 
+/* We are the server, and a proxy for what is relayed (RFC 3261 8.2.2.3, 16.3 step 5). */
+static bool is_require_known(const struct msg *m)
+{
+    return is_known(m, HDR_REQUIRE) && is_known(m, HDR_PROXY_REQUIRE);
+}
+
+static bool is_own(const struct context *c, struct str uri)
+{
+    struct uri u;
+    uint64_t id;
+    return uri_parse(uri, &u) == 0 && token_find(&c->token_key, &u, &id);
+}
+
+/* D63: it has been here before, on its way upstream. */
 static bool is_own_token_in(const struct context *c, const struct msg *m)
 {
-    for (const struct msg_line *l = msg_first(m, HDR_CONTACT); l; l = msg_next(m, l)) {
-        struct str rest = l->value;
-        struct contact contact;
-        struct str token;
-        uint64_t id;
-        while (contact_next(&rest, &contact) == 1)
-            if (!contact.addr.is_star && uri_param(&contact.uri, STR("bw"), &token) &&
-                token_parse(&c->token_key, token, &id))
-                return true;
-    }
+    static const enum hdr_id places[] = {HDR_CONTACT, HDR_PATH};
+    struct nameaddr n;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        for (const struct msg_line *l = msg_first(m, places[i]); l; l = msg_next(m, l))
+            for (struct str rest = l->value; nameaddr_next(&rest, &n) == 1;)
+                if (!n.is_star && is_own(c, n.uri))
+                    return true;
     return false;
+}
+
+static bool is_refused(const struct regview *v)
+{
+    return v->domain->absorb.authentication == AUTH_TRUSTED && !v->view.is_source_trusted;
 }
 
 enum reason regview_parse(struct context *c, struct arena *a, const struct packet *p,
@@ -218,9 +234,10 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
         return REASON_BAD_EXTENSION;
     if (is_own_token_in(c, m))
         return REASON_LOOP;
+    v->is_source_trusted = conf_domain_allows(out->domain, &p->flow.peer);
     why = read_contacts(a, m, v);
-    if (why != REASON_MAX)
-        return why;
+    if (why != REASON_MAX) /* who may not ask at all hears that first (D10) */
+        return is_refused(out) ? REASON_NOT_ALLOWED : why;
     v->expires_s = header_expires(m);
     v->call_id = m->call_id;
     v->cseq = m->cseq;
@@ -229,7 +246,6 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     v->user_agent = msg_value(m, HDR_USER_AGENT);
     v->methods = msg_methods(m, HDR_ALLOW);
     v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
-    v->is_source_trusted = conf_domain_allows(out->domain, &p->flow.peer);
     uint64_t branch_hash = hash_str(&c->answer_key, m->via.branch);
     uint64_t parts[3] = {hash_str(&c->answer_key, v->call_id), v->cseq, branch_hash};
     v->branch_hash = (uint32_t)branch_hash;

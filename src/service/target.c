@@ -71,10 +71,7 @@ static enum forward_refusal in_dialog(struct context *c, const struct msg *m,
 static bool token_in(const struct context *c, const struct uri *u, const struct dialog *d,
                      uint64_t *id)
 {
-    struct str token;
-    if (uri_param(u, STR("bw"), &token) && token_parse(&c->token_key, token, id))
-        return true;
-    if (str_has_iprefix(u->user, STR("t-")) && token_parse(&c->token_key, str_skip(u->user, 2), id))
+    if (token_find(&c->token_key, u, id))
         return true;
     return !str_is_none(d->path_user) && token_parse(&c->token_key, str_skip(d->path_user, 2), id);
 }

@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/sys.h"
 #include "core/upreg.h"
-#include "service/dialog.h"
 #include "service/egress.h"
 #include "service/mark.h"
 #include "sip/contact.h"
@@ -302,7 +301,7 @@ int upreq_forward(struct context *c, const struct packet *p, const struct msg *m
     struct build b;
     out->flow = u->flow;
     build_init(&b, &c->scratch, m);
-    forward_edit(c, &b, p, dialog_own_routes(c, p, m), out);
+    forward_edit(c, &b, p, out);
     edit_sequence(c, &b, u);
     edit_contacts(c, &b, u);
     if (u->domain->absorb.mode == MODE_AOR_THROTTLE)
@@ -356,19 +355,11 @@ int upreq_own(struct context *c, const struct upreq *u, struct forward *out)
 
 /* ---------------------------------------------------------------- answers */
 
-static bool has_token(const struct context *c, const struct contact *contact, uint64_t *id)
-{
-    struct str token, user = contact->uri.user;
-    if (uri_param(&contact->uri, STR("bw"), &token) && token_parse(&c->token_key, token, id))
-        return true;
-    return str_has_iprefix(user, STR("t-")) && token_parse(&c->token_key, str_skip(user, 2), id);
-}
-
 static bool is_by_token(const struct context *c, const struct upreq *u,
                         const struct contact *contact)
 {
     uint64_t id;
-    return has_token(c, contact, &id) && id == u->upreg_id;
+    return token_find(&c->token_key, &contact->uri, &id) && id == u->upreg_id;
 }
 
 /* One that carries another registration's token is another one, be its URI equal. */
@@ -376,7 +367,7 @@ static bool is_by_uri(const struct context *c, const struct upreq *u, const stru
 {
     uint64_t id;
     struct uri own;
-    return !has_token(c, contact, &id) && uri_parse(u->contact, &own) == 0 &&
+    return !token_find(&c->token_key, &contact->uri, &id) && uri_parse(u->contact, &own) == 0 &&
            uri_is_equal(&own, &contact->uri);
 }
 

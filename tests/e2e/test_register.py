@@ -203,6 +203,31 @@ def test_a_refusal_of_a_stranger_removes_nothing(site, status, told):
     upstream.expect_nothing(0.05)
 
 
+@pytest.mark.parametrize("token", ["parameter", "user", "path"])
+def test_our_own_token_comes_back(site, token):
+    """D63: without our Via, so that only the token tells."""
+    upstream = site.upstream()
+    site.config.set('upstream "registrar"', contact_token="user" if token == "user" else "parameter")
+    if token == "path":
+        site.config.set('domain "example.test"', mode="contact-throttle", insertion="path")
+    site.start()
+    phone, other = site.registering("alice"), site.registering("alice")
+    phone.send(phone.build_register(f"<{phone.contact}>", 60))
+    there = upstream.expect("REGISTER")
+    contact = there.header("Contact").split(";expires")[0]
+    fields = [("Path", p) for p in there.all("Path")]
+    other.send(other.build_register(contact if token != "path" else f"<{other.contact}>", 60, fields))
+    other.expect(482)
+    # a token of another server's making is none of ours
+    foreign = "0p1kqtd4s4jhdrv70bmvhk5pgsjoll4"
+    other.send(other.build_register(f"<{other.contact};bw={foreign}>", 60,
+                                    [("Path", f"<sip:t-{foreign}@192.0.2.1;lr>")]))
+    upstream.answer(there, 401)
+    phone.expect(401)
+    upstream.answer(upstream.expect("REGISTER"), 401)
+    other.expect(401)
+
+
 @pytest.mark.parametrize("fields, status", [
     ({"contact": "*", "expires": 60}, 400), ({"contact": "*", "expires": None}, 400),
     ({"contact": "*, <sip:a@192.0.2.1>", "expires": 0}, 400),
