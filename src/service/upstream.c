@@ -345,6 +345,10 @@ static bool is_hard(unsigned status)
 static void on_refused(struct reg *r, const struct msg *m)
 {
     struct regchange what;
+    if (m->status == 408) { /* another hop's word for silence; not to be said on (RFC 4320 4.2) */
+        finish(r, REASON_UPSTREAM_TIMEOUT, 504);
+        return;
+    }
     if (r->leg)
         leg_release(r->leg);
     if (leave_alone(r, m))

@@ -110,11 +110,12 @@ static void add_user(struct str words, struct str user, struct buf *out)
 
 static void add_uri(struct str words, struct str uri, struct buf *out)
 {
-    const char *colon = str_find(uri, ':'), *at = str_find(uri, '@'), *semi = str_find(uri, ';');
+    const char *colon = str_find(uri, ':'), *at = str_find(uri, '@');
     if (!colon || !at) {
         buf_add(out, uri);
         return;
     }
+    const char *semi = str_find(str_span(at, str_end(uri)), ';'); /* a user may have one, too */
     const char *host_end = semi ? semi : str_end(uri);
     buf_add(out, str_span(uri.p, colon + 1));
     add_user(words, str_span(colon + 1, at), out);
