@@ -326,7 +326,7 @@ static void start_again(struct run *r, enum host_end how)
     if (!take_time(r, STR("down"), &down_ms))
         return;
     world_pass(&r->world, 0);
-    host_stop(&r->world.host, how);
+    world_stop(&r->world, how);
     crowd_on_restart(r);
     world_pass(&r->world, down_ms);
     if (!host_boot(&r->world.host, run_conf_text(r, r->conf)))

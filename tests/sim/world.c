@@ -58,7 +58,9 @@ void world_send(struct world *w, const struct world_packet *p)
 static void on_datagram(const struct addr *from, const struct addr *to, struct str bytes, void *arg)
 {
     const struct world_packet p = {.from = *from, .to = *to, .bytes = bytes, .socket = -1};
-    world_send(arg, &p);
+    struct world *w = arg;
+    if (!w->is_unplugged)
+        world_send(w, &p);
 }
 
 static void land(struct world *w, struct flight *f)
@@ -140,6 +142,13 @@ void world_pass(struct world *w, uint64_t ms)
 }
 
 /* ---------------------------------------------------------------- beginning and end */
+
+void world_stop(struct world *w, enum host_end how)
+{
+    w->is_unplugged = how != HOST_STOP;
+    host_stop(&w->host, how);
+    w->is_unplugged = false;
+}
 
 void world_init(struct world *w, uint64_t seed, world_fn *fn, void *arg)
 {

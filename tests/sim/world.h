@@ -44,6 +44,7 @@ struct world {
     world_fn *fn;
     void *arg;
     struct host host;
+    bool is_unplugged; /* what the daemon sends is lost, and nobody knows of it */
 };
 
 /* An empty world: clock, network, no daemon. Same seed, same run. */
@@ -55,6 +56,9 @@ void world_send(struct world *w, const struct world_packet *p);
 
 /* Lets everything happen that is due within ms. */
 void world_pass(struct world *w, uint64_t ms);
+
+/* Ends the daemon. A killed one sends nothing more, though its memory is taken down in order. */
+void world_stop(struct world *w, enum host_end how);
 
 /* The longest that a packet there and one back take. */
 uint64_t world_round_trip_ms(const struct world *w);
