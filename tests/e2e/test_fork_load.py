@@ -3,6 +3,8 @@ import os
 
 import pytest
 
+from harness import net
+
 MANY = 10000 if os.environ.get("BREAKWATER_SOAK") == "1" else 300
 RATE = 50
 GAUGES = ('transactions{side="server"}', 'transactions{side="client"}', "forwards_pending")
@@ -30,17 +32,10 @@ def run_calls(site, devices, calls, *args):
     called = [site.sipp_device(scenario, calls, phone, *args)
               for scenario, phone in zip(("callee", "loser", "loser"), devices)]
     for program in called:
-        site.wait_for(lambda p=program: is_bound(p.address))
+        site.wait_for(lambda p=program: net.is_bound(p.address))
     caller = site.sipp_upstream("uac", calls, "-r", RATE, "-l", calls, *args)
     for program in (caller, *called):
         program.succeed(limit)
-
-
-def is_bound(address):
-    """Somebody has that UDP socket."""
-    host = "".join(f"{int(b):02X}" for b in reversed(address[0].split(".")))
-    with open("/proc/net/udp", encoding="ascii") as f:
-        return f" {host}:{address[1]:04X} " in f.read()
 
 
 def assert_all_is_over(site):

@@ -2,8 +2,10 @@
 the daemon's agree."""
 import pytest
 
+from harness.books import Books
 from harness.dialog import Dialog
-from test_fork_sipp import CALLS, Books
+
+CALLS, CALLS_PER_S = 200, 75
 
 
 @pytest.fixture
@@ -26,7 +28,8 @@ def start(site):
 
 
 def test_another_line_takes_the_calls(site, start):
-    books = Books(site, start("example.test"), "uac", "redirecting", "uas")
+    bob, carol = start("example.test")
+    books = Books(site, "uac", [("redirecting", bob), ("uas", carol)], CALLS, CALLS_PER_S)
     books.check()
     redirecting, taking = books.called
     books.each_got([redirecting], "INVITE", "ACK")
@@ -38,7 +41,7 @@ def test_another_line_takes_the_calls(site, start):
 @pytest.mark.parametrize("targets", [(), ("192.0.2.0/24", "test", "sub.example.test")])
 def test_what_is_not_allowed_goes_back(site, start, targets):
     bob, _ = start(*targets)
-    books = Books(site, [bob], "uac_redirected", "redirecting", "")
+    books = Books(site, "uac_redirected", [("redirecting", bob)], CALLS, CALLS_PER_S)
     books.check()
     books.each_got(books.called, "INVITE", "ACK")
     assert books.sum(books.caller, "Recv", method="302") == CALLS

@@ -48,6 +48,13 @@ def udp_socket(host, port=0):
     return s
 
 
+def is_bound(address):
+    """Somebody has that UDP socket."""
+    host = "".join(f"{int(b):02X}" for b in reversed(address[0].split(".")))
+    with open("/proc/net/udp", encoding="ascii") as f:
+        return f" {host}:{address[1]:04X} " in f.read()
+
+
 def has_ipv6():
     try:
         free_port("::1")

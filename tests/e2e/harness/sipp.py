@@ -1,8 +1,10 @@
 """SIPp with the scenarios in sipp/."""
 import csv
+import datetime
 import os
+import re
 
-from . import net
+from . import net, sip
 from .program import Program
 
 SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sipp")
@@ -39,6 +41,11 @@ class Sipp(Program):
                    [*args, net.text(*site.access)])
 
     @classmethod
+    def behind(cls, site, scenario, calls, args):
+        host = site.net.phone()
+        return cls(site, scenario, calls, (host, net.free_port(host)), [*args, net.text(*site.core)])
+
+    @classmethod
     def device(cls, site, scenario, calls, phone, args):
         """In the place of a phone that has registered."""
         phone.close()
@@ -55,6 +62,19 @@ class Sipp(Program):
         with open(path, encoding="ascii") as f:
             names, *_, values = csv.reader(f, delimiter=";")
         return {tuple(n.split("_")): int(v) for n, v in zip(names[2:], values[2:]) if n}
+
+    def messages(self):
+        """With -trace_msg, when it has ended, what was sent and received, in its order:
+        (time in seconds, message)."""
+        path = os.path.join(self.directory, f"{self.scenario}_{self.process.pid}_messages.log")
+        with open(path, encoding="latin-1", newline="") as f:
+            _, *entries = re.split(r"^-{47} ", f.read(), flags=re.MULTILINE)
+        found = []
+        for entry in entries:
+            when, _, _, text = entry.split("\n", 3)
+            found.append((datetime.datetime.fromisoformat(when).timestamp(),
+                          sip.Message(text.encode("latin-1"))))
+        return found
 
     def errors(self):
         if not os.path.exists(self.errors_path):

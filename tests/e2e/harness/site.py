@@ -144,6 +144,10 @@ class Site:
         """SIPp as a caller beside the upstream (trust_upstream_host)."""
         return self.keep(Sipp.upstream(self, scenario, calls, args))
 
+    def sipp_behind(self, scenario, calls, *args):
+        """SIPp as a caller who is at the upstream, and calls by way of it."""
+        return self.keep(Sipp.behind(self, scenario, calls, args))
+
     def sipp_device(self, scenario, calls, phone, *args):
         """SIPp takes over the socket, and so the registration, of a phone."""
         self.uas.remove(phone)
