@@ -1,17 +1,21 @@
 #include "admin/api.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/bans.h"
 #include "admin/metrics.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "config.h"
+#include "service/source.h"
 
 enum { FINDINGS_MAX = 1000, METHODS_MAX = 3 };
+
+/* Bans: of a page of the list, and of one. */
+enum { PAGE = 64, SECONDS_DEFAULT = 600, SECONDS_MAX = 366 * 86400 };
 
 typedef void serve_fn(const struct api *a, const struct api_request *q, struct api_response *out);
 
@@ -25,7 +29,7 @@ static void set_text(struct api_response *out, unsigned status, const char *text
     out->len = out->body ? strlen(text) : 0;
 }
 
-void api_answer(struct api_response *out, unsigned status, json_t *json)
+static void set_json(struct api_response *out, unsigned status, json_t *json)
 {
     char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_decref(json);
@@ -42,7 +46,7 @@ static json_t *error_json(const char *code, const char *message)
 
 void api_fail(struct api_response *out, unsigned status, const char *code, const char *message)
 {
-    api_answer(out, status, error_json(code, message));
+    set_json(out, status, error_json(code, message));
 }
 
 /* ---------------------------------------------------------------- health and metrics */
@@ -144,7 +148,7 @@ static void get_status(const struct api *a, const struct api_request *q, struct 
                                (int)a->hooks.workers(a->hooks.arg), "totals", totals_json());
     if (status && !ready)
         (void)json_object_set_new(status, "not_ready_reason", json_string(why));
-    api_answer(out, 200, status);
+    set_json(out, 200, status);
 }
 
 /* ---------------------------------------------------------------- log level */
@@ -154,7 +158,7 @@ static void get_log_level(const struct api *a, const struct api_request *q,
 {
     (void)a;
     (void)q;
-    api_answer(out, 200, json_pack("{s:s}", "level", log_level_word(log_level())));
+    set_json(out, 200, json_pack("{s:s}", "level", log_level_word(log_level())));
 }
 
 static void put_log_level(const struct api *a, const struct api_request *q,
@@ -212,7 +216,98 @@ static void post_reload(const struct api *a, const struct api_request *q, struct
     if (answer)
         (void)json_object_set(answer, "findings", findings);
     json_decref(findings);
-    api_answer(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
+    set_json(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
+}
+
+/* ---------------------------------------------------------------- bans */
+
+/* IPv6 bans are of the /64 around the address. */
+static const char *ban_text(const struct addr *a, char text[ADDR_TEXT])
+{
+    struct addr net = *a;
+    struct buf out = buf_over(text, ADDR_TEXT - 1);
+    if (a->family == 6)
+        memset(net.ip + 8, 0, 8);
+    addr_print_bare(&net, &out);
+    buf_add(&out, a->family == 6 ? STR("/64") : STR(""));
+    text[out.len] = '\0';
+    return text;
+}
+
+static json_t *ban_json(const struct source_banned *b, uint64_t now_s)
+{
+    char text[ADDR_TEXT];
+    return json_pack("{s:s,s:I}", "address", ban_text(&b->addr, text), "seconds_left",
+                     (json_int_t)(b->until_s - now_s));
+}
+
+static void get_bans(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct source_banned page[PAGE];
+    uint64_t now_s = sys_service_s();
+    json_t *list = json_array();
+    size_t at = 0, n = PAGE;
+    (void)q;
+    while (n == PAGE) {
+        n = source_list_banned(a->hooks.sources, now_s, &at, page, PAGE);
+        for (size_t i = 0; i < n; i++)
+            (void)json_array_append_new(list, ban_json(&page[i], now_s));
+    }
+    set_json(out, 200, json_pack("{s:o*}", "bans", list));
+}
+
+/* {"address": "192.0.2.7" | "2001:db8::1", "seconds": 600}, the second one optional. */
+struct ban_order {
+    struct addr addr;
+    json_int_t seconds;
+};
+
+static bool ban_parse(const struct api_request *q, struct ban_order *out)
+{
+    json_t *body = json_loadb(q->body.n ? q->body.p : "", q->body.n, 0, NULL);
+    const char *address = json_string_value(json_object_get(body, "address"));
+    const json_t *seconds = json_object_get(body, "seconds");
+    *out = (struct ban_order){.seconds = seconds ? json_integer_value(seconds) : SECONDS_DEFAULT};
+    bool is_right = address && addr_parse_host(str_of(address), &out->addr) == 0 &&
+                    (!seconds || json_is_integer(seconds)) && out->seconds > 0 &&
+                    out->seconds <= SECONDS_MAX;
+    json_decref(body);
+    return is_right;
+}
+
+static void post_bans(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct ban_order o;
+    char text[ADDR_TEXT];
+    uint64_t now_s = sys_service_s();
+    if (!ban_parse(q, &o)) {
+        api_fail(out, 400, "bad-request",
+                 "expected {\"address\": an IP address, \"seconds\": 1 to 31622400}");
+        return;
+    }
+    if (source_ban(a->hooks.sources, source_key(&o.addr), now_s, now_s + (uint64_t)o.seconds)) {
+        api_fail(out, 503, "full", "no room for one more ban");
+        return;
+    }
+    (void)ban_text(&o.addr, text);
+    stats_inc(STAT_BANS);
+    log_info("admin: ban source=%s for %lld s", text, (long long)o.seconds);
+    set_json(out, 200, json_pack("{s:s,s:I}", "address", text, "seconds_left", o.seconds));
+}
+
+static void delete_bans(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct ban_order o;
+    char text[ADDR_TEXT];
+    if (!ban_parse(q, &o)) {
+        api_fail(out, 400, "bad-request", "expected {\"address\": an IP address}");
+    } else if (!source_unban(a->hooks.sources, source_key(&o.addr), sys_service_s())) {
+        api_fail(out, 404, "not-banned", "this address is not banned");
+    } else {
+        (void)ban_text(&o.addr, text);
+        log_info("admin: ban of source=%s lifted", text);
+        set_json(out, 200, json_pack("{s:s}", "address", text));
+    }
 }
 
 /* ---------------------------------------------------------------- routes */
@@ -233,7 +328,7 @@ static const struct route {
     {"/api/v1/reload", "POST", {{"POST", post_reload}}},
     {"/api/v1/bans",
      "GET, HEAD, POST, DELETE",
-     {{"GET", bans_get}, {"POST", bans_post}, {"DELETE", bans_delete}}},
+     {{"GET", get_bans}, {"POST", post_bans}, {"DELETE", delete_bans}}},
 };
 
 static const struct route *route_find(struct str path)

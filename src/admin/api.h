@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "base/str.h"
 #include "conf/model.h"
 
@@ -50,9 +48,6 @@ enum { API_BODY_MAX = 4096 };
 void api_init(struct api *a, const struct api_hooks *hooks);
 
 void api_serve(const struct api *a, const struct api_request *q, struct api_response *out);
-
-/* Takes the reference; NULL: no memory. */
-void api_answer(struct api_response *out, unsigned status, json_t *json);
 
 /* {"error":{"code":…,"message":…}} */
 void api_fail(struct api_response *out, unsigned status, const char *code, const char *message);

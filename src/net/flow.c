@@ -123,7 +123,6 @@ void flow_del(struct flow_table *t, const struct flow_ref *ref)
  * stays on its request's transport anyway (18.2.2). */
 static void note_large(struct flow_table *t, const struct flow_ref *to, struct str bytes)
 {
-    char text[ADDR_TEXT];
     if (str_has_prefix(bytes, STR("SIP/"))) {
         stats_inc(STAT_LARGE_RESPONSE);
         return;
@@ -132,6 +131,7 @@ static void note_large(struct flow_table *t, const struct flow_ref *to, struct s
     if (t->has_warned)
         return;
     t->has_warned = true;
+    char text[ADDR_TEXT];
     log_warn(
         "udp: a request of %zu bytes to %s: beyond %d bytes a datagram may travel in fragments, "
         "and some firewalls drop those; from now on only large_datagrams_total counts them",

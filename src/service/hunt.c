@@ -138,7 +138,7 @@ static void make_room(struct hunt *h, const struct target_set *set)
 int hunt_add_redirect(struct hunt *h, size_t from, const struct target_set *set, uint64_t now_ms,
                       struct arena *a)
 {
-    const struct forward_plan *plans[FORK_BRANCHES_MAX];
+    const struct forward_plan *plans[FORK_BRANCHES_MAX] = {NULL};
     BUG_ON(from >= h->next || h->n + set->n > FORK_BRANCHES_MAX || set->n == 0);
     for (size_t i = 0; i < set->n; i++) {
         plans[i] = copy_plan(a, &set->list[i].plan);

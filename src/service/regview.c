@@ -201,16 +201,23 @@ static bool is_own(const struct context *c, struct str uri)
     return uri_parse(uri, &u) == 0 && token_find(&c->token_key, &u, &id);
 }
 
+static bool has_own(const struct context *c, struct str rest)
+{
+    struct nameaddr n;
+    while (nameaddr_next(&rest, &n) == 1)
+        if (!n.is_star && is_own(c, n.uri))
+            return true;
+    return false;
+}
+
 /* D63: it has been here before, on its way upstream. */
 static bool is_own_token_in(const struct context *c, const struct msg *m)
 {
     static const enum hdr_id places[] = {HDR_CONTACT, HDR_PATH};
-    struct nameaddr n;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         for (const struct msg_line *l = msg_first(m, places[i]); l; l = msg_next(m, l))
-            for (struct str rest = l->value; nameaddr_next(&rest, &n) == 1;)
-                if (!n.is_star && is_own(c, n.uri))
-                    return true;
+            if (has_own(c, l->value))
+                return true;
     return false;
 }
 

@@ -1,57 +1,6 @@
 #include "unit.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "base/err.h"
-#include "conf/conf.h"
-
-#define SERVES                                                                                     \
-    "listen \"a\" { address = \"udp:127.0.0.1:5060\" }\n"                                          \
-    "upstream \"u\" { servers = \"sip:192.0.2.1\" }\n"                                             \
-    "domain \"example.com\" { }\n"
-
-static char directory[] = "/tmp/test_conf.XXXXXX";
-static char said[16384];
-static size_t said_len;
-
-static void hear(bool is_error, const char *text, void *arg)
-{
-    (void)arg;
-    int n =
-        snprintf(said + said_len, sizeof said - said_len, "%s %s\n", is_error ? "E" : "W", text);
-    said_len += (size_t)n < sizeof said - said_len ? (size_t)n : 0;
-}
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-    (void)unlink(name);
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    assert_int_equal(fchmod(fd, mode), 0);
-    assert_int_equal(close(fd), 0);
-}
-
-static int load(const char *text, struct conf **out)
-{
-    write_file("t.conf", text, 0600);
-    said_len = 0;
-    said[0] = '\0';
-    return conf_load("t.conf", hear, NULL, out);
-}
-
-static struct conf *load_good(const char *text)
-{
-    struct conf *c = NULL;
-    if (load(text, &c) != 0)
-        fail_msg("refused: %s", said);
-    return c;
-}
+#include "conffile.h"
 
 struct bad {
     const char *text;
@@ -418,91 +367,6 @@ static void a_file_that_cannot_be_read_is_an_error(void **state)
     assert_non_null(strstr(said, "expected a regular file"));
 }
 
-static void hosts_are_found_in_any_spelling(void **state)
-{
-    (void)state;
-    struct conf *c = load_good(SERVES "domain b.example { aliases = {\"203.0.113.5\", "
-                                      "\"2001:db8::7\"} }");
-    const struct conf_domain *a = &c->domains[0], *b = &c->domains[1];
-    assert_ptr_equal(conf_domain_find(c, STR("example.com")), a);
-    assert_ptr_equal(conf_domain_find(c, STR("EXAMPLE.Com.")), a);
-    assert_ptr_equal(conf_domain_find(c, STR("b.example")), b);
-    assert_ptr_equal(conf_domain_find(c, STR("203.0.113.5")), b);
-    assert_ptr_equal(conf_domain_find(c, STR("[2001:DB8:0:0::7]")), b);
-    assert_ptr_equal(conf_domain_find(c, STR("2001:db8::0:7")), b);
-    assert_null(conf_domain_find(c, STR("c.example")));
-    assert_null(conf_domain_find(c, STR("example.com:5060")));
-    assert_null(conf_domain_find(c, STR("")));
-    assert_null(conf_domain_find(c, STR_NONE));
-    char endless[4000];
-    memset(endless, 'a', sizeof endless);
-    assert_null(conf_domain_find(c, (struct str){endless, sizeof endless}));
-    conf_unref(c);
-}
-
-/* D73: who a call may go to is read from the URI as it stands. */
-static void redirects_lead_where_they_may(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *host;
-        bool is_allowed;
-    } rows[] = {
-        {"other.example", true},      {"OTHER.Example.", true},    {"sub.other.example", false},
-        {"example", false},           {"xother.example", false},   {"10.1.2.3", true},
-        {"11.1.2.3", false},          {"192.0.2.20", true},        {"192.0.2.21", false},
-        {"[2001:db8::1:2]", true},    {"[2001:DB8:0::9]", true},   {"[2001:db9::1]", false},
-        {"[::ffff:10.1.2.3]", false}, {"10.1.2.3.example", false}, {"", false},
-    };
-    struct conf *c = load_good(SERVES "domain b { redirects = follow redirect-targets = {"
-                                      "\"Other.example.\", \"10.0.0.0/8\", \"192.0.2.20\", "
-                                      "\"2001:db8::/32\"} }");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (conf_domain_redirects_to(&c->domains[1], str_of(rows[i].host)) != rows[i].is_allowed)
-            fail_msg("%s", rows[i].host);
-    assert_false(conf_domain_redirects_to(&c->domains[1], STR_NONE));
-    assert_false(conf_domain_redirects_to(&c->domains[0], STR("other.example")));
-    assert_int_equal(c->domains[0].redirects, CONF_REDIRECTS_RETURN);
-    conf_unref(c);
-}
-
-static struct addr addr_of(const char *text)
-{
-    struct addr a;
-    assert_int_equal(addr_parse(str_of(text), 5060, &a), 0);
-    return a;
-}
-
-static const char *upstream_of(const struct conf *c, const char *source)
-{
-    struct addr a = addr_of(source);
-    const struct conf_upstream *u = conf_upstream_of(c, &a);
-    return u ? u->name : "";
-}
-
-static void sources_belong_to_the_upstream_that_lists_them(void **state)
-{
-    (void)state;
-    struct conf *c = load_good(
-        "listen a { address = \"udp:127.0.0.1\" }\n"
-        "upstream u { servers = \"sip:192.0.2.1\" trusted = {10.128.0.0/9, \"2001:db8::/33\"} }\n"
-        "upstream v { servers = \"sip:10.200.0.1:5070\" trusted = 198.51.100.7 }\n"
-        "domain a { upstream = u }");
-    assert_string_equal(upstream_of(c, "192.0.2.1:5060"), "u");
-    assert_string_equal(upstream_of(c, "192.0.2.1:9"), ""); /* a phone on the same host */
-    assert_string_equal(upstream_of(c, "192.0.2.2"), "");
-    assert_string_equal(upstream_of(c, "10.128.0.0"), "u");
-    assert_string_equal(upstream_of(c, "10.255.255.255"), "u");
-    assert_string_equal(upstream_of(c, "10.127.255.255"), "");
-    assert_string_equal(upstream_of(c, "10.200.0.1:5070"), "v");
-    assert_string_equal(upstream_of(c, "198.51.100.7"), "v");
-    assert_string_equal(upstream_of(c, "198.51.100.6"), "");
-    assert_string_equal(upstream_of(c, "[2001:db8:7fff::1]"), "u");
-    assert_string_equal(upstream_of(c, "[2001:db8:8000::1]"), "");
-    assert_string_equal(upstream_of(c, "[::ffff:192.0.2.1]"), "");
-    conf_unref(c);
-}
-
 static void what_needs_a_restart_is_named_at_a_reload(void **state)
 {
     (void)state;
@@ -543,38 +407,6 @@ static void a_snapshot_lives_until_its_last_reader_lets_go(void **state)
     conf_unref(NULL);
 }
 
-static double seconds(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void ten_thousand_domains_are_no_burden(void **state)
-{
-    (void)state;
-    enum { N = 10000 };
-    char *text = malloc(N * 80 + 1000);
-    size_t len = (size_t)snprintf(text, 1000, "%s", SERVES);
-    assert_true(len < 1000);
-    for (int i = 0; i < N; i++)
-        len += (size_t)snprintf(text + len, 80, "domain d%d.example { aliases = a%d.example }\n", i,
-                                i);
-    struct conf *c = load_good(text);
-    free(text);
-    double start = seconds();
-    for (int i = 0; i < 10 * N; i++) {
-        char host[32];
-        int n = snprintf(host, sizeof host, "A%d.example", i % N);
-        const struct conf_domain *d = conf_domain_find(c, (struct str){host, (size_t)n});
-        assert_ptr_equal(d, &c->domains[i % N + 1]);
-    }
-    double each_us = (seconds() - start) * 1e6 / (10 * N);
-    print_message("%.2f us a look-up\n", each_us);
-    assert_true(each_us < 50);
-    conf_unref(c);
-}
-
 /* libConfuse itself is not linked with the failing allocators: a shared library has its own. It
  * does not survive all of its failures; those end the start, or a reload, of a machine that has no
  * memory left. */
@@ -596,24 +428,6 @@ static void every_failed_allocation_is_survived(void **state)
     assert_true(oom_sweep(load_unheard, name) > 2);
 }
 
-static int enter_directory(void **state)
-{
-    (void)state;
-    static char source[4096];
-    const char *srcdir = getenv("srcdir");
-    if (!realpath(srcdir ? srcdir : ".", source) || !mkdtemp(directory) || chdir(directory) != 0)
-        return -1;
-    return setenv("source_directory", source, 1);
-}
-
-static int leave_directory(void **state)
-{
-    (void)state;
-    (void)unlink("t.conf");
-    (void)unlink("token");
-    return chdir("/") || rmdir(directory);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,12 +441,8 @@ int main(void)
         cmocka_unit_test(what_looks_like_a_mistake_is_a_warning),
         cmocka_unit_test(the_example_is_good),
         cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
-        cmocka_unit_test(hosts_are_found_in_any_spelling),
-        cmocka_unit_test(redirects_lead_where_they_may),
-        cmocka_unit_test(sources_belong_to_the_upstream_that_lists_them),
         cmocka_unit_test(what_needs_a_restart_is_named_at_a_reload),
         cmocka_unit_test(a_snapshot_lives_until_its_last_reader_lets_go),
-        cmocka_unit_test(ten_thousand_domains_are_no_burden),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
