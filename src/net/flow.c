@@ -131,11 +131,10 @@ static void note_large(struct flow_table *t, const struct flow_ref *to, struct s
     if (t->has_warned)
         return;
     t->has_warned = true;
-    char text[ADDR_TEXT];
     log_warn(
         "udp: a request of %zu bytes to %s: beyond %d bytes a datagram may travel in fragments, "
         "and some firewalls drop those; from now on only large_datagrams_total counts them",
-        bytes.n, addr_text(&to->peer, text), (int)UNCUT_LEN);
+        bytes.n, addr_text(&to->peer, (char[ADDR_TEXT]){0}), (int)UNCUT_LEN);
 }
 
 int flow_send(struct flow_table *t, const struct flow_ref *to, struct str bytes)
