@@ -40,7 +40,7 @@ static uint64_t key_of(struct context *c, const struct msg *m, const struct regv
 {
     struct digest_credentials given;
     bool is_read = guard_read_credentials(c, m, &given);
-    struct str user = is_read ? given.username : v->view.has_authorization ? STR("?") : STR("");
+    struct str user = is_read ? given.username : STR("");
     const struct register_view *r = &v->view;
     uint64_t key = add(c, 0, r->aor.p, r->aor.n);
     key = add(c, key, &r->way.peer, sizeof r->way.peer);
@@ -50,6 +50,8 @@ static uint64_t key_of(struct context *c, const struct msg *m, const struct regv
 
 void refused_note(struct context *c, const struct msg *m, const struct regview *v, unsigned status)
 {
+    if (!v->view.has_authorization)
+        return;
     uint64_t key = key_of(c, m, v);
     uint64_t until_s = sys_service_s() + REFUSED_S;
     c->refused->last_until_s = until_s;
@@ -58,7 +60,7 @@ void refused_note(struct context *c, const struct msg *m, const struct regview *
 
 unsigned refused_find(struct context *c, const struct msg *m, const struct regview *v)
 {
-    if (c->refused->last_until_s <= sys_service_s()) /* the rule; spares reading the header */
+    if (!v->view.has_authorization || c->refused->last_until_s <= sys_service_s())
         return 0;
     if (v->domain->absorb.mode == MODE_MIRROR) /* which relays everything */
         return 0;

@@ -1,6 +1,7 @@
-/* What upstream has refused for good a moment ago is not asked again (403, 404; never 401): one
- * worker's small table, keyed by line, source, Call-ID and user name, so that nobody else's request
- * meets it, nor that of the same phone once it was set right and began anew. The worker's thread.
+/* Credentials that upstream has refused for good a moment ago are not shown to it again (403, 404;
+ * never 401; never what carries none, which a phone begins with): one worker's small table, keyed
+ * by line, source, Call-ID and user name, so that nobody else's request meets it, nor that of the
+ * same phone once it was set right and began anew. The worker's thread.
  */
 #ifndef BW_SERVICE_REFUSED_H
 #define BW_SERVICE_REFUSED_H
