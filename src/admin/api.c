@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/alarmview.h"
 #include "admin/metrics.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -219,6 +220,14 @@ static void post_reload(const struct api *a, const struct api_request *q, struct
     set_json(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
 }
 
+/* ---------------------------------------------------------------- alarms */
+
+static void get_alarms(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    (void)q;
+    set_json(out, 200, alarmview_json(a->hooks.alarms));
+}
+
 /* ---------------------------------------------------------------- bans */
 
 /* IPv6 bans are of the /64 around the address. */
@@ -324,6 +333,7 @@ static const struct route {
     {"/readyz", "GET, HEAD", {{"GET", get_readyz}}},
     {"/metrics", "GET, HEAD", {{"GET", get_metrics}}},
     {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
+    {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
     {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
     {"/api/v1/reload", "POST", {{"POST", post_reload}}},
     {"/api/v1/bans",

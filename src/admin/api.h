@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "conf/model.h"
 
+struct alarms;
 struct source_table;
 
 /* How the API reaches the daemon. Called on admin threads, maybe several at a time. */
@@ -21,6 +22,7 @@ struct api_hooks {
     int (*reload)(conf_say_fn *say, void *say_arg, void *arg);
     void *arg;
     struct source_table *sources;
+    struct alarms *alarms; /* NULL: there are none */
 };
 
 struct api {

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "service/alarm.h"
 #include "service/regview.h"
 #include "service/source.h"
 #include "service/worker.h"
@@ -267,7 +268,8 @@ static int make_workers(struct daemon *d)
     d->group.loop_key = hash_key_new();
     d->group.workers = calloc(d->group.n, sizeof *d->group.workers);
     d->threads = calloc(d->group.n, sizeof *d->threads);
-    if (!d->group.workers || !d->threads || source_table_new(&d->group.sources))
+    if (!d->group.workers || !d->threads || source_table_new(&d->group.sources) ||
+        alarms_new(&d->group.alarms))
         return ERR_NOMEM;
     for (unsigned i = 0; i < d->group.n; i++) {
         const struct conf_listen *failed;
@@ -335,8 +337,9 @@ static int on_reload(conf_say_fn *say, void *say_arg, void *arg)
 
 static int start_admin(struct daemon *d)
 {
-    const struct http_conf conf = {.admin = &d->conf->admin,
-                                   .hooks = {is_ready, n_workers, on_reload, d, d->group.sources}};
+    const struct http_conf conf = {
+        .admin = &d->conf->admin,
+        .hooks = {is_ready, n_workers, on_reload, d, d->group.sources, d->group.alarms}};
     return http_start(&conf, &d->http);
 }
 
@@ -376,6 +379,7 @@ static void stop(struct daemon *d)
         worker_free(d->group.workers[i]);
     free(d->group.workers);
     source_table_free(d->group.sources);
+    alarms_free(d->group.alarms);
     store_close(d->store);
     free(d->listener_names);
     free(d->threads);

@@ -16,6 +16,7 @@
 #include "service/mark.h"
 #include "sip/msg.h"
 
+struct alarms;
 struct egress;
 struct inbox;
 struct late;
@@ -59,6 +60,7 @@ struct context {
     struct hmap callers;          /* of caller.c */
     struct silence *silence;      /* of upstreams; shared by all workers */
     struct source_table *sources; /* shared by all workers */
+    struct alarms *alarms;        /* shared by all workers; or NULL */
     struct refused *refused;
     bool is_draining; /* new requests outside a dialog get 503 */
 };

@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "net/loop.h"
+#include "service/alarm.h"
 #include "service/flight.h"
 #include "service/guard.h"
 #include "service/late.h"
@@ -230,15 +231,38 @@ static void finish(struct reg *r, enum reason why, unsigned status)
         turn_leave(r);
 }
 
-static void note_unchallenged(const struct reg *r)
+static void raise_alarm(const struct reg *r, enum alarm_code code)
 {
-    if (r->is_own || r->v.view.has_authorization ||
-        r->v.domain->absorb.authentication != AUTH_RELAY)
-        return;
-    stats_inc(STAT_ALARM_UNCHALLENGED);
-    log_warn("alarm upstream-unchallenged: upstream \"%s\" accepted a REGISTER without an "
-             "Authorization; authentication = relay needs an upstream that challenges",
-             r->v.domain->upstream->name);
+    (void)alarm_raise(r->context->alarms, code, r->v.domain->upstream->name, sys_service_s());
+}
+
+static void disprove_alarm(const struct reg *r, enum alarm_code code)
+{
+    (void)alarm_disprove(r->context->alarms, code, r->v.domain->upstream->name, sys_service_s());
+}
+
+/* A phone's, for upstream to judge, that brings no proof. */
+static bool is_unproven(const struct reg *r)
+{
+    return !r->is_own && !r->v.view.has_authorization &&
+           r->v.domain->absorb.authentication == AUTH_RELAY;
+}
+
+static void judge_acceptance(const struct reg *r)
+{
+    disprove_alarm(r, ALARM_CONTACT_MISSING);
+    if (r->v.domain->absorb.authentication == AUTH_TRUSTED)
+        disprove_alarm(r, ALARM_CHALLENGES_US);
+    if (is_unproven(r))
+        raise_alarm(r, ALARM_UNCHALLENGED);
+}
+
+static void judge_challenge(const struct reg *r)
+{
+    if (r->v.domain->absorb.authentication == AUTH_TRUSTED)
+        raise_alarm(r, ALARM_CHALLENGES_US);
+    if (is_unproven(r))
+        disprove_alarm(r, ALARM_UNCHALLENGED);
 }
 
 static void on_accepted(struct reg *r, const struct msg *m)
@@ -247,13 +271,13 @@ static void on_accepted(struct reg *r, const struct msg *m)
     begin_change(r, REGCHANGE_ACCEPTED, &what);
     enum reason why = upreq_read(r->context, m, &r->up, &what.grant);
     if (why == REASON_CONTACT_MISSING) {
-        stats_inc(STAT_ALARM_MISSING);
+        raise_alarm(r, ALARM_CONTACT_MISSING);
         log_warn("upstream \"%s\": a 2xx to the REGISTER of %.*s: %s", r->v.domain->upstream->name,
                  STR_FMT(r->v.view.aor), reason_word(why));
         finish(r, why, 500);
         return;
     }
-    note_unchallenged(r);
+    judge_acceptance(r);
     r->leg->n_retries = 0;
     what.n_leaving = r->n_leaving;
     memcpy(what.leaving, r->leaving, sizeof what.leaving);
@@ -272,11 +296,7 @@ static void on_accepted(struct reg *r, const struct msg *m)
 static void on_challenged(struct reg *r, const struct msg *m)
 {
     reg_count(r->v.domain, r->v.view.aor, REASON_CHALLENGED);
-    if (r->v.domain->absorb.authentication == AUTH_TRUSTED) {
-        stats_inc(STAT_ALARM_CHALLENGES);
-        log_warn("alarm upstream-challenges-us: upstream \"%s\" challenges a REGISTER of ours",
-                 r->v.domain->upstream->name);
-    }
+    judge_challenge(r);
     if (r->is_own && r->up.as == FORWARD_REMOVAL) {
         struct regchange what;
         begin_change(r, REGCHANGE_REFUSED, &what);

@@ -265,6 +265,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.store = group->store;
     w->context.late = &group->late;
     w->context.sources = group->sources;
+    w->context.alarms = group->alarms;
     group->late.deliver = on_arrival;
     hmap_init(&w->context.watches);
     w->context.silence = &group->silence;

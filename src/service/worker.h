@@ -14,6 +14,7 @@
 #include "service/late.h"
 #include "service/silence.h"
 
+struct alarms;
 struct source_table;
 struct store;
 struct worker;
@@ -28,6 +29,7 @@ struct worker_group {
     struct late late;
     struct silence silence;
     struct source_table *sources; /* outlives the workers */
+    struct alarms *alarms;        /* outlives the workers; NULL: nobody reads */
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;

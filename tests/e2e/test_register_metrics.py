@@ -1,5 +1,6 @@
 """Every REGISTER is counted once in and, where it is relayed, once out; each decision has its
 reason."""
+import time
 import pytest
 
 from harness.phone import contacts
@@ -57,3 +58,9 @@ def test_an_upstream_that_lets_everybody_in_raises_the_alarm(site):
     assert phone.register().status == 200
     assert site.http.metrics()['alarms_total{code="upstream-unchallenged"}'] == 1
     assert "alarm upstream-unchallenged" in daemon.output()
+    assert site.http.metrics()['alarms_standing{code="upstream-unchallenged"}'] == 1
+    assert site.registering("bob").register().status == 200
+    alarm, = site.unix.get("/api/v1/alarms").json["alarms"]
+    assert alarm["code"] == "upstream-unchallenged" and alarm["upstream"] == "registrar"
+    assert alarm["times_seen"] == 2 and time.time() - 60 < alarm["since"] <= alarm["last_seen"]
+    assert daemon.output().count("alarm upstream-unchallenged") == 1

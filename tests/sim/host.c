@@ -12,6 +12,7 @@
 #include "conf/conf.h"
 #include "fake.h"
 #include "service/regview.h"
+#include "service/alarm.h"
 #include "service/source.h"
 #include "store/keyring.h"
 #include "store/store.h"
@@ -190,7 +191,7 @@ static int make_workers(struct host *h)
     h->group.owner_key = hash_key_new();
     h->group.loop_key = hash_key_new();
     h->group.workers = calloc(h->conf->workers, sizeof *h->group.workers);
-    if (!h->group.workers || source_table_new(&h->group.sources))
+    if (!h->group.workers || source_table_new(&h->group.sources) || alarms_new(&h->group.alarms))
         return ERR_NOMEM;
     h->group.n = h->conf->workers;
     for (unsigned i = 0; i < h->group.n; i++) {
@@ -256,6 +257,7 @@ static void take_down(struct host *h)
         worker_free(h->group.workers[i]);
     free(h->group.workers);
     source_table_free(h->group.sources);
+    alarms_free(h->group.alarms);
     store_close(h->store);
     free(h->listener_names);
     conf_unref(h->conf);

@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/sys.h"
+#include "service/alarm.h"
 #include "service/source.h"
 
 static bool ready;
@@ -35,11 +37,12 @@ static int reload(conf_say_fn *say, void *say_arg, void *arg)
 
 static struct api api;
 static struct source_table *sources;
+static struct alarms *alarms;
 
 static int set_up(void **state)
 {
     (void)state;
-    api_init(&api, &(struct api_hooks){is_ready, workers, reload, NULL, sources});
+    api_init(&api, &(struct api_hooks){is_ready, workers, reload, NULL, sources, alarms});
     ready = true;
     reload_result = 0;
     return 0;
@@ -240,10 +243,39 @@ static void bans_are_made_and_lifted(void **state)
     json_decref(ask_json("DELETE", "/api/v1/bans", "{\"address\":\"2001:db8:1:2::8\"}", 200));
 }
 
+static void what_is_wrong_is_listed(void **state)
+{
+    (void)state;
+    uint64_t now_s = sys_service_s();
+    (void)alarm_raise(alarms, ALARM_UNCHALLENGED, "carrier", now_s - 5);
+    (void)alarm_raise(alarms, ALARM_UNCHALLENGED, "carrier", now_s);
+    (void)alarm_raise(alarms, ALARM_CONTACT_MISSING, "\xff", now_s);
+    json_t *json = ask_json("GET", "/api/v1/alarms", NULL, 200);
+    json_t *list = json_object_get(json, "alarms");
+    assert_int_equal(json_array_size(list), 2);
+    json_t *first = json_array_get(list, 0);
+    assert_string_equal(json_string_value(json_object_get(first, "code")), "upstream-unchallenged");
+    assert_string_equal(json_string_value(json_object_get(first, "upstream")), "carrier");
+    assert_int_equal(json_integer_value(json_object_get(first, "times_seen")), 2);
+    assert_non_null(strstr(json_string_value(json_object_get(first, "message")), "Authorization"));
+    json_int_t since = json_integer_value(json_object_get(first, "since"));
+    assert_int_equal(json_integer_value(json_object_get(first, "last_seen")) - since, 5);
+    assert_true(since > 1600000000);
+    json_t *second = json_array_get(list, 1);
+    assert_string_equal(json_string_value(json_object_get(second, "upstream")), "?");
+    json_decref(json);
+    (void)alarm_disprove(alarms, ALARM_UNCHALLENGED, "carrier", now_s + 100);
+    (void)alarm_disprove(alarms, ALARM_CONTACT_MISSING, "\xff", now_s + 100);
+    json = ask_json("GET", "/api/v1/alarms", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "alarms")), 0);
+    json_decref(json);
+}
+
 static void serve_all(void *arg)
 {
     (void)arg;
-    static const char *const paths[] = {"/healthz", "/readyz", "/metrics", "/api/v1/status"};
+    static const char *const paths[] = {"/healthz", "/readyz", "/metrics", "/api/v1/status",
+                                        "/api/v1/alarms"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct api_request q = {STR("GET"), str_of(paths[i]), STR_NONE};
         struct api_response r;
@@ -269,11 +301,13 @@ int main(void)
         cmocka_unit_test_setup(the_log_level_can_be_changed, set_up),
         cmocka_unit_test_setup(a_reload_answers_with_its_findings, set_up),
         cmocka_unit_test_setup(bans_are_made_and_lifted, set_up),
+        cmocka_unit_test_setup(what_is_wrong_is_listed, set_up),
         cmocka_unit_test_setup(every_failed_allocation_is_survived, set_up),
     };
-    if (source_table_new(&sources))
+    if (source_table_new(&sources) || alarms_new(&alarms))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     source_table_free(sources);
+    alarms_free(alarms);
     return failed;
 }

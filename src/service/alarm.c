@@ -1,0 +1,211 @@
+#include "service/alarm.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
+
+struct alarms {
+    pthread_mutex_t lock;
+    struct alarm *list; /* in the order of since_s; few: some codes, some upstreams */
+    size_t n, cap;
+    _Atomic size_t n_standing; /* n, for who does not hold the lock */
+};
+
+static const struct {
+    const char *word, *advice;
+    enum stats_id seen, standing;
+} codes[ALARM_CODES] = {
+    [ALARM_UNCHALLENGED] = {"upstream-unchallenged",
+                            "upstream accepted a REGISTER without an Authorization; "
+                            "authentication = relay needs an upstream that challenges",
+                            STAT_ALARM_UNCHALLENGED, STAT_ALARM_STANDS_UNCHALLENGED},
+    [ALARM_CHALLENGES_US] = {"upstream-challenges-us",
+                             "upstream challenges a REGISTER that we cannot prove; it must take "
+                             "our address without a proof",
+                             STAT_ALARM_CHALLENGES, STAT_ALARM_STANDS_CHALLENGES},
+    [ALARM_CONTACT_MISSING] = {"contact-missing",
+                               "upstream's 200 to a REGISTER does not list what was registered; "
+                               "see contact-token and insertion",
+                               STAT_ALARM_MISSING, STAT_ALARM_STANDS_MISSING},
+};
+
+const char *alarm_word(enum alarm_code code)
+{
+    return codes[code].word;
+}
+
+const char *alarm_advice(enum alarm_code code)
+{
+    return codes[code].advice;
+}
+
+int alarms_new(struct alarms **out)
+{
+    struct alarms *a = calloc(1, sizeof *a);
+    if (!a)
+        return ERR_NOMEM;
+    (void)pthread_mutex_init(&a->lock, NULL);
+    *out = a;
+    return 0;
+}
+
+void alarms_list_free(struct alarm *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i].upstream);
+    free(list);
+}
+
+/* ---------------------------------------------------------------- under the lock */
+
+static void set_n(struct alarms *a, size_t n)
+{
+    a->n = n;
+    atomic_store_explicit(&a->n_standing, n, memory_order_relaxed);
+}
+
+static void drop(struct alarms *a, size_t i)
+{
+    stats_dec(codes[a->list[i].code].standing);
+    free(a->list[i].upstream);
+    memmove(a->list + i, a->list + i + 1, (a->n - i - 1) * sizeof *a->list);
+    set_n(a, a->n - 1);
+}
+
+static void drop_old(struct alarms *a, uint64_t now_s)
+{
+    for (size_t i = a->n; i-- > 0;)
+        if (a->list[i].last_s + ALARM_KEPT_S < now_s)
+            drop(a, i);
+}
+
+static size_t find(const struct alarms *a, enum alarm_code code, const char *upstream)
+{
+    size_t i = 0;
+    while (i < a->n && (a->list[i].code != code || strcmp(a->list[i].upstream, upstream) != 0))
+        i++;
+    return i;
+}
+
+static bool has_room(struct alarms *a)
+{
+    if (a->n < a->cap)
+        return true;
+    size_t cap = a->cap ? 2 * a->cap : 8;
+    struct alarm *list = realloc(a->list, cap * sizeof *list);
+    if (!list)
+        return false;
+    a->list = list;
+    a->cap = cap;
+    return true;
+}
+
+static void add(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s)
+{
+    char *name = has_room(a) ? strdup(upstream) : NULL;
+    if (!name)
+        return;
+    a->list[a->n] = (struct alarm){code, name, now_s, now_s, 1};
+    set_n(a, a->n + 1);
+    stats_inc(codes[code].standing);
+}
+
+/* True: it is new. */
+static bool see(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s)
+{
+    drop_old(a, now_s);
+    size_t i = find(a, code, upstream);
+    if (i == a->n) {
+        add(a, code, upstream, now_s);
+        return true;
+    }
+    a->list[i].last_s = now_s;
+    a->list[i].n_seen++;
+    return false;
+}
+
+static bool end(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s)
+{
+    size_t i = find(a, code, upstream);
+    if (i == a->n || now_s < a->list[i].last_s + ALARM_QUIET_S)
+        return false;
+    drop(a, i);
+    return true;
+}
+
+static int copy(const struct alarms *a, struct alarm **out, size_t *n)
+{
+    if (a->n == 0)
+        return 0;
+    struct alarm *list = calloc(a->n, sizeof *list);
+    if (!list)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < a->n; i++) {
+        list[i] = a->list[i];
+        list[i].upstream = strdup(a->list[i].upstream);
+        if (!list[i].upstream) {
+            alarms_list_free(list, i);
+            return ERR_NOMEM;
+        }
+    }
+    *out = list;
+    *n = a->n;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- for all */
+
+void alarms_free(struct alarms *a)
+{
+    if (!a)
+        return;
+    while (a->n > 0)
+        drop(a, a->n - 1);
+    free(a->list);
+    (void)pthread_mutex_destroy(&a->lock);
+    free(a);
+}
+
+bool alarm_raise(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s)
+{
+    bool is_new = true;
+    stats_inc(codes[code].seen);
+    if (a) {
+        (void)pthread_mutex_lock(&a->lock);
+        is_new = see(a, code, upstream, now_s);
+        (void)pthread_mutex_unlock(&a->lock);
+    }
+    if (is_new)
+        log_warn("alarm %s: upstream=\"%s\": %s", codes[code].word, upstream, codes[code].advice);
+    return is_new;
+}
+
+bool alarm_disprove(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s)
+{
+    if (!a || atomic_load_explicit(&a->n_standing, memory_order_relaxed) == 0)
+        return false;
+    (void)pthread_mutex_lock(&a->lock);
+    bool is_over = end(a, code, upstream, now_s);
+    (void)pthread_mutex_unlock(&a->lock);
+    if (is_over)
+        log_info("alarm %s: upstream=\"%s\": over", codes[code].word, upstream);
+    return is_over;
+}
+
+int alarms_read(struct alarms *a, uint64_t now_s, struct alarm **out, size_t *n)
+{
+    *out = NULL;
+    *n = 0;
+    if (!a)
+        return 0;
+    (void)pthread_mutex_lock(&a->lock);
+    drop_old(a, now_s);
+    int err = copy(a, out, n);
+    (void)pthread_mutex_unlock(&a->lock);
+    return err;
+}

@@ -1,0 +1,51 @@
+/* What is wrong now, since when, and how often it was seen: conditions that an operator must mend,
+ * each of one upstream. An alarm stands from the first time that its condition is seen until it is
+ * disproved; where good and bad come mixed, until it was not seen for a while. For all workers and
+ * the admin API, behind a lock: conditions are seen when upstream answers, never on the way of an
+ * absorbed refresh. */
+#ifndef BW_SERVICE_ALARM_H
+#define BW_SERVICE_ALARM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum alarm_code {
+    ALARM_UNCHALLENGED,    /* upstream takes a REGISTER that nobody has proven */
+    ALARM_CHALLENGES_US,   /* upstream wants a proof of us that we do not have */
+    ALARM_CONTACT_MISSING, /* upstream's 2xx does not list our Contact (D49), or our Path (D91) */
+    ALARM_CODES
+};
+
+/* Words for logs, metrics and the API, and a sentence on what to do; constants. */
+const char *alarm_word(enum alarm_code code);
+const char *alarm_advice(enum alarm_code code);
+
+/* Seen so recently, an alarm outlives what disproves it; seen so long ago, it is over by itself. */
+enum { ALARM_QUIET_S = 60, ALARM_KEPT_S = 86400 };
+
+struct alarms;
+
+int alarms_new(struct alarms **out); /* ERR_NOMEM */
+void alarms_free(struct alarms *a);  /* NULL is legal */
+
+/* The condition is seen; counted. True: it did not stand before, and is logged. Without memory it
+ * is counted and logged only. a NULL: nobody reads. now_s: service clock. Any thread. */
+bool alarm_raise(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s);
+
+/* The contrary is seen. True: the alarm stood and is over, which is logged. Costs one load while no
+ * alarm stands. Any thread. */
+bool alarm_disprove(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s);
+
+struct alarm {
+    enum alarm_code code;
+    char *upstream; /* its name; freed by the caller */
+    uint64_t since_s, last_s;
+    uint64_t n_seen;
+};
+
+/* All that stand, the oldest first: an array that the caller frees, NULL for none. ERR_NOMEM. */
+int alarms_read(struct alarms *a, uint64_t now_s, struct alarm **out, size_t *n);
+void alarms_list_free(struct alarm *list, size_t n);
+
+#endif
