@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "conf/realm.h"
 
 enum { WORKERS_MAX = 256 };
 
@@ -287,7 +288,9 @@ static int check_domain(struct checker *c, struct conf_domain *d, const struct s
     };
     check_policy(c, d, s);
     check_redirects(c, d, s);
-    return err ? err : link_lists(c, d, s);
+    if (!err)
+        err = link_lists(c, d, s);
+    return err ? err : realm_check(&(struct realm_domain){c->findings, c->arena, c->conf, s}, d);
 }
 
 static int check_domains(struct checker *c)

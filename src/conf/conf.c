@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "conf/check.h"
+#include "conf/credentials.h"
 #include "conf/fill.h"
 #include "conf/hosts.h"
 #include "conf/settings.h"
@@ -86,6 +87,8 @@ void conf_unref(struct conf *c)
         return;
     struct snapshot *s = snapshot_of(c);
     wipe(s->conf.admin.token);
+    for (size_t i = 0; i < s->conf.n_credentials; i++)
+        credentials_free(s->conf.credentials[i]);
     hosts_fini(&s->hosts);
     arena_fini(&s->arena);
     free(s);

@@ -10,7 +10,8 @@ static const char *const fork_words[] = {"parallel", "q", "redirect", NULL};
 static const char *const local_words[] = {"outage", "never", "always", NULL};
 static const char *const redirects_words[] = {"return", "follow", NULL};
 static const char *const media_words[] = {"all", "first", NULL};
-static const char *const authentication_words[] = {"relay", "trusted", NULL};
+static const char *const authentication_words[] = {"relay", "local", "trusted", NULL};
+static const char *const algorithm_words[] = {"MD5", "SHA-256", "SHA-512-256", NULL};
 
 #define IN_DOMAIN(field) .offset = offsetof(struct conf_domain, field)
 #define IN_POLICY(field) .offset = offsetof(struct conf_domain, absorb.field)
@@ -124,8 +125,45 @@ static const struct schema_option options[] = {
      .words = authentication_words,
      .fallback = "relay",
      IN_POLICY(authentication),
+     .help = "Who judges a device. relay: upstream, whose challenges are passed on. local: we "
+             "challenge and check the answer against the credentials file; upstream has to trust "
+             "our address, for what it gets from us carries no Authorization. trusted: the "
+             "access-list alone."},
+    {.section = SECTION_DOMAIN,
+     .name = "algorithms",
+     .type = SCHEMA_WORD,
+     .words = algorithm_words,
+     .absent = "SHA-256 and MD5",
+     LIST_IN_DOMAIN(algorithm_list),
+     .help = "What a device may answer our challenges with, for authentication = local. It gets a "
+             "challenge for each, the strongest first, but for those that its user has no line for "
+             "in the credentials file. MD5 is what all devices can, and the weakest; some that can "
+             "nothing else give up when another is offered as well."},
+    {.section = SECTION_DOMAIN,
+     .name = "realm",
+     .type = SCHEMA_REALM,
+     .fallback = "",
+     .can_be_empty = true,
+     IN_DOMAIN(realm),
+     .help = "The realm of our challenges, for authentication = local, and of the domain's lines "
+             "in the credentials file. \"\": the domain's name."},
+    {.section = SECTION_DOMAIN,
+     .name = "credentials",
+     .type = SCHEMA_PATH,
+     .fallback = "/etc/breakwater/credentials",
+     IN_DOMAIN(credentials_path),
      .help =
-         "Who judges a device: upstream, whose challenges are relayed, or the access-list alone."},
+         "The file with the hashes of the passwords, for authentication = local; see "
+         "CREDENTIALS. Nobody but its owner may be able to use it (mode 0600). It is read again "
+         "at each reload; with an error in it, everything stays as it was."},
+    {.section = SECTION_DOMAIN,
+     .name = "allow-no-qop",
+     .type = SCHEMA_YESNO,
+     .fallback = "no",
+     IN_DOMAIN(is_no_qop_allowed),
+     .help = "For authentication = local: take answers without qop, as devices give them that "
+             "know digest authentication by RFC 2069 only. Each of their requests is challenged "
+             "anew."},
     {.section = SECTION_DOMAIN,
      .name = "access-list",
      .type = SCHEMA_NAME,

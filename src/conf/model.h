@@ -71,6 +71,8 @@ enum conf_local { CONF_LOCAL_OUTAGE, CONF_LOCAL_NEVER, CONF_LOCAL_ALWAYS };
 enum conf_redirects { CONF_REDIRECTS_RETURN, CONF_REDIRECTS_FOLLOW };
 enum conf_media { CONF_MEDIA_ALL, CONF_MEDIA_FIRST };
 
+struct credentials;
+
 struct conf_domain {
     struct str name;     /* canonical: lower case, no trailing dot, IPv6 in brackets */
     struct str *aliases; /* canonical */
@@ -95,6 +97,13 @@ struct conf_domain {
     const char **list_names; /* of access-list */
     size_t n_list_names;
     const struct conf_access_list **lists;
+    int *algorithm_list; /* of enum digest_algorithm */
+    size_t n_algorithm_list;
+    unsigned algorithms; /* the same as a set: 1 << enum digest_algorithm */
+    struct str realm;    /* never empty */
+    const char *credentials_path;
+    const struct credentials *credentials; /* authentication = local; else NULL */
+    bool is_no_qop_allowed;
     bool is_own_contact_only;
     bool has_expires_header;
     bool is_case_sensitive;
@@ -136,6 +145,9 @@ struct conf {
     size_t n_domains;
     struct conf_access_list *lists;
     size_t n_lists;
+    struct credentials **credentials; /* each file once */
+    size_t n_credentials;
+    size_t n_credentials_lines; /* of all of them */
     struct conf_limits limits;
     struct conf_admin admin;
 };

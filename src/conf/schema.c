@@ -79,6 +79,7 @@ const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT
         [SCHEMA_TARGET] = "stderr, journal, syslog or an absolute path",
         [SCHEMA_NAME] = "a name of letters, digits, '.', '_' and '-'",
         [SCHEMA_HOST] = "a host name or an IP address, without a port",
+        [SCHEMA_REALM] = "a text of at most 255 characters without quotes and backslashes",
         [SCHEMA_LISTEN] = "udp:IP-ADDRESS:PORT",
         [SCHEMA_ADVERTISE] = "HOST or HOST:PORT, HOST being a host name or an IP address",
         [SCHEMA_SERVER] = "sip:IP-ADDRESS or sip:IP-ADDRESS:PORT, with ;transport=udp or without",

@@ -1,14 +1,14 @@
 #include "conf/value.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "conf/model.h"
+#include "conf/secret.h"
+#include "sip/htdigest.h"
 #include "sip/uri.h"
 
 enum { LABEL_MAX = 63, NAME_MAX_LEN = 64, TOKEN_MAX = 1024, SIP_PORT = 5060 };
@@ -170,6 +170,13 @@ bool value_host(struct str text, char out[VALUE_HOST_MAX], struct str *host)
         buf_add_char(&b, ascii_lower(text.p[i]));
     *host = buf_str(&b);
     return true;
+}
+
+static int parse_realm(struct value *v)
+{
+    if (v->text.n == 0)
+        return 0;
+    return htdigest_realm_fault(v->text) ? ERR_PARSE : keep_str(v, v->text, v->field);
 }
 
 static bool is_addr_with_port(struct str s)
@@ -353,16 +360,6 @@ static int parse_http(struct value *v)
 
 /* ---------------------------------------------------------------- the token */
 
-static int check_token_file(struct value *v, const struct stat *st)
-{
-    if (!S_ISREG(st->st_mode))
-        return fault(v, "is not a regular file");
-    if (st->st_mode & 077)
-        return fault(v, "has mode %04o: others than its owner may use it; expected 0600",
-                     (unsigned)st->st_mode & 07777);
-    return 0;
-}
-
 /* The first line; never put into a message. */
 static int keep_token(struct value *v, struct str content)
 {
@@ -378,17 +375,11 @@ static int keep_token(struct value *v, struct str content)
 
 static int read_token(struct value *v, int fd)
 {
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return fault(v, "cannot be read: %s", strerror(errno));
-    int err = check_token_file(v, &st);
-    if (err)
-        return err;
     char content[TOKEN_MAX + 2];
     ssize_t n = read(fd, content, sizeof content);
     if (n < 0)
         return fault(v, "cannot be read: %s", strerror(errno));
-    err = keep_token(v, (struct str){content, (size_t)n});
+    int err = keep_token(v, (struct str){content, (size_t)n});
     explicit_bzero(content, sizeof content);
     return err;
 }
@@ -398,13 +389,13 @@ static int parse_token(struct value *v)
     if (v->text.n == 0)
         return 0;
     char path[4096];
+    int fd;
     if (v->text.p[0] != '/' || v->text.n >= sizeof path)
         return ERR_PARSE;
     memcpy(path, v->text.p, v->text.n);
     path[v->text.n] = '\0';
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return fault(v, "cannot be read: %s", strerror(errno));
+    if (secret_open(path, &fd, v->why))
+        return ERR_PARSE;
     int err = read_token(v, fd);
     (void)close(fd);
     return err;
@@ -434,6 +425,7 @@ static const struct {
     [SCHEMA_TARGET] = {sizeof(char *), parse_target},
     [SCHEMA_NAME] = {sizeof(char *), parse_name},
     [SCHEMA_HOST] = {sizeof(struct str), parse_host},
+    [SCHEMA_REALM] = {sizeof(struct str), parse_realm},
     [SCHEMA_LISTEN] = {sizeof(struct conf_listen), parse_listen},
     [SCHEMA_ADVERTISE] = {sizeof(struct conf_listen), parse_advertise},
     [SCHEMA_SERVER] = {sizeof(struct conf_server), parse_server},
@@ -480,6 +472,7 @@ bool value_is_same(const struct schema_option *o, const void *a, const void *b)
     case SCHEMA_NAME:
         return is_same_text(*(const char *const *)a, *(const char *const *)b);
     case SCHEMA_HOST:
+    case SCHEMA_REALM:
     case SCHEMA_TOKEN:
         return str_eq(*(const struct str *)a, *(const struct str *)b);
     case SCHEMA_LISTEN:

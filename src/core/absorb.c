@@ -59,7 +59,7 @@ uint64_t absorb_told_s(const struct absorb_input *in, const struct upreg *u, uin
 
 bool absorb_can_refresh(const struct absorb_conf *conf)
 {
-    return conf->authentication == AUTH_TRUSTED && conf->mode != MODE_MIRROR;
+    return conf->authentication != AUTH_RELAY && conf->mode != MODE_MIRROR;
 }
 
 /* A device with an interval so long leaves no time for a refresh of ours between two of its own:
@@ -180,6 +180,7 @@ static enum reason judge_refresh(const struct decision *d, const struct register
     switch (licence) {
     case REASON_LICENSED_FLOW:
     case REASON_LICENSED_SOURCE:
+    case REASON_LICENSED_DIGEST:
     case REASON_TRUSTED:
         break;
     default:
@@ -217,6 +218,7 @@ static bool is_covered(enum reason r)
     switch (r) {
     case REASON_LICENSED_FLOW:
     case REASON_LICENSED_SOURCE:
+    case REASON_LICENSED_DIGEST:
     case REASON_TRUSTED:
     case REASON_REPEAT:
     case REASON_POSTPONED_IN_FLIGHT:
@@ -231,9 +233,9 @@ static bool is_covered(enum reason r)
 /* Which of two covered contacts' reasons tells more: what is done rather than what is not. */
 static enum reason weightier(enum reason a, enum reason b)
 {
-    static const enum reason order[] = {REASON_REMOVED_LOCALLY, REASON_POSTPONED_IN_FLIGHT,
-                                        REASON_TRUSTED,         REASON_LICENSED_FLOW,
-                                        REASON_LICENSED_SOURCE, REASON_REPEAT};
+    static const enum reason order[] = {
+        REASON_REMOVED_LOCALLY, REASON_POSTPONED_IN_FLIGHT, REASON_LICENSED_DIGEST, REASON_TRUSTED,
+        REASON_LICENSED_FLOW,   REASON_LICENSED_SOURCE,     REASON_REPEAT};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         if (a == order[i] || b == order[i])
             return order[i];
@@ -271,6 +273,22 @@ static bool is_longer(const struct absorb_input *in, const struct register_conta
     return b->granted_s < now_s - now_s * in->conf->expires_spread_percent / 100;
 }
 
+/* By L3 alone: the binding takes the REGISTER's way, Call-ID and proof. */
+static bool is_moved_here(const struct decision *d, size_t k)
+{
+    const struct register_contact *c = &d->in->view->contacts[k];
+    return d->in->view->is_proven && c->expires_s != 0 &&
+           licence_refresh(d->in, c, d->s.at[k]) == REASON_LICENSED_DIGEST;
+}
+
+static bool is_any_moved_here(const struct decision *d)
+{
+    for (size_t k = 0; k < d->in->view->n_contacts; k++)
+        if (is_moved_here(d, k))
+            return true;
+    return false;
+}
+
 static bool is_any_longer(const struct decision *d)
 {
     const struct absorb_input *in = d->in;
@@ -294,6 +312,8 @@ static void commit_licensed(const struct decision *d, struct aor_record *next)
         const struct upreg *u = binding_upreg(next, b->upreg_id);
         if (u) /* a repeat may have lost it */
             commit_extend(in, grant_s(in, c, u), b);
+        if (is_moved_here(d, k))
+            commit_move(in, b);
     }
     commit_drop(next, d->s.removed | ~d->s.alive);
     commit_settle(next, in->now_s);
@@ -397,7 +417,8 @@ static bool judge_all(const struct decision *d, struct verdict *v)
     enum reason why = judge_contacts(d);
     if (!is_covered(why))
         return forward(d, why, v);
-    bool is_commit = d->s.removed || (why != REASON_REPEAT && is_any_longer(d));
+    bool is_commit =
+        d->s.removed || is_any_moved_here(d) || (why != REASON_REPEAT && is_any_longer(d));
     *v = (struct verdict){.what = is_commit ? VERDICT_COMMIT : VERDICT_ABSORB, .reason = why};
     return true;
 }
@@ -415,14 +436,28 @@ static bool apply_rules(rule_fn *const *list, size_t n, const struct decision *d
     return false;
 }
 
+/* D10: what no licence covers has to prove itself before anything else is said of it. */
+static bool is_proof_missing(const struct absorb_input *in)
+{
+    return in->conf->authentication == AUTH_LOCAL && !in->view->is_proven;
+}
+
+static struct verdict challenge(void)
+{
+    return (struct verdict){.what = VERDICT_CHALLENGE, .reason = REASON_UNPROVEN, .status = 401};
+}
+
 struct verdict absorb_decide(const struct absorb_input *in, struct aor_record *next)
 {
     struct decision d = {.in = in};
     struct verdict v = {0};
     if (apply_rules(front_rules, sizeof front_rules / sizeof *front_rules, &d, &v))
-        return v;
+        return is_proof_missing(in) ? challenge() : v;
     survey_take(in, &d.s);
     apply_rules(rules, sizeof rules / sizeof *rules, &d, &v);
+    bool is_licensed = v.what == VERDICT_ABSORB || v.what == VERDICT_COMMIT;
+    if (!is_licensed && is_proof_missing(in) && !licence_is_whole(in, &d.s))
+        return challenge();
     if (v.what == VERDICT_COMMIT && next)
         commit_licensed(&d, next);
     return v;

@@ -14,13 +14,14 @@
 #include "core/register.h"
 
 enum verdict_what {
-    VERDICT_ABSORB,  /* only leases move: extend those of the contacts with an expiry, answer from
-                        the record. REASON_REPEAT, REASON_QUERY, REASON_NOTHING_TO_REMOVE: none
-                        moves */
-    VERDICT_COMMIT,  /* licensed, but the record changes: commit `next`, then answer */
-    VERDICT_FORWARD, /* upstream judges */
-    VERDICT_WAIT,    /* hold it until the one in flight has ended */
-    VERDICT_REJECT   /* answer `status` */
+    VERDICT_ABSORB,    /* only leases move: extend those of the contacts with an expiry, answer from
+                          the record. REASON_REPEAT, REASON_QUERY, REASON_NOTHING_TO_REMOVE: none
+                          moves */
+    VERDICT_COMMIT,    /* licensed, but the record changes: commit `next`, then answer */
+    VERDICT_FORWARD,   /* upstream judges */
+    VERDICT_WAIT,      /* hold it until the one in flight has ended */
+    VERDICT_CHALLENGE, /* it must prove itself to us first; then it is decided anew */
+    VERDICT_REJECT     /* answer `status` */
 };
 
 /* What a forwarded REGISTER asks upstream for (D59a). */
@@ -79,7 +80,8 @@ uint32_t absorb_grant_s(const struct absorb_input *in, int64_t asked_s, uint64_t
  * and now_s. u: the registration that stands for it, or NULL. */
 uint64_t absorb_told_s(const struct absorb_input *in, const struct upreg *u, uint64_t left_s);
 
-/* Whether we refresh upstream registrations ourselves: we do where upstream trusts our address. */
+/* Whether we refresh upstream registrations ourselves: we do where upstream trusts our address, and
+ * so does not ask the devices. */
 bool absorb_can_refresh(const struct absorb_conf *conf);
 
 /* The same for a device on an upstream registration: where we refresh that, but its interval is too

@@ -7,11 +7,21 @@ struct proof accept_proof(const struct absorb_input *in)
     enum proof_kind kind = in->view->has_authorization ? PROOF_UPSTREAM : PROOF_OPEN;
     if (in->conf->authentication == AUTH_TRUSTED)
         kind = PROOF_TRUSTED;
+    if (in->conf->authentication == AUTH_LOCAL)
+        kind = in->view->is_proven ? PROOF_DIGEST : PROOF_NONE;
     return (struct proof){kind, in->now_s};
+}
+
+/* Relayed by L1 or L2. */
+static bool is_by_licence(const struct absorb_input *in)
+{
+    return accept_proof(in).kind == PROOF_NONE;
 }
 
 bool accept_is_beyond_proof(const struct absorb_input *in, int at)
 {
+    if (is_by_licence(in))
+        return !licence_is_own(in, at);
     return accept_proof(in).kind == PROOF_OPEN &&
            !binding_is_same_way(&in->now_state->bindings[at].way, &in->view->way);
 }
@@ -64,6 +74,8 @@ enum reason accept_judge(const struct absorb_input *in, const struct upstream_gr
         if (accept_is_beyond_proof(in, at))
             return REASON_NOT_PROVEN;
     }
+    if (is_by_licence(in) && s->n_unknown) /* what it refreshes has gone meanwhile */
+        return REASON_NOT_PROVEN;
     if (accept_is_granted(grant) && (survey_is_beyond_record(s) || !has_upreg_room(in, grant) ||
                                      !choose_evicted(in, s, evicted)))
         return REASON_FULL;

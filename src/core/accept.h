@@ -14,10 +14,12 @@
 enum reason accept_judge(const struct absorb_input *in, const struct upstream_grant *grant,
                          const struct survey *s, uint64_t *evicted);
 
-/* The proof that upstream's 2xx is. */
+/* The proof that upstream's 2xx is. PROOF_NONE: none, the REGISTER was relayed under a licence (L1,
+ * L2) that goes on as it was. */
 struct proof accept_proof(const struct absorb_input *in);
 
-/* A 2xx that cost no proof gives no power over what stands on another way. at: the binding. */
+/* A 2xx that cost no proof gives no power over what stands on another way, or is not the licence's
+ * own. at: the binding. */
 bool accept_is_beyond_proof(const struct absorb_input *in, int at);
 
 /* Upstream holds something for us now. */

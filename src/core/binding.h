@@ -30,7 +30,8 @@ enum proof_kind {
     PROOF_NONE,     /* withdrawn: the next REGISTER goes upstream */
     PROOF_UPSTREAM, /* upstream's 2xx to a REGISTER that carried an Authorization */
     PROOF_OPEN,     /* upstream's 2xx without one: licenses this device only */
-    PROOF_TRUSTED   /* the access list, and upstream's 2xx */
+    PROOF_TRUSTED,  /* the access list, and upstream's 2xx */
+    PROOF_DIGEST    /* a right answer to our own challenge, and upstream's 2xx */
 };
 
 struct proof {

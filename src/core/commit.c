@@ -57,9 +57,19 @@ void commit_contact(const struct absorb_input *in, const struct register_contact
     b->user_agent = view->user_agent;
     b->methods = view->methods;
     b->way = view->way;
-    b->proof = terms->proof;
+    if (terms->proof.kind != PROOF_NONE)
+        b->proof = terms->proof;
     b->upreg_id = terms->upreg_id;
     commit_extend(in, terms->granted_s, b);
+}
+
+void commit_move(const struct absorb_input *in, struct binding *b)
+{
+    b->call_id = in->view->call_id;
+    b->user_agent = in->view->user_agent;
+    b->methods = in->view->methods;
+    b->way = in->view->way;
+    b->proof = (struct proof){PROOF_DIGEST, in->now_s};
 }
 
 void commit_distrust(struct aor_record *next)

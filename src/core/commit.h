@@ -10,7 +10,7 @@
 
 /* What a binding gets beyond what the REGISTER says of it. */
 struct commit_terms {
-    struct proof proof;
+    struct proof proof; /* PROOF_NONE: it keeps its own */
     uint32_t granted_s;
     uint64_t upreg_id;
     uint64_t new_id;
@@ -27,6 +27,10 @@ void commit_contact(const struct absorb_input *in, const struct register_contact
 
 /* Moves expiry and CSeq only. */
 void commit_extend(const struct absorb_input *in, uint32_t granted_s, struct binding *b);
+
+/* The binding's device has proven itself to us: its way, Call-ID and proof are now the REGISTER's.
+ * After commit_extend. */
+void commit_move(const struct absorb_input *in, struct binding *b);
 
 /* Withdraws every proof: each device must prove itself with its next REGISTER (D53). */
 void commit_distrust(struct aor_record *next);

@@ -37,12 +37,14 @@ static bool is_leaseless(const struct claim *q)
     return !q->lease->is_held;
 }
 
-/* What an access list proved, it proves only as long as there is one. */
+/* What an access list proved, it proves only as long as there is one; where we ask for proof, a 2xx
+ * that asked for none is not one. */
 static bool is_unproven(const struct claim *q)
 {
     enum proof_kind kind = q->b->proof.kind;
-    return kind == PROOF_NONE ||
-           (kind == PROOF_TRUSTED && q->in->conf->authentication != AUTH_TRUSTED);
+    enum absorb_auth authentication = q->in->conf->authentication;
+    return kind == PROOF_NONE || (kind == PROOF_TRUSTED && authentication != AUTH_TRUSTED) ||
+           (kind == PROOF_OPEN && authentication == AUTH_LOCAL);
 }
 
 static bool is_repeat(const struct claim *q)
@@ -60,6 +62,12 @@ static bool is_not_rising(const struct claim *q)
 {
     uint32_t last = last_cseq(q), now = q->in->view->cseq;
     return now < last || (now == last && !q->in->conf->is_equal_cseq_allowed);
+}
+
+/* D27: within one Call-ID only. */
+static bool is_stale_here(const struct claim *q)
+{
+    return !is_other_call_id(q) && is_not_rising(q);
 }
 
 static bool is_reproof_due(const struct claim *q)
@@ -98,6 +106,20 @@ static const struct check refresh_checks[] = {
     {is_changed, REASON_CHANGED},
 };
 
+/* What remains to be asked where the sender has just proven himself (L3). */
+static const struct check proven_checks[] = {
+    {is_pending, REASON_UPSTREAM_PENDING},
+    {is_stale_here, REASON_OLD_CSEQ},
+    {is_changed, REASON_CHANGED},
+};
+
+/* The sender's right, whatever keeps it from being used here and now. */
+static const struct check whole_checks[] = {
+    {is_other_call_id, REASON_NEW_CALL_ID}, {is_other_way, REASON_NEW_SOURCE},
+    {is_leaseless, REASON_NOT_PROVEN},      {is_unproven, REASON_NOT_PROVEN},
+    {is_not_rising, REASON_OLD_CSEQ},       {is_reproof_due, REASON_REPROOF},
+};
+
 /* For what touches a binding without telling anything of it: removals, queries. */
 static const struct check sender_checks[] = {
     {is_other_call_id, REASON_NEW_CALL_ID}, {is_other_way, REASON_NEW_SOURCE},
@@ -123,33 +145,58 @@ static enum reason granted(const struct claim *q)
     return q->b->way.family ? REASON_LICENSED_FLOW : REASON_LICENSED_SOURCE;
 }
 
-static bool passes(const struct check *checks, size_t n, const struct claim *q)
+/* The first of the conditions that is there; REASON_MAX: none is. */
+static enum reason objection(const struct check *checks, size_t n, const struct claim *q)
 {
     for (size_t i = 0; i < n; i++)
         if (checks[i].is(q))
-            return false;
-    return true;
+            return checks[i].why;
+    return REASON_MAX;
+}
+
+static bool passes(const struct check *checks, size_t n, const struct claim *q)
+{
+    return objection(checks, n, q) == REASON_MAX;
 }
 
 /* ---------------------------------------------------------------- questions */
 
+/* L1 or L2 first: they cost no commit. */
 enum reason licence_refresh(const struct absorb_input *in, const struct register_contact *c, int at)
 {
     const struct claim q = claim_of(in, c, at);
-    for (size_t i = 0; i < COUNT(refresh_checks); i++)
-        if (refresh_checks[i].is(&q))
-            return refresh_checks[i].why;
-    return granted(&q);
+    enum reason why = objection(refresh_checks, COUNT(refresh_checks), &q);
+    if (why == REASON_MAX)
+        return granted(&q);
+    if (why == REASON_REPEAT || !in->view->is_proven)
+        return why;
+    why = objection(proven_checks, COUNT(proven_checks), &q);
+    return why == REASON_MAX ? REASON_LICENSED_DIGEST : why;
+}
+
+bool licence_is_whole(const struct absorb_input *in, const struct survey *s)
+{
+    for (size_t k = 0; k < in->view->n_contacts; k++) {
+        const struct register_contact *c = &in->view->contacts[k];
+        if (!survey_has(s->alive, s->at[k]))
+            return false;
+        const struct claim q = claim_of(in, c, s->at[k]);
+        if (!passes(whole_checks, COUNT(whole_checks), &q) || (c->expires_s && is_changed(&q)))
+            return false;
+    }
+    return in->view->n_contacts > 0 && !in->view->is_star;
 }
 
 bool licence_is_removal(const struct absorb_input *in, int at)
 {
     const struct claim q = claim_of(in, NULL, at);
-    return passes(sender_checks, COUNT(sender_checks), &q);
+    return in->view->is_proven || passes(sender_checks, COUNT(sender_checks), &q);
 }
 
 bool licence_is_line(const struct absorb_input *in, uint64_t alive)
 {
+    if (in->view->is_proven)
+        return true;
     for (int at = 0; at < (int)in->now_state->n_bindings; at++)
         if ((alive >> at & 1) && licence_is_removal(in, at))
             return true;
@@ -165,7 +212,7 @@ bool licence_is_own(const struct absorb_input *in, int at)
 bool licence_is_stale(const struct absorb_input *in, int at)
 {
     const struct claim q = claim_of(in, NULL, at);
-    return !is_other_call_id(&q) && is_not_rising(&q);
+    return is_stale_here(&q);
 }
 
 bool licence_is_stale_star(const struct absorb_input *in, int at)

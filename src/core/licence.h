@@ -1,6 +1,7 @@
 /* The licence: the right of a device to have its own REGISTER answered here (architecture, section
- * 5: L1 the same stream, L2 the same UDP source with the same Call-ID and a rising CSeq; never
- * beyond reproof). It rests on one binding and covers no other. Pure; any thread. */
+ * 5: L1 the same stream, L2 the same UDP source with the same Call-ID and a rising CSeq, L3 a right
+ * answer to our own challenge; L1 and L2 never beyond reproof, and resting on one binding without
+ * covering any other). Pure; any thread. */
 #ifndef BW_CORE_LICENCE_H
 #define BW_CORE_LICENCE_H
 
@@ -8,12 +9,17 @@
 #include <stdint.h>
 
 #include "core/reason.h"
-#include "core/register.h"
+#include "core/survey.h"
 
 /* May a contact refresh the binding that it names (index `at`, alive)? REASON_LICENSED_FLOW,
- * REASON_LICENSED_SOURCE, REASON_TRUSTED, REASON_REPEAT: yes; else what is in the way. */
+ * REASON_LICENSED_SOURCE, REASON_LICENSED_DIGEST, REASON_TRUSTED, REASON_REPEAT: yes; else what is
+ * in the way. */
 enum reason licence_refresh(const struct absorb_input *in, const struct register_contact *c,
                             int at);
+
+/* L1 or L2 covers every contact: the sender need not prove himself, even where upstream has to be
+ * asked, because it is time or another of his is on its way. */
+bool licence_is_whole(const struct absorb_input *in, const struct survey *s);
 
 /* May the sender remove the binding, which is alive? */
 bool licence_is_removal(const struct absorb_input *in, int at);

@@ -11,7 +11,7 @@
 #include "core/binding.h"
 
 enum absorb_mode { MODE_MIRROR, MODE_CONTACT_THROTTLE, MODE_AOR_THROTTLE };
-enum absorb_auth { AUTH_RELAY, AUTH_TRUSTED };
+enum absorb_auth { AUTH_RELAY, AUTH_LOCAL, AUTH_TRUSTED };
 /* The low bits of a form, never all 0. */
 enum { FORM_MODE_MASK = 3 };
 #define FORM_OF_MODE(mode) ((uint64_t)(mode) + 1)
@@ -57,6 +57,7 @@ struct register_view {
     uint32_t methods; /* as binding.methods */
     bool has_authorization;
     bool is_source_trusted; /* on the domain's access list */
+    bool is_proven;         /* a right answer to our own challenge, by the line's own user (L3) */
     uint64_t spread;        /* keyed hash of Call-ID, CSeq and branch: expiry jitter (D29, D89) */
     uint32_t branch_hash;   /* as the lease keeps it: tells a retransmission (D29) */
     uint64_t own_upreg_id;  /* no phone's: our own REGISTER for this upstream registration, without

@@ -33,7 +33,8 @@
 enum { STORE_QUEUE_MAX = 65536 };
 
 struct daemon {
-    pthread_mutex_t lock; /* guards conf: a reload may come by signal and by the admin API */
+    pthread_mutex_t reloading; /* one at a time: it may come by signal and by the admin API */
+    pthread_mutex_t lock;      /* guards conf, which only a reload changes; never held for long */
     struct conf *conf;
     struct conf *last_conf;  /* before conf: the store thread may still be reading it */
     struct conf *first_conf; /* of the start: for changes that wait for a restart */
@@ -76,15 +77,20 @@ static void spread(struct daemon *d, struct conf *next)
     for (unsigned i = 0; i < d->group.n; i++)
         if (worker_reload(d->group.workers[i], next))
             log_error("reload: worker %u keeps the old configuration: out of memory", i);
-    conf_unref(d->last_conf);
+    stats_add(STAT_CREDENTIALS,
+              (int64_t)next->n_credentials_lines - (int64_t)d->conf->n_credentials_lines);
+    struct conf *old = d->last_conf;
+    pthread_mutex_lock(&d->lock);
     d->last_conf = d->conf;
     d->conf = next;
+    pthread_mutex_unlock(&d->lock);
+    conf_unref(old);
 }
 
 static int reload(struct daemon *d, conf_say_fn *say, void *arg)
 {
     struct conf *next;
-    pthread_mutex_lock(&d->lock);
+    pthread_mutex_lock(&d->reloading); /* a large credentials file takes its time */
     int err = conf_load(d->conf->path, say, arg, &next);
     if (err) {
         log_error("reload: the running configuration stays (%s)", err_text(err));
@@ -95,7 +101,7 @@ static int reload(struct daemon *d, conf_say_fn *say, void *arg)
         spread(d, next);
         log_info("reload: done");
     }
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&d->reloading);
     return err;
 }
 
@@ -215,11 +221,14 @@ static int name_listeners(struct daemon *d)
 
 static int open_store(struct daemon *d)
 {
-    int err = keyring_load(d->conf->state_dir, &d->group.token_key);
+    struct keyring keys;
+    int err = keyring_load(d->conf->state_dir, &keys);
     if (!err)
         err = name_listeners(d);
     if (err)
         return err;
+    d->group.token_key = keys.token;
+    d->group.nonce_key = keys.nonce;
     const struct store_conf conf = {.state_dir = d->conf->state_dir,
                                     .runtime_dir = d->conf->runtime_dir,
                                     .durability = (enum store_durability)d->conf->durability,
@@ -351,6 +360,7 @@ static int start(struct daemon *d)
         return err;
     }
     glue_init();
+    stats_add(STAT_CREDENTIALS, (int64_t)d->conf->n_credentials_lines);
     if (mkdir(d->conf->runtime_dir, 0750) && errno != EEXIST)
         log_warn("runtime-dir: cannot make %s: %s", d->conf->runtime_dir, strerror(errno));
     err = block_signals(d);
@@ -394,7 +404,8 @@ static void stop(struct daemon *d)
 
 int daemon_run(struct conf *conf)
 {
-    struct daemon d = {.lock = PTHREAD_MUTEX_INITIALIZER,
+    struct daemon d = {.reloading = PTHREAD_MUTEX_INITIALIZER,
+                       .lock = PTHREAD_MUTEX_INITIALIZER,
                        .conf = conf,
                        .first_conf = conf_ref(conf),
                        .signal_fd = -1,

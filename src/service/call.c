@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "core/txnfsm.h"
 #include "net/loop.h"
+#include "service/auth.h"
 #include "service/caller.h"
 #include "service/calllog.h"
 #include "service/challenge.h"
@@ -44,7 +45,8 @@ struct call {
     struct caller caller; /* nobody, unless a phone of ours calls */
     bool is_group_due;    /* the next group has its turn once the handlers are through */
     uint32_t ring_timeout_s;
-    uint16_t trial; /* target_set.trial, until it is known whether that upstream is silent */
+    uint16_t trial;       /* target_set.trial, until it is known whether that upstream is silent */
+    struct str own_realm; /* of the challenges that are not for the caller; or none */
     struct wheel_timer ring;
     struct late_watch late; /* for devices that register while it rings */
     struct wheel_timer look;
@@ -186,6 +188,8 @@ static void send_best(struct call *k)
     const struct msg *m = best < 0 ? NULL : k->failures[best];
     if (k->fork.is_cancelled && status < 600)
         answer(k, 487);
+    else if (m && auth_is_for_us(k->context, m, k->own_realm))
+        answer(k, 503);
     else if (status == 503 || !m || m->status != status)
         answer(k, status == 503 ? 500 : status); /* 16.7 step 6: it is not us who is overloaded */
     else if (status == 401 || status == 407)
@@ -556,6 +560,8 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
     k->ring_timeout_s = targets->ring_timeout_s;
     k->breadth = targets->breadth;
     k->trial = targets->trial;
+    if (!str_is_none(targets->own_realm))
+        k->own_realm = str_dup(&k->arena, targets->own_realm);
     if (targets->can_grow)
         k->late.aor = str_dup(&k->arena, targets->aor);
     if (targets->is_followed)

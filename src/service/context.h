@@ -17,6 +17,7 @@
 #include "sip/msg.h"
 
 struct alarms;
+struct auth;
 struct egress;
 struct inbox;
 struct late;
@@ -49,6 +50,7 @@ struct context {
                                    equal on all workers and after a restart */
     struct msg_limits limits;
     struct token_key token_key; /* of our Contact upstream */
+    struct auth *auth;          /* our own challenges */
     struct store *store;
     struct store_reader *reader;
     struct inbox *inbox;          /* ours: store results, events */

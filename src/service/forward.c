@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "core/route.h"
+#include "service/auth.h"
 #include "service/dialog.h"
 #include "service/egress.h"
 #include "sip/param.h"
@@ -311,6 +312,8 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
     edit_breadth(c, &b, plan->max_breadth);
     if (plan->is_past_upstream)
         hide_proof(&b);
+    else
+        auth_strip(c, &b);
     if (plan->is_between_phones && is_dialog_start(m))
         record_route_of_two(c, &b, p, plan);
     else if (plan->has_phone && is_dialog_start(m))
@@ -348,6 +351,8 @@ static const struct {
     [FORWARD_UNABLE] = {405, STAT_REFUSED_UNABLE, NULL},
     [FORWARD_BREADTH] = {440, STAT_REFUSED_BREADTH, "Max-Breadth Exceeded"},
     [FORWARD_STRANGER] = {403, STAT_REFUSED_STRANGER, "Not Registered Here"},
+    [FORWARD_UNPROVEN] = {407, STAT_REFUSED_UNPROVEN, NULL},
+    [FORWARD_IDENTITY] = {403, STAT_REFUSED_IDENTITY, "Not Your Identity"},
     [FORWARD_DIALOG] = {403, STAT_REFUSED_DIALOG, "Not A Dialog Of Ours"},
     [FORWARD_AWAY] = {480, STAT_REFUSED_AWAY, NULL},
     [FORWARD_DOMAIN] = {403, STAT_REFUSED_DOMAIN, "Domain Not Served Here"},

@@ -45,6 +45,8 @@ enum forward_refusal {
     FORWARD_METHOD,    /* for us, and nothing that we do (RFC 3261 8.2.1) */
     FORWARD_DOMAIN,
     FORWARD_STRANGER,
+    FORWARD_UNPROVEN, /* the answer is a challenge of ours (service/caller.h) */
+    FORWARD_IDENTITY, /* he is not the one that he says he is */
     FORWARD_DIALOG,
     FORWARD_UNKNOWN,
     FORWARD_AWAY,

@@ -157,3 +157,28 @@ void guard_on_answer(struct context *c, const struct guard_case *what)
     else if (is_real && !is_stale)
         on_failure(c, what, key);
 }
+
+void guard_on_challenge(struct context *c, const struct packet *p, struct str nonce)
+{
+    const struct addr *to = &p->flow.peer;
+    if (!is_exempt(c->conf, to))
+        source_on_challenge(c->sources, source_key(to), hash_str(&c->loop_key, nonce));
+}
+
+void guard_on_proof(struct context *c, const struct guard_case *what, struct str nonce)
+{
+    const uint64_t key = source_key(&what->flow->peer);
+    if (is_exempt(c->conf, &what->flow->peer))
+        return;
+    if (what->status < 300)
+        source_on_success(c->sources, key);
+    else if (source_is_real(c->sources, key, hash_str(&c->loop_key, nonce)))
+        on_failure(c, what, key);
+}
+
+bool guard_is_banned(struct context *c, const struct packet *p)
+{
+    const struct addr *from = &p->flow.peer;
+    return !is_exempt(c->conf, from) &&
+           source_is_banned(c->sources, source_key(from), sys_service_s());
+}

@@ -34,4 +34,12 @@ struct guard_case {
 
 void guard_on_answer(struct context *c, const struct guard_case *what);
 
+/* The same where we judge ourselves (service/auth.h): our challenge goes to a source, and what came
+ * of an answer to one; status: 200, or the refusal. */
+void guard_on_challenge(struct context *c, const struct packet *p, struct str nonce);
+void guard_on_proof(struct context *c, const struct guard_case *what, struct str nonce);
+
+/* Nothing that it sends is let in, unless something vouches for it. Counts nothing. */
+bool guard_is_banned(struct context *c, const struct packet *p);
+
 #endif

@@ -135,7 +135,8 @@ static bool find(struct context *c, const struct packet *p, const struct msg *m,
 static enum local_how add(struct context *c, const struct msg *m, struct local *l,
                           struct target_set *set)
 {
-    struct target_set devices = {.caller_domain = set->caller_domain, .caller = set->caller};
+    struct target_set devices = {
+        .caller_domain = set->caller_domain, .caller = set->caller, .own_realm = set->own_realm};
     const uint16_t mark = dialog_core_mark(l->from->upstream);
     enum local_how how = LOCAL_TRIAL;
     if (l->from->local_calls == CONF_LOCAL_ALWAYS && l->to == l->from)

@@ -144,6 +144,8 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
         struct build_reply reply = forward_reply(c, m, why);
         if (why == FORWARD_UNABLE)
             reply.headers = allow_line(c, targets.methods);
+        if (why == FORWARD_UNPROVEN)
+            reply = targets.challenge;
         reply_send(c, p, m, &reply);
     } else if (call_start(c, p, m, &targets)) {
         refuse_overload(c, p, m);

@@ -3,8 +3,10 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "service/auth.h"
 #include "service/forward.h"
 #include "service/guard.h"
+#include "service/late.h"
 #include "service/location.h"
 #include "service/refused.h"
 #include "service/regreply.h"
@@ -147,6 +149,8 @@ static void on_committed(struct inbox_node *node, void *arg)
     } else {
         reg_count(r->v.domain, r->v.view.aor, (enum reason)result->code);
         reg_answer_ok(r);
+        if (r->v.view.is_proven) /* it is elsewhere now, or has begun anew */
+            late_announce(r->context, r->v.view.aor);
     }
     store_result_free(result);
     reg_free_if_done(r);
@@ -175,6 +179,44 @@ static void absorb_late(struct reg *r, const struct decision *d)
         reg_answer(r, &(struct build_reply){.status = 200, .headers = lines});
 }
 
+/* ---------------------------------------------------------------- proof */
+
+/* True: the sender has answered our challenge, and is to be decided about anew. Else *refusal is
+ * what he hears. */
+static bool prove(struct context *c, const struct packet *p, const struct msg *m, struct regview *v,
+                  struct build_reply *refusal)
+{
+    static const enum reason reasons[] = {
+        [AUTH_UNPROVEN] = REASON_UNPROVEN,
+        [AUTH_DISPROVEN] = REASON_DISPROVEN,
+        [AUTH_OTHER_USER] = REASON_OTHER_USER,
+    };
+    const struct auth_claim claim = {.domain = v->domain, .lines = {v->view.aor}, .n_lines = 1};
+    struct auth_result result;
+    v->view.is_proven = auth_check(c, p, m, &claim, &result) == AUTH_PROVEN;
+    if (v->view.is_proven)
+        return true;
+    reg_count(v->domain, v->view.aor, reasons[result.verdict]);
+    *refusal = result.verdict == AUTH_OTHER_USER ? (struct build_reply){.status = 403}
+                                                 : auth_challenge(c, p, &claim, &result);
+    return false;
+}
+
+/* It was let in by a licence that has ended while it waited. False: it has its answer. */
+static bool prove_late(struct reg *r, struct decision *d)
+{
+    struct build_reply refusal;
+    const struct packet p = {.flow = r->flow};
+    if (!prove(r->context, &p, reg_request(r), &r->v, &refusal)) {
+        reg_answer(r, &refusal);
+        return false;
+    }
+    int err = decide(r->context, &r->v, r->is_silent, d);
+    if (err)
+        reg_refuse(r, REASON_STORE, 503);
+    return !err;
+}
+
 static void act(struct reg *r, const struct decision *d)
 {
     r->up.upreg_id = d->up.upreg_id;
@@ -191,6 +233,8 @@ static void act(struct reg *r, const struct decision *d)
         break;
     case VERDICT_WAIT:
         upstream_wait(r);
+        break;
+    case VERDICT_CHALLENGE: /* who comes here has been asked */
         break;
     case VERDICT_REJECT:
         reg_count(r->v.domain, r->v.view.aor, d->verdict.reason);
@@ -221,6 +265,8 @@ void registrar_resume(struct reg *r)
         reg_refuse(r, REASON_STORE, 503);
         return;
     }
+    if (d.verdict.what == VERDICT_CHALLENGE && !prove_late(r, &d))
+        return;
     const struct packet p = {.flow = r->flow};
     enum reason fault = relay_fault(r->context, &p, reg_request(r), &d.verdict);
     if (fault != REASON_MAX) /* it was to be answered here, until the record changed */
@@ -277,6 +323,19 @@ static bool is_vouched_for(const struct regview *v, const struct decision *d)
     return false;
 }
 
+static void challenge(struct context *c, const struct packet *p, const struct msg *m,
+                      struct regview *v)
+{
+    struct decision d;
+    struct build_reply refusal;
+    if (!prove(c, p, m, v, &refusal))
+        reply_send(c, p, m, &refusal);
+    else if (decide(c, v, false, &d))
+        refuse_for(c, p, m, v, REASON_STORE);
+    else if (d.verdict.what != VERDICT_ABSORB || !answer_absorbed(c, p, m, v, &d))
+        begin(c, p, m, v, &d);
+}
+
 static void refuse_registration(struct context *c, const struct packet *p, const struct msg *m)
 {
     stats_inc(STAT_REFUSED_METHOD);
@@ -311,6 +370,10 @@ void registrar_request(struct context *c, const struct packet *p, const struct m
         refuse_for(c, p, m, &v, REASON_STORE);
     else if (d.verdict.what == VERDICT_ABSORB && answer_absorbed(c, p, m, &v, &d))
         return;
-    else if (is_vouched_for(&v, &d) || guard_let_in(c, p, m))
+    else if (!is_vouched_for(&v, &d) && !guard_let_in(c, p, m))
+        return;
+    else if (d.verdict.what == VERDICT_CHALLENGE)
+        challenge(c, p, m, &v);
+    else
         begin(c, p, m, &v, &d);
 }

@@ -6,8 +6,10 @@
 #include "service/caller.h"
 #include "service/dialog.h"
 #include "service/egress.h"
+#include "service/guard.h"
 #include "service/location.h"
 #include "service/regview.h"
+#include "service/sender.h"
 #include "sip/uri.h"
 #include "store/store.h"
 
@@ -396,6 +398,18 @@ static const struct conf_domain *trusted_domain(struct context *c, const struct 
     return is_trusted ? d : NULL;
 }
 
+/* Where it is us who judge, an address proves nothing (sender.h). */
+static const struct conf_domain *judged_by_upstream(struct context *c, const struct packet *p,
+                                                    const struct msg *m, struct str *service_route,
+                                                    struct str *aor)
+{
+    const struct conf_domain *d = line_of(c, p, m, service_route, aor);
+    if (!d || d->absorb.authentication != AUTH_LOCAL)
+        return d;
+    *aor = *service_route = STR_NONE;
+    return NULL;
+}
+
 /* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there
  * goes: upstream trusts us and would follow it, to anywhere. In its place comes the Service-Route
  * that the phone was given with its registration, which is the same again if the phone does as it
@@ -404,10 +418,21 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
                                        const struct msg *m, struct target_set *out)
 {
     struct uri u;
-    struct str service_route = STR_NONE;
+    struct sender sender;
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
-    const struct conf_domain *domain = line_of(c, p, m, &service_route, &out->caller);
+    if (guard_is_banned(c, p) && !target_is_registered(c, p, m))
+        return FORWARD_STRANGER; /* nobody looks at his password */
+    enum forward_refusal why = sender_prove(c, p, m, &sender);
+    out->challenge = sender.challenge;
+    if (why != FORWARD_OK)
+        return why;
+    struct str service_route = sender.service_route;
+    const struct conf_domain *domain = sender.domain;
+    out->caller = sender.aor;
+    out->own_realm = domain ? domain->realm : STR_NONE;
+    if (!domain)
+        domain = judged_by_upstream(c, p, m, &service_route, &out->caller);
     if (!domain)
         domain = trusted_domain(c, p, &u);
     if (!domain)

@@ -18,9 +18,11 @@ struct target {
 struct target_set {
     struct target list[FORK_BRANCHES_MAX]; /* in order of their groups */
     size_t n;
-    uint32_t ring_timeout_s; /* of a group, while there is another */
-    bool is_redirect;        /* answer 302 with these */
-    uint32_t methods;        /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
+    uint32_t ring_timeout_s;      /* of a group, while there is another */
+    bool is_redirect;             /* answer 302 with these */
+    struct build_reply challenge; /* with FORWARD_UNPROVEN: the answer */
+    struct str own_realm;         /* of a caller who has proven himself to us; or none */
+    uint32_t methods; /* with FORWARD_UNABLE: what the devices do take, as binding.methods */
     struct fork_policy policy; /* of the line's domain */
     bool is_to_phones;         /* several, by the location of a line */
     size_t max_devices;        /* that one request goes to (D74) */

@@ -307,6 +307,10 @@ int upreq_forward(struct context *c, const struct packet *p, const struct msg *m
     if (u->domain->absorb.mode == MODE_AOR_THROTTLE)
         upreq_drop_flow_tags(c, &b, HDR_SUPPORTED);
     edit_path(&b, u);
+    if (u->domain->absorb.authentication == AUTH_LOCAL) { /* they answered us, not upstream */
+        build_remove_all(&b, HDR_AUTHORIZATION);
+        build_remove_all(&b, HDR_PROXY_AUTHORIZATION);
+    }
     return build_finish(&b, &out->bytes);
 }
 

@@ -132,7 +132,7 @@ static void on_stored(struct inbox_node *node, void *arg)
     else if (why == REASON_FULL)
         reg_refuse(r, why, 503);
     else if (why == REASON_NOT_PROVEN)
-        reg_refuse(r, why, 403);
+        reg_refuse(r, why, r->v.domain->absorb.authentication == AUTH_LOCAL ? 503 : 403);
     else if (why == REASON_NOT_GRANTED || why == REASON_STALE_CSEQ)
         reg_refuse(r, why, 500);
     else
@@ -251,7 +251,7 @@ static bool is_unproven(const struct reg *r)
 static void judge_acceptance(const struct reg *r)
 {
     disprove_alarm(r, ALARM_CONTACT_MISSING);
-    if (r->v.domain->absorb.authentication == AUTH_TRUSTED)
+    if (r->v.domain->absorb.authentication != AUTH_RELAY)
         disprove_alarm(r, ALARM_CHALLENGES_US);
     if (is_unproven(r))
         raise_alarm(r, ALARM_UNCHALLENGED);
@@ -259,7 +259,7 @@ static void judge_acceptance(const struct reg *r)
 
 static void judge_challenge(const struct reg *r)
 {
-    if (r->v.domain->absorb.authentication == AUTH_TRUSTED)
+    if (r->v.domain->absorb.authentication != AUTH_RELAY)
         raise_alarm(r, ALARM_CHALLENGES_US);
     if (is_unproven(r))
         disprove_alarm(r, ALARM_UNCHALLENGED);
@@ -293,10 +293,18 @@ static void on_accepted(struct reg *r, const struct msg *m)
     change(r, &what, on_stored);
 }
 
+/* A challenge is for whom upstream has to be shown a proof: in relay and trusted the phone, whose
+ * answer is relayed. In local it is us, and we have no answer: the phone has proven itself and
+ * could not tell upstream's challenge from ours. */
 static void on_challenged(struct reg *r, const struct msg *m)
 {
-    reg_count(r->v.domain, r->v.view.aor, REASON_CHALLENGED);
+    bool is_ours = r->v.domain->absorb.authentication == AUTH_LOCAL;
     judge_challenge(r);
+    if (is_ours && !r->is_own) {
+        finish(r, REASON_CHALLENGED_US, 503);
+        return;
+    }
+    reg_count(r->v.domain, r->v.view.aor, REASON_CHALLENGED);
     if (r->is_own && r->up.as == FORWARD_REMOVAL) {
         struct regchange what;
         begin_change(r, REGCHANGE_REFUSED, &what);

@@ -7,6 +7,7 @@
 #include "net/inbox.h"
 #include "net/loop.h"
 #include "net/udp.h"
+#include "service/auth.h"
 #include "service/context.h"
 #include "service/dispatch.h"
 #include "service/egress.h"
@@ -230,6 +231,8 @@ static int build(struct worker *w, const struct conf_listen **failed)
     if (!err)
         err = store_reader_new(c->store, &c->reader);
     if (!err)
+        err = auth_new(&w->group->nonce_key, &c->auth);
+    if (!err)
         err = upstream_new(c, registrar_resume, &c->upstream);
     if (!err)
         err = refused_new(&c->refused);
@@ -300,6 +303,7 @@ void worker_free(struct worker *w)
     txn_table_free(c->txns);
     upstream_free(c->upstream);
     refused_free(c->refused);
+    auth_free(c->auth);
     store_reader_free(c->reader);
     loop_hook_free(w->turn_end);
     for (size_t i = 0; i < c->n_listeners; i++)

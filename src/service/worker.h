@@ -24,7 +24,7 @@ struct worker_group {
     unsigned n;
     struct worker **workers; /* filled in by worker_new; whole before any thread starts */
     struct hash_key owner_key, loop_key;
-    struct token_key token_key;
+    struct token_key token_key, nonce_key;
     struct store *store; /* outlives the workers */
     struct late late;
     struct silence silence;

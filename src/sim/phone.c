@@ -197,7 +197,8 @@ static void add_authorization(struct buf *out, const struct phone *p, const stru
         .nonce_count = auth->count,
     };
     const struct digest_secret secret = {auth->algorithm, {auth->ha1.text, auth->ha1.n}};
-    if (digest_answer_response(s->digest, &secret, STR("REGISTER"), &c, &response))
+    const struct digest_request request = {.method = STR("REGISTER")};
+    if (digest_answer_response(s->digest, &secret, &request, &c, &response))
         return;
     c.response = (struct str){response.text, response.n};
     buf_add(out, STR("Authorization: "));

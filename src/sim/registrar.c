@@ -131,7 +131,8 @@ static bool is_right(struct request *q, const struct digest_credentials *c)
     if (digest_answer_ha1(q->r->digest, algorithm, &account, &ha1))
         return false;
     const struct digest_secret secret = {algorithm, {ha1.text, ha1.n}};
-    if (digest_answer_response(q->r->digest, &secret, q->msg->method_name, c, &want))
+    const struct digest_request request = {q->msg->method_name, q->msg->body};
+    if (digest_answer_response(q->r->digest, &secret, &request, c, &want))
         return false;
     return digest_answer_is_equal(&want, c->response);
 }

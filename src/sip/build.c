@@ -133,10 +133,15 @@ void build_add_last(struct build *b, struct str name, struct str value)
     insert_field(b, b->msg->end_of_headers, name, value);
 }
 
+void build_remove(struct build *b, const struct msg_line *line)
+{
+    edit_bytes(b, line->raw, STR(""));
+}
+
 void build_remove_all(struct build *b, enum hdr_id id)
 {
     for (const struct msg_line *l = msg_first(b->msg, id); l; l = msg_next(b->msg, l))
-        edit_bytes(b, l->raw, STR(""));
+        build_remove(b, l);
 }
 
 void build_remove_top(struct build *b, enum hdr_id id)

@@ -39,6 +39,9 @@ void build_add_first(struct build *b, enum hdr_id id, struct str value);
 /* A whole header field at the end of the headers; name as written. */
 void build_add_last(struct build *b, struct str name, struct str value);
 
+/* One line of the message goes. */
+void build_remove(struct build *b, const struct msg_line *line);
+
 /* Every line of a header goes. */
 void build_remove_all(struct build *b, enum hdr_id id);
 

@@ -279,6 +279,7 @@ int digest_parse_credentials(struct arena *a, struct str value, struct digest_cr
         .qop = seen[QOP],
         .cnonce = seen[CNONCE],
         .nonce_count = nonce_count,
+        .count_text = seen[NONCE_COUNT],
         .has_userhash = is_true(seen[USERHASH]),
     };
     return 0;

@@ -21,7 +21,8 @@ struct digest_challenge {
 
 struct digest_credentials {
     struct str username, realm, nonce, uri, response, algorithm, opaque, qop, cnonce;
-    uint32_t nonce_count; /* 0: absent */
+    uint32_t nonce_count;  /* 0: absent */
+    struct str count_text; /* its digits as they came, which the response is made with */
     bool has_userhash;
 };
 

@@ -16,8 +16,8 @@ static const struct {
 };
 
 struct digest_answer {
-    EVP_MD *kinds[DIGEST_ALGORITHM_MAX]; /* NULL: not offered */
-    EVP_MD_CTX *context;
+    EVP_MD *kinds[DIGEST_ALGORITHM_MAX];        /* NULL: not offered */
+    EVP_MD_CTX *contexts[DIGEST_ALGORITHM_MAX]; /* one each: a change of algorithm allocates */
 };
 
 int digest_answer_new(struct digest_answer **out)
@@ -25,24 +25,27 @@ int digest_answer_new(struct digest_answer **out)
     struct digest_answer *d = calloc(1, sizeof *d);
     if (!d)
         return ERR_NOMEM;
-    for (int i = 0; i < DIGEST_ALGORITHM_MAX; i++)
+    bool is_whole = true;
+    for (int i = 0; i < DIGEST_ALGORITHM_MAX; i++) {
         d->kinds[i] = EVP_MD_fetch(NULL, algorithms[i].provider, NULL);
-    d->context = EVP_MD_CTX_new();
-    if (!d->context) {
-        digest_answer_free(d);
-        return ERR_NOMEM;
+        d->contexts[i] = EVP_MD_CTX_new();
+        is_whole = is_whole && d->contexts[i];
     }
-    *out = d;
-    return 0;
+    if (is_whole)
+        *out = d;
+    else
+        digest_answer_free(d);
+    return is_whole ? 0 : ERR_NOMEM;
 }
 
 void digest_answer_free(struct digest_answer *d)
 {
     if (!d)
         return;
-    for (int i = 0; i < DIGEST_ALGORITHM_MAX; i++)
+    for (int i = 0; i < DIGEST_ALGORITHM_MAX; i++) {
         EVP_MD_free(d->kinds[i]);
-    EVP_MD_CTX_free(d->context);
+        EVP_MD_CTX_free(d->contexts[i]);
+    }
     free(d);
 }
 
@@ -73,14 +76,15 @@ static int hash(struct digest_answer *d, enum digest_algorithm algorithm, const 
 {
     unsigned char raw[EVP_MAX_MD_SIZE];
     unsigned n_raw = 0;
-    if (!d->kinds[algorithm] || EVP_DigestInit_ex2(d->context, d->kinds[algorithm], NULL) != 1)
+    EVP_MD_CTX *context = d->contexts[algorithm];
+    if (!d->kinds[algorithm] || EVP_DigestInit_ex2(context, d->kinds[algorithm], NULL) != 1)
         return ERR_ABSENT;
     bool is_fine = true;
     for (size_t i = 0; i < n_parts; i++) {
-        is_fine = is_fine && (i == 0 || EVP_DigestUpdate(d->context, ":", 1) == 1);
-        is_fine = is_fine && EVP_DigestUpdate(d->context, parts[i].p, parts[i].n) == 1;
+        is_fine = is_fine && (i == 0 || EVP_DigestUpdate(context, ":", 1) == 1);
+        is_fine = is_fine && EVP_DigestUpdate(context, parts[i].p, parts[i].n) == 1;
     }
-    if (!is_fine || EVP_DigestFinal_ex(d->context, raw, &n_raw) != 1)
+    if (!is_fine || EVP_DigestFinal_ex(context, raw, &n_raw) != 1)
         return ERR_ABSENT;
     struct buf hex = buf_over(out->text, sizeof out->text);
     buf_add_hex(&hex, raw, n_raw);
@@ -96,6 +100,13 @@ int digest_answer_ha1(struct digest_answer *d, enum digest_algorithm algorithm,
     return hash(d, algorithm, parts, 3, out);
 }
 
+int digest_answer_userhash(struct digest_answer *d, enum digest_algorithm algorithm,
+                           const struct digest_account *account, struct digest_hex *out)
+{
+    const struct str parts[] = {account->user, account->realm};
+    return hash(d, algorithm, parts, 2, out);
+}
+
 static bool has_qop(const struct digest_credentials *c)
 {
     return c->qop.n > 0;
@@ -109,29 +120,46 @@ static void print_count(uint32_t count, char text[8])
     buf_add_hex(&hex, raw, sizeof raw);
 }
 
-int digest_answer_response(struct digest_answer *d, const struct digest_secret *secret,
-                           struct str method, const struct digest_credentials *credentials,
-                           struct digest_hex *out)
+static struct str hex_str(const struct digest_hex *h)
 {
-    const enum digest_algorithm algorithm = secret->algorithm;
-    const struct str ha1 = secret->ha1;
+    return (struct str){h->text, h->n};
+}
+
+/* H(A2): of the method and the URI, and with auth-int of the body. */
+static int hash_request(struct digest_answer *d, enum digest_algorithm algorithm,
+                        const struct digest_request *request,
+                        const struct digest_credentials *credentials, struct digest_hex *out)
+{
+    struct digest_hex body;
+    struct str parts[] = {request->method, credentials->uri, STR_NONE};
+    if (!str_ieq(credentials->qop, STR("auth-int")))
+        return hash(d, algorithm, parts, 2, out);
+    int err = hash(d, algorithm, &request->body, 1, &body);
+    parts[2] = hex_str(&body);
+    return err ? err : hash(d, algorithm, parts, 3, out);
+}
+
+int digest_answer_response(struct digest_answer *d, const struct digest_secret *secret,
+                           const struct digest_request *request,
+                           const struct digest_credentials *credentials, struct digest_hex *out)
+{
+    const struct digest_credentials *c = credentials;
     struct digest_hex ha2;
-    const struct str a2[] = {method, credentials->uri};
-    int err = hash(d, algorithm, a2, 2, &ha2);
+    char text[8];
+    int err = hash_request(d, secret->algorithm, request, c, &ha2);
     if (err)
         return err;
-    const struct str ha2_text = {ha2.text, ha2.n};
-    if (!has_qop(credentials)) {
-        const struct str parts[] = {ha1, credentials->nonce, ha2_text};
-        return hash(d, algorithm, parts, 3, out);
+    if (!has_qop(c)) {
+        const struct str parts[] = {secret->ha1, c->nonce, hex_str(&ha2)};
+        return hash(d, secret->algorithm, parts, 3, out);
     }
-    char count[8];
-    print_count(credentials->nonce_count, count);
-    const struct str parts[] = {
-        ha1,      credentials->nonce, {count, sizeof count}, credentials->cnonce, credentials->qop,
-        ha2_text,
-    };
-    return hash(d, algorithm, parts, 6, out);
+    struct str count = c->count_text;
+    if (str_is_none(count)) {
+        print_count(c->nonce_count, text);
+        count = (struct str){text, sizeof text};
+    }
+    const struct str parts[] = {secret->ha1, c->nonce, count, c->cnonce, c->qop, hex_str(&ha2)};
+    return hash(d, secret->algorithm, parts, 6, out);
 }
 
 bool digest_answer_is_equal(const struct digest_hex *want, struct str got)

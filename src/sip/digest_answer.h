@@ -1,6 +1,6 @@
 /* The arithmetic of digest authentication (RFC 7616 3.4, RFC 8760): what a client answers to a
- * challenge, and what a server expects. qop "auth" or none (RFC 2617's older form); no "-sess",
- * no "auth-int". One thread at a time for one struct digest_answer. */
+ * challenge, and what a server expects. qop "auth", "auth-int" or none (RFC 2069's form); no
+ * "-sess". One thread at a time for one struct digest_answer. */
 #ifndef BW_SIP_DIGEST_ANSWER_H
 #define BW_SIP_DIGEST_ANSWER_H
 
@@ -45,17 +45,28 @@ struct digest_account {
 int digest_answer_ha1(struct digest_answer *d, enum digest_algorithm algorithm,
                       const struct digest_account *account, struct digest_hex *out);
 
+/* What a client says in place of the user where the server knows userhash (RFC 7616 3.4.4). The
+ * account's password is not looked at. ERR_ABSENT as above. */
+int digest_answer_userhash(struct digest_answer *d, enum digest_algorithm algorithm,
+                           const struct digest_account *account, struct digest_hex *out);
+
+/* What the credentials stand in. */
+struct digest_request {
+    struct str method;
+    struct str body; /* counts with qop auth-int only; may be none */
+};
+
 struct digest_secret {
     enum digest_algorithm algorithm;
     struct str ha1; /* hexadecimal digits of that algorithm */
 };
 
-/* The response to put into, or to expect in, credentials: their nonce, uri, qop, nonce_count and
- * cnonce count, the rest is not looked at. qop none or empty: the form without it. ERR_ABSENT as
- * above. */
+/* The response to put into, or to expect in, credentials: their nonce, uri, qop, nonce_count (as
+ * count_text has it, if that is there) and cnonce count, the rest is not looked at. qop none or
+ * empty: the form without it. ERR_ABSENT as above. */
 int digest_answer_response(struct digest_answer *d, const struct digest_secret *secret,
-                           struct str method, const struct digest_credentials *credentials,
-                           struct digest_hex *out);
+                           const struct digest_request *request,
+                           const struct digest_credentials *credentials, struct digest_hex *out);
 
 /* Equal without regard to case, in a time that tells nothing of where they differ. */
 bool digest_answer_is_equal(const struct digest_hex *want, struct str got);

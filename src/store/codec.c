@@ -363,7 +363,7 @@ static bool get_binding(struct str bytes, const struct codec_names *names, struc
         return false;
     if (b->way.transport >= FLOW_TRANSPORT_MAX)
         b->way = (struct way){.listener = CODEC_NO_LISTENER};
-    if (b->proof.kind > PROOF_TRUSTED)
+    if (b->proof.kind > PROOF_DIGEST)
         b->proof.kind = PROOF_NONE;
     return true;
 }

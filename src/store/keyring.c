@@ -54,17 +54,23 @@ static int make_key(const char *path, struct token_key *out)
     return 0;
 }
 
-int keyring_load(const char *state_dir, struct token_key *out)
+static int load_key(const char *state_dir, const char *name, struct token_key *out)
 {
     char path[PATH_MAX];
     *out = (struct token_key){.id = KEY_ID};
-    if (mkdir(state_dir, 0700) && errno != EEXIST)
-        return fail("state-dir: cannot make", state_dir);
-    (void)snprintf(path, sizeof path, "%s/token.key", state_dir);
+    (void)snprintf(path, sizeof path, "%s/%s", state_dir, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? make_key(path, out) : fail("cannot open", path);
     int err = read_key(fd, path, out);
     (void)close(fd);
     return err;
+}
+
+int keyring_load(const char *state_dir, struct keyring *out)
+{
+    if (mkdir(state_dir, 0700) && errno != EEXIST)
+        return fail("state-dir: cannot make", state_dir);
+    int err = load_key(state_dir, "token.key", &out->token);
+    return err ? err : load_key(state_dir, "nonce.key", &out->nonce);
 }

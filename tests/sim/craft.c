@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "contacts.h"
+#include "digest.h"
 #include "routes.h"
 #include "text.h"
 
@@ -22,7 +23,7 @@ struct craft {
     struct str head, user;     /* head: method or status */
     struct str cseq, call_id, branch, from_value, from_tag, to_value, to_tag, max_forwards, ruri,
         via, sent_by, rport, contact, reason, body, type, re_name, vias_of, ruri_of, route, routes,
-        rr_of, dialog_name;
+        rr_of, dialog_name, auth;
     struct str expires, authorization, instance, reg_id, q, path, supported, contacts, min_expires;
     struct str of_step; /* words that the statement itself reads */
     struct edit edits[EDITS];
@@ -58,6 +59,7 @@ static const struct {
     {{"record-routes-of", 16}, offsetof(struct craft, rr_of)},
     {{"dialog", 6}, offsetof(struct craft, dialog_name)},
     {{"expires", 7}, offsetof(struct craft, expires)},
+    {{"auth", 4}, offsetof(struct craft, auth)},
     {{"authorization", 13}, offsetof(struct craft, authorization)},
     {{"instance", 8}, offsetof(struct craft, instance)},
     {{"regid", 5}, offsetof(struct craft, reg_id)},
@@ -407,6 +409,15 @@ static void put_record_routes(struct craft *c, struct str request)
         put(c, STR("Record-Route"), value);
 }
 
+static void put_auth(struct craft *c, struct str uri)
+{
+    struct str user = is_register(c) ? pick(c->user, STR("bob")) : STR("alice");
+    const struct digest_ask ask = {c->from, c->auth, c->head, uri, c->body, user};
+    if (c->auth.p)
+        put(c, is_register(c) ? STR("Authorization") : STR("Proxy-Authorization"),
+            digest_respond(c->run, &ask));
+}
+
 static void put_request(struct craft *c)
 {
     if (c->dialog)
@@ -436,6 +447,7 @@ static void put_request(struct craft *c)
     else if (str_eq(c->head, STR("INVITE")) || c->contact.p)
         put(c, STR("Contact"),
             pick(c->contact, format(a, "<sip:alice@%s>", addr_text(&c->from->addr, text))));
+    put_auth(c, way.ruri);
     put_end(c);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "contacts.h"
+#include "digest.h"
 #include "run.h"
 #include "text.h"
 
@@ -117,6 +118,17 @@ static void add_contact(struct buf *b, const struct phone *p)
                  p->is_leaving ? 0 : p->expires_s);
 }
 
+static void add_answer(struct buf *b, const struct phone *p)
+{
+    const struct digest_ask ask = {.from = p->peer,
+                                   .words = p->is_stranger ? STR("guess") : STR("secret"),
+                                   .method = STR("REGISTER"),
+                                   .uri = STR("sip:example.com"),
+                                   .user = text(p->run, "line%u", p->line)};
+    if (p->has_proof && p->peer->challenge)
+        buf_addf(b, "Authorization: %.*s\r\n", STR_FMT(digest_respond(p->run, &ask)));
+}
+
 static void build(struct phone *p)
 {
     struct run *r = p->run;
@@ -130,7 +142,9 @@ static void build(struct phone *p)
     buf_addf(&b, "To: <sip:line%u@example.com>\r\nCall-ID: call-%u-%u\r\nCSeq: %u REGISTER\r\n",
              p->line, self->index, self->boots, ++p->cseq);
     add_contact(&b, p);
-    if (p->has_proof || (p->is_stranger && hits(r, 50)))
+    if (r->crowd->plan.has_auth)
+        add_answer(&b, p);
+    else if (p->has_proof || (p->is_stranger && hits(r, 50)))
         buf_addf(&b, "Authorization: Digest response=\"%s\"\r\n", p->is_stranger ? "bad" : "good");
     buf_addf(&b, "Content-Length: 0\r\n\r\n");
     p->request = buf_str(&b);
@@ -215,12 +229,13 @@ static void on_ok(struct phone *p, struct str response)
 static void on_response(struct phone *p, struct str response)
 {
     unsigned status = text_status(response);
+    bool has_auth = p->run->crowd->plan.has_auth;
     bool is_mine = p->request.p && str_eq(text_branch(response), text_branch(p->request));
     if (!is_mine || status < 200)
         return;
     if (status < 300)
         on_ok(p, response);
-    else if (status == 401 && !p->has_proof && !p->is_stranger) {
+    else if (status == 401 && !p->has_proof && (!p->is_stranger || has_auth)) {
         p->has_proof = true;
         begin(p);
     } else {
@@ -268,8 +283,14 @@ static bool is_removal(const struct flight *f)
 static unsigned judge_request(struct run *r, const struct flight *f)
 {
     struct str proof = text_header(f->request, STR("Authorization"), 0);
+    const struct phone *p = sender_of(r->crowd, f->request);
     if (is_out(r))
         return 503;
+    if (r->crowd->plan.has_auth) {
+        if (proof.p || (p && p->is_stranger))
+            run_fail(r, "this should not have got here:\n%.*s", STR_FMT(f->request));
+        return hits(r, 3) ? 500 : 200;
+    }
     if (!proof.p)
         return 401;
     if (!memmem(proof.p, proof.n, "good", 4))
@@ -435,7 +456,8 @@ void crowd_on_sent(struct run *r, const struct world_packet *p)
     for (unsigned i = 0; contacts_nth(p->bytes, i, &item); i++) {
         judge_listed(r, &item, p->bytes);
         const struct phone *of = phone_of_contact(r->crowd, item.uri);
-        if (of && addr_is_equal(&of->peer->addr, &p->to))
+        bool is_own = of && addr_is_equal(&of->peer->addr, &p->to);
+        if (is_own && !r->crowd->plan.has_auth) /* else we refresh upstream ourselves */
             judge_grant(r, &item, p->bytes);
     }
 }
@@ -448,6 +470,8 @@ bool crowd_receive(struct run *r, const struct peer *peer, const struct mail *m)
     for (unsigned i = 0; i < c->n_phones; i++) {
         if (c->phones[i].peer != peer)
             continue;
+        if (text_status(m->bytes) == 401)
+            c->phones[i].peer->challenge = m;
         on_response(&c->phones[i], m->bytes);
         return true;
     }

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "contacts.h"
+#include "digest.h"
 #include "text.h"
 
 /* A timer of the daemon may be late by one turn of its wheel, and after some repeats by some. */
@@ -359,6 +360,11 @@ static void check_cseq_above(struct finding *f)
                  str_to_u32(text_cseq(other->bytes), INT32_MAX, &old) == 0 && n > old;
 }
 
+static void check_challenges(struct finding *f)
+{
+    compare(f, digest_offer(f->run, f->mail->bytes));
+}
+
 /* ---------------------------------------------------------------- the table */
 
 /* What the step itself sees to. */
@@ -405,6 +411,7 @@ static const struct {
     {{"call-id-not-of", 14}, check_call_id_not_of},
     {{"from-tag-of", 11}, check_from_tag_of},
     {{"cseq-above", 10}, check_cseq_above},
+    {{"challenges", 10}, check_challenges},
     {{"times", 5}, check_nothing},
     {{"within", 6}, check_nothing},
 };

@@ -1,6 +1,7 @@
 #include "host.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,28 @@ static void say(bool is_error, const char *text, void *arg)
         fprintf(stderr, "%s\n", text);
 }
 
+void host_put_credentials(const struct host *h, struct str lines)
+{
+    char path[PATH_MAX];
+    path_of(h, "credentials", path);
+    (void)unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    BUG_ON(fd < 0 || write(fd, lines.p, lines.n) != (ssize_t)lines.n || close(fd));
+}
+
+/* With the path in place of its name. */
+static bool write_conf(const struct host *h, struct str text, FILE *f)
+{
+    static const struct str name = {"@credentials", 12};
+    bool is_written = true;
+    while (text.n && is_written) {
+        bool is_name = str_has_prefix(text, name);
+        is_written = is_name ? fprintf(f, "%s/credentials", h->root) > 0 : fputc(*text.p, f) >= 0;
+        text = str_skip(text, is_name ? name.n : 1);
+    }
+    return is_written;
+}
+
 /* The text goes through a file, as the daemon reads it. */
 static int load_conf(const struct host *h, struct str text, struct conf **out)
 {
@@ -113,7 +136,7 @@ static int load_conf(const struct host *h, struct str text, struct conf **out)
     bool is_written =
         fprintf(f, "state-dir = \"%s/state\"\nruntime-dir = \"%s/run\"\ndurability = process\n",
                 h->root, h->root) > 0 &&
-        fwrite(text.p, 1, text.n, f) == text.n;
+        write_conf(h, text, f);
     if (fclose(f) || !is_written)
         return ERR_IO;
     return conf_load(path, say, NULL, out);
@@ -136,7 +159,10 @@ static struct inbox *inbox_of(struct str aor, void *arg)
 
 static int open_store(struct host *h)
 {
-    int err = keyring_load(h->conf->state_dir, &h->group.token_key);
+    struct keyring keys;
+    int err = keyring_load(h->conf->state_dir, &keys);
+    h->group.token_key = keys.token;
+    h->group.nonce_key = keys.nonce;
     h->listener_names = calloc(h->conf->n_listens, sizeof *h->listener_names);
     if (err || !h->listener_names)
         return err ? err : ERR_NOMEM;
@@ -300,6 +326,8 @@ void host_fini(struct host *h)
         BUG_ON(rmdir(path));
     }
     path_of(h, "conf", path);
+    (void)unlink(path);
+    path_of(h, "credentials", path);
     (void)unlink(path);
     (void)rmdir(h->root);
     free(h->root);

@@ -32,6 +32,9 @@ void host_fini(struct host *h);
  * error. */
 bool host_boot(struct host *h, struct str conf);
 
+/* Writes the file that "@credentials" in a configuration stands for. */
+void host_put_credentials(const struct host *h, struct str lines);
+
 /* Gives the workers another configuration. */
 bool host_reload(struct host *h, struct str conf);
 

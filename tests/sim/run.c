@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "craft.h"
+#include "digest.h"
 #include "fake.h"
 #include "logbook.h"
 #include "steps.h"
@@ -206,6 +207,17 @@ static struct str conf_of(const struct script *s)
     return STR_NONE;
 }
 
+static void put_credentials(struct run *r)
+{
+    for (size_t i = 0; i < r->script->n_steps; i++) {
+        const struct step *s = &r->script->steps[i];
+        if (!str_eq(script_word(s, 0), STR("credentials")))
+            continue;
+        host_put_credentials(&r->world.host, digest_file(r, s->block));
+        return;
+    }
+}
+
 /* ---------------------------------------------------------------- a run */
 
 static void start(struct run *r, uint64_t seed)
@@ -228,6 +240,7 @@ static void start(struct run *r, uint64_t seed)
     r->conf = conf_of(r->script);
     run_add_peer(r, STR("upstream"), &upstream);
     run_add_peer(r, STR("phone"), &phone);
+    put_credentials(r);
     if (!host_boot(&r->world.host, run_conf_text(r, r->conf)))
         run_fail(r, "the daemon does not start");
 }
@@ -241,7 +254,8 @@ static void check_monitor(struct run *r)
 static bool is_before_boot(const struct step *s)
 {
     struct str word = script_word(s, 0);
-    return str_eq(word, STR("conf")) || str_eq(word, STR("random"));
+    return str_eq(word, STR("conf")) || str_eq(word, STR("random")) ||
+           str_eq(word, STR("credentials"));
 }
 
 static void do_steps(struct run *r)

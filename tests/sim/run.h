@@ -30,10 +30,13 @@ struct peer {
     struct list node;
     struct str name;
     struct addr addr;
-    struct list mails;          /* unread */
-    const struct mail *request; /* the last one that a step expected here */
-    uint32_t cseq;              /* of its REGISTERs */
-    bool is_noisy;              /* sends nonsense, so whatever comes back is right */
+    struct list mails;            /* unread */
+    const struct mail *request;   /* the last one that a step expected here */
+    uint32_t cseq;                /* of its REGISTERs */
+    const struct mail *challenge; /* the last 401 or 407 that a step expected here */
+    struct str nonce; /* of its last answer to one, and how many it has made with that */
+    uint32_t nonce_count;
+    bool is_noisy; /* sends nonsense, so whatever comes back is right */
 };
 
 struct run {

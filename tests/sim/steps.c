@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "craft.h"
+#include "digest.h"
 #include "expect.h"
 #include "fake.h"
 #include "logbook.h"
@@ -163,6 +164,8 @@ static void expect_one(struct run *r, struct peer *p, size_t nth)
         run_add_label(r, label, m);
     if (text_is_request(m->bytes) && !str_eq(text_method(m->bytes), STR("ACK")))
         p->request = m;
+    if (text_status(m->bytes) == 401 || text_status(m->bytes) == 407)
+        p->challenge = m;
 }
 
 static void expect_nothing_at(struct run *r, struct peer *p)
@@ -291,9 +294,17 @@ static void do_stat(struct run *r)
     run_fail(r, "there is no such counter");
 }
 
+/* Takes effect at the next reload; the first one stands there before the daemon starts. */
+static void do_credentials(struct run *r)
+{
+    host_put_credentials(&r->world.host, digest_file(r, r->step->block));
+}
+
+/* reload { … }, or reload: the configuration is as it was. */
 static void do_reload(struct run *r)
 {
-    r->conf = r->step->block;
+    if (!str_is_none(r->step->block))
+        r->conf = r->step->block;
     if (!host_reload(&r->world.host, run_conf_text(r, r->conf)))
         run_fail(r, "the configuration was refused");
     world_pass(&r->world, 0);
@@ -366,12 +377,15 @@ static void upset(struct run *r)
         start_again(r, what == 1 ? HOST_KILL : what == 2 ? HOST_REBOOT : HOST_STOP);
 }
 
-/* crowd TIME phones=N strangers=N outages=yes restarts=yes */
+/* crowd TIME phones=N strangers=N outages=yes restarts=yes auth=yes */
 static void do_crowd(struct run *r)
 {
     uint64_t ms;
     struct crowd_plan plan = {
-        .n_phones = 6, .has_outages = str_eq(script_value(r->step, STR("outages")), STR("yes"))};
+        .n_phones = 6,
+        .has_outages = str_eq(script_value(r->step, STR("outages")), STR("yes")),
+        .has_auth = str_eq(script_value(r->step, STR("auth")), STR("yes")),
+    };
     bool has_restarts = str_eq(script_value(r->step, STR("restarts")), STR("yes"));
     if (!parse_time(r, script_word(r->step, 1), &ms) ||
         !take_number(r, STR("phones"), &plan.n_phones) ||
@@ -490,7 +504,7 @@ static const struct {
     {{"reboot", 6}, do_reboot, 1, "down"},
     {{"clock", 5}, do_clock, 2, ""},
     {{"store", 5}, do_store, 2, ""},
-    {{"crowd", 5}, do_crowd, 2, "phones strangers outages restarts"},
+    {{"crowd", 5}, do_crowd, 2, "phones strangers outages restarts auth"},
     {{"answer", 6}, do_answer, 12, ""},
     {{"outcome", 7}, do_outcome, 12, ""},
     {{"ignore", 6}, do_ignore, 3, ""},
@@ -502,6 +516,7 @@ static const struct {
     {{"stat", 4}, do_stat, 3, NULL},
     {{"log", 3}, logbook_find, SCRIPT_WORDS, NULL},
     {{"reload", 6}, do_reload, 1, ""},
+    {{"credentials", 11}, do_credentials, 1, ""},
     {{"drain", 5}, do_drain, 2, ""},
     {{"idle", 4}, do_idle, 2, ""},
     {{"conf", 4}, do_nothing, 1, ""},

@@ -2,7 +2,8 @@
  * REGISTERs and results as short texts, so that a test is one row.
  *
  * A REGISTER: "A a 11+ b=60 c=0": from the way A, Call-ID a, CSeq 11, "+" with an Authorization,
- * then contacts by letter with their expiry, or "*" (with Expires: 0), or nothing. */
+ * "!" with a right answer to our own challenge, then contacts by letter with their expiry, or "*"
+ * (with Expires: 0), or nothing. */
 #ifndef BW_TESTS_REGWORLD_H
 #define BW_TESTS_REGWORLD_H
 
@@ -139,7 +140,8 @@ static inline void world_view(struct world *w, const char *text)
                                      .branch_hash = 77};
     char *end;
     w->view.cseq = (uint32_t)strtoul(text + 4, &end, 10);
-    w->view.has_authorization = *end == '+';
+    w->view.has_authorization = *end == '+' || *end == '!';
+    w->view.is_proven = *end == '!';
     for (; *end; end++)
         if (*end == ' ' && end[1])
             world_contact(w, end + 1);
@@ -153,7 +155,8 @@ static inline struct absorb_input world_input(const struct world *w)
 /* "forward new-line refresh", "reject line-full 503", "absorb licensed-source". */
 static inline const char *world_verdict(struct verdict v, char text[64])
 {
-    static const char *const what[] = {"absorb", "commit", "forward", "wait", "reject"};
+    static const char *const what[] = {"absorb", "commit",    "forward",
+                                       "wait",   "challenge", "reject"};
     static const char *const as[] = {" refresh", " removal", " query"};
     char status[8] = "";
     if (v.what == VERDICT_REJECT)

@@ -76,7 +76,7 @@ static struct binding random_binding(struct arena *a)
                 .family = number(UINT64_MAX),
                 .transport = (uint8_t)(draw() % FLOW_TRANSPORT_MAX),
                 .listener = (uint8_t)(draw() % 3)},
-        .proof = {.kind = draw() % (PROOF_TRUSTED + 1), .at_s = number(UINT64_MAX)},
+        .proof = {.kind = draw() % (PROOF_DIGEST + 1), .at_s = number(UINT64_MAX)},
         .granted_s = (uint32_t)number(UINT32_MAX),
         .expires_at_s = number(UINT64_MAX),
         .created_at_s = number(UINT64_MAX),

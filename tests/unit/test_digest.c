@@ -125,6 +125,7 @@ static void credentials_with_everything(void **state)
         assert_str(c.qop, "auth");
         assert_str(c.cnonce, "c");
         assert_int_equal(c.nonce_count, 10);
+        assert_true(str_ieq(c.count_text, STR("0000000a")));
         assert_true(c.has_userhash);
         arena_fini(&a);
     }

@@ -26,7 +26,8 @@ static void respond(const struct digest_account *account, enum digest_algorithm 
     assert_int_equal(digest_answer_new(&d), 0);
     assert_int_equal(digest_answer_ha1(d, algorithm, account, &ha1), 0);
     const struct digest_secret secret = {algorithm, hex_str(&ha1)};
-    assert_int_equal(digest_answer_response(d, &secret, method, given, out), 0);
+    const struct digest_request request = {.method = method};
+    assert_int_equal(digest_answer_response(d, &secret, &request, given, out), 0);
     digest_answer_free(d);
 }
 
@@ -104,6 +105,82 @@ static void sha_512_256(void **state)
     respond(&account, DIGEST_SHA_512_256, STR("GET"), &given, &response);
     assert_str(hex_str(&response),
                "7a4e1192babbba02e91182d2895bfdbf7adafc6e48d4e517ca301974843d840c");
+}
+
+/* From Python's hashlib; the RFCs have no example. */
+static const struct {
+    enum digest_algorithm algorithm;
+    struct digest_request request;
+    struct str uri;
+    const char *response;
+} whole[] = {
+    {DIGEST_MD5,
+     {Z("INVITE"), Z("v=0\r\n")},
+     Z("sip:bob@example.com"),
+     "efffa8db1b3dfb33c0cc3937796f9ab3"},
+    {DIGEST_SHA_256,
+     {Z("INVITE"), Z("v=0\r\n")},
+     Z("sip:bob@example.com"),
+     "47c1a522d2ab3695c59fa441ada30310ceb72633e7a53b613b485d5af0c41ae0"},
+    {DIGEST_SHA_512_256,
+     {Z("REGISTER"), {NULL, 0}},
+     Z("sip:example.com"),
+     "7b2a673b7fdc0d5bf84aaf1fa3a196dcc090a46876f62c9f2b17687b1032017e"},
+};
+
+static void auth_int_covers_the_body(void **state)
+{
+    (void)state;
+    const struct digest_account alice = {Z("alice"), Z("example.com"), Z("secret")};
+    struct digest_answer *d;
+    assert_int_equal(digest_answer_new(&d), 0);
+    for (size_t i = 0; i < COUNT(whole); i++) {
+        const struct digest_credentials given = {.nonce = Z("n1"),
+                                                 .uri = whole[i].uri,
+                                                 .qop = Z("auth-int"),
+                                                 .nonce_count = 10,
+                                                 .cnonce = Z("c1")};
+        struct digest_request other = whole[i].request;
+        struct digest_hex ha1, got;
+        assert_int_equal(digest_answer_ha1(d, whole[i].algorithm, &alice, &ha1), 0);
+        const struct digest_secret secret = {whole[i].algorithm, hex_str(&ha1)};
+        assert_int_equal(digest_answer_response(d, &secret, &whole[i].request, &given, &got), 0);
+        assert_true(str_eq(hex_str(&got), str_of(whole[i].response)));
+        other.body = STR("v=1\r\n");
+        assert_int_equal(digest_answer_response(d, &secret, &other, &given, &got), 0);
+        assert_false(str_eq(hex_str(&got), str_of(whole[i].response)));
+    }
+    digest_answer_free(d);
+}
+
+/* The account of RFC 7616 3.9.2, whose own value has the mistake of its response. */
+static void a_user_can_be_a_hash(void **state)
+{
+    (void)state;
+    const struct digest_account account = {.user = Z("J\xc3\xa4s\xc3\xb8n Doe"),
+                                           .realm = Z("api@example.org")};
+    struct digest_answer *d;
+    struct digest_hex got;
+    assert_int_equal(digest_answer_new(&d), 0);
+    assert_int_equal(digest_answer_userhash(d, DIGEST_SHA_512_256, &account, &got), 0);
+    assert_str(hex_str(&got), "793263caabb707a56211940d90411ea4a575adeccb7e360aeb624ed06ece9b0b");
+    digest_answer_free(d);
+}
+
+/* The response is made with the digits that were sent, not with ours. */
+static void counts_are_hashed_as_they_came(void **state)
+{
+    (void)state;
+    const struct digest_account alice = {Z("alice"), Z("example.com"), Z("secret")};
+    const struct digest_credentials given = {.nonce = Z("n1"),
+                                             .uri = Z("sip:bob@example.com"),
+                                             .qop = Z("auth"),
+                                             .nonce_count = 10,
+                                             .count_text = Z("0000000A"),
+                                             .cnonce = Z("c1")};
+    struct digest_hex got;
+    respond(&alice, DIGEST_MD5, STR("INVITE"), &given, &got);
+    assert_str(hex_str(&got), "c9d4ef5cdcaaa8bf5330179231b6edd7");
 }
 
 static void responses_compare_by_value(void **state)
@@ -212,6 +289,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rfc_examples_come_out),
         cmocka_unit_test(sha_512_256),
+        cmocka_unit_test(auth_int_covers_the_body),
+        cmocka_unit_test(a_user_can_be_a_hash),
+        cmocka_unit_test(counts_are_hashed_as_they_came),
         cmocka_unit_test(responses_compare_by_value),
         cmocka_unit_test(algorithms_have_names),
         cmocka_unit_test(credentials_are_printed),

@@ -195,6 +195,11 @@ static void reboot(struct play *p, struct phone *phone)
 
 static const char *const expiries[] = {"=0", "=60", "=60", "=60", "=300", "", "=35", "=20"};
 
+static bool is_local(const struct play *p)
+{
+    return p->l.w.conf.authentication == AUTH_LOCAL;
+}
+
 /* What a phone sends; its second contact is four letters on. */
 static void phone_sends(struct play *p)
 {
@@ -221,7 +226,13 @@ static void phone_sends(struct play *p)
     p->l.w.view.branch_hash = roll(p, 10) ? (uint32_t)p->random : 0;
     p->l.w.view.spread = p->random;
     p->l.w.view.is_source_trusted = true;
-    line_decide(&p->l, false);
+    struct verdict v = line_decide(&p->l, false);
+    assert_true(v.what != VERDICT_CHALLENGE || is_local(p));
+    if (v.what != VERDICT_CHALLENGE || roll(p, 8) == 0)
+        return;
+    p->l.w.view.is_proven = true;
+    v = line_decide(&p->l, false);
+    assert_true(v.what != VERDICT_CHALLENGE);
 }
 
 /* All that others' packets must leave as it is. */
@@ -293,7 +304,8 @@ static void stranger_sends(struct play *p)
     guard_take(&p->l, 'X', &g);
     copy_texts(&g);
     world_view(&p->l.w, text);
-    line_decide(&p->l, true);
+    struct verdict v = line_decide(&p->l, true);
+    assert_true(!is_local(p) || v.what == VERDICT_CHALLENGE);
     guard_check(&p->l, &g);
 }
 
@@ -303,7 +315,8 @@ static void upstream_answers(struct play *p)
     struct line *l = &p->l;
     size_t i = roll(p, (uint32_t)l->n_flights);
     bool is_stranger = l->flights[i].is_stranger;
-    bool may_accept = p->is_open || (!is_stranger && l->flights[i].view.has_authorization);
+    bool may_accept =
+        p->is_open || is_local(p) || (!is_stranger && l->flights[i].view.has_authorization);
     struct guard g;
     guard_take(l, 'X', &g);
     copy_texts(&g);
@@ -381,7 +394,9 @@ static void play_begin(struct play *p, uint64_t seed)
     p->is_open = roll(p, 3) == 0;
     p->is_reloaded = roll(p, 2);
     p->l.w.conf.form = p->is_reloaded ? 8 | FORM_OF_MODE(p->l.w.conf.mode) : 0;
-    p->l.w.conf.authentication = roll(p, 4) == 0 ? AUTH_TRUSTED : AUTH_RELAY;
+    static const enum absorb_auth kinds[] = {AUTH_TRUSTED, AUTH_LOCAL, AUTH_LOCAL,
+                                             AUTH_RELAY,   AUTH_RELAY, AUTH_RELAY};
+    p->l.w.conf.authentication = kinds[roll(p, 6)];
     if (p->l.w.conf.authentication == AUTH_TRUSTED)
         p->is_open = true;
     p->l.w.conf.when_full = roll(p, 2) ? FULL_REJECT : FULL_REPLACE_OLDEST;
@@ -398,6 +413,8 @@ static void play_begin(struct play *p, uint64_t seed)
 /* Reasons that random play must have met, or it has not played. */
 static const enum reason wanted[] = {
     REASON_LICENSED_SOURCE,
+    REASON_LICENSED_DIGEST,
+    REASON_UNPROVEN,
     REASON_TRUSTED,
     REASON_POSTPONED_IN_FLIGHT,
     REASON_QUERY,

@@ -1,0 +1,21 @@
+/* Who sends a request to a domain with authentication = local: a phone that answers our challenge,
+ * registered from where it speaks or not. The worker's thread; output is in the scratch arena. */
+#ifndef BW_SERVICE_SENDER_H
+#define BW_SERVICE_SENDER_H
+
+#include "service/forward.h"
+#include "sip/build.h"
+
+struct sender {
+    const struct conf_domain *domain; /* NULL: the request is of no such domain */
+    struct str aor;                   /* his line; none: he hides his name */
+    struct str service_route;         /* of that line; or none */
+    struct build_reply challenge;     /* FORWARD_UNPROVEN: the answer */
+};
+
+/* FORWARD_OK; FORWARD_UNPROVEN; FORWARD_IDENTITY: he is somebody else than the one he says he is.
+ * An ACK, which nobody can challenge, is FORWARD_STRANGER. */
+enum forward_refusal sender_prove(struct context *c, const struct packet *p, const struct msg *m,
+                                  struct sender *out);
+
+#endif
