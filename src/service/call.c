@@ -331,12 +331,12 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
 /* D72: why upstream gives up is told to the devices; what a phone says of it is not believed. */
 static void on_cancel(struct call *k, const struct msg *cancel)
 {
-    struct str reason = msg_value(cancel, HDR_REASON);
     if (!fork_on_cancel(&k->fork))
         return;
     stats_inc(STAT_CANCELLED);
+    struct str reason = elsewhere_of_cancel(&k->arena, cancel);
     if (!str_is_none(reason) && conf_upstream_of(k->context->conf, &k->source.peer))
-        k->cancel_reason = str_dup(&k->arena, reason);
+        k->cancel_reason = reason;
     cancel_rest(k);
 }
 
