@@ -11,8 +11,8 @@
 enum { FORK_DEVICES_MAX = 32, FORK_BRANCHES_MAX = FORK_DEVICES_MAX + 2 };
 
 enum fork_state {
-    FORK_TRYING,   /* nothing but 100 has come, or not even that */
-    FORK_RINGING,  /* a provisional has: a CANCEL may go out (9.1) */
+    FORK_TRYING,   /* nothing has come */
+    FORK_RINGING,  /* a provisional has, be it a 100: a CANCEL may go out (9.1) */
     FORK_ANSWERED, /* 2xx */
     FORK_FAILED    /* 300 to 699, timeout or transport error */
 };

@@ -253,12 +253,14 @@ static void on_ring_timeout(void *arg)
     release(k);
 }
 
-/* What no branch has but one that is about to end, or NULL (RFC 5393). */
+/* What no branch has but one that is about to end, or NULL (RFC 5393). One that has not said a word
+ * is not counted: it has most likely never got the request, and others are in its place. */
 static uint32_t breadth_left(const struct call *k, const struct branch *ending)
 {
     uint32_t taken = 0;
     for (size_t i = 0; i < k->fork.n; i++)
-        if (!fork_is_ended(&k->fork, i) && &k->branches[i] != ending)
+        if (!fork_is_ended(&k->fork, i) && !k->fork.branches[i].is_silent &&
+            &k->branches[i] != ending)
             taken += k->branches[i].breadth;
     return taken < k->breadth ? k->breadth - taken : 0;
 }
@@ -322,6 +324,7 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
         break;
     case TXN_NOTE_END:
         b->client = NULL;
+        loop_timer_stop(k->context->loop, &b->timer_c);
         break;
     default:
         break;
@@ -332,12 +335,12 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
 /* D72: why upstream gives up is told to the devices; what a phone says of it is not believed. */
 static void on_cancel(struct call *k, const struct msg *cancel)
 {
-    struct str reason = msg_value(cancel, HDR_REASON);
     if (!fork_on_cancel(&k->fork))
         return;
     stats_inc(STAT_CANCELLED);
+    struct str reason = elsewhere_of_cancel(&k->arena, cancel);
     if (!str_is_none(reason) && conf_upstream_of(k->context->conf, &k->source.peer))
-        k->cancel_reason = str_dup(&k->arena, reason);
+        k->cancel_reason = reason;
     cancel_rest(k);
 }
 
@@ -566,11 +569,12 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
         k->late.aor = str_dup(&k->arena, targets->aor);
     if (targets->is_followed)
         k->followed = str_dup(&k->arena, targets->aor);
-    if (hunt_keep(&k->hunt, &k->arena))
-        answer(k, 503);
-    else
+    bool is_kept = hunt_keep(&k->hunt, &k->arena) == 0;
+    if (is_kept)
         start_group(k);
-    if (!k->trial)
+    else
+        answer(k, 503);
+    if (is_kept && !k->trial) /* nobody joins a call that has not begun */
         wait_for_devices(k);
     release(k);
     return 0;

@@ -109,6 +109,8 @@ static void tell(const struct calllog *l, const struct fork *f, enum calllog_out
 {
     char text[LINE_LEN];
     struct buf out = buf_over(text, sizeof text);
+    if (log_level() < LEVEL_INFO) /* it costs more to write than to count */
+        return;
     buf_add(&out, STR("to="));
     add_foreign(&out, l->to);
     buf_addf(&out, " outcome=%s status=%u by=", calllog_word(o), l->status);

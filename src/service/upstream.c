@@ -123,12 +123,13 @@ static void on_stored(struct inbox_node *node, void *arg)
 {
     struct store_result *result = container_of(node, struct store_result, node);
     struct reg *r = (struct reg *)(uintptr_t)result->cookie;
-    enum reason why = (enum reason)result->code;
+    bool has_failed = result->outcome == STORE_FAILED; /* the code is an ERR_… then */
+    enum reason why = has_failed ? REASON_STORE : (enum reason)result->code;
     (void)arg;
     r->is_storing = false;
     reg_count(r->v.domain, r->v.view.aor, adopted(r, why));
-    if (result->outcome == STORE_FAILED)
-        reg_refuse(r, REASON_STORE, 503);
+    if (has_failed)
+        reg_refuse(r, why, 503);
     else if (why == REASON_FULL)
         reg_refuse(r, why, 503);
     else if (why == REASON_NOT_PROVEN)

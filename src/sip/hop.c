@@ -14,7 +14,7 @@ static void add_line(struct buf *out, enum hdr_id id, struct str value)
 
 /* Most that is neither the request's nor the caller's: short names written out, numbers, the lines
  * that are new. A Route line may get a blank besides. */
-enum { EXTRA = 384 };
+enum { EXTRA = 512 };
 
 /* What both have in common: the request's URI, top Via, Route set, From, Call-ID and CSeq number
  * under another method. */
@@ -55,7 +55,7 @@ int hop_ack(struct arena *a, const struct msg *invite, const struct msg *respons
 int hop_cancel(struct arena *a, const struct msg *invite, struct str reason, struct str *out)
 {
     struct buf b = begin(a, invite, STR("CANCEL"), msg_value(invite, HDR_TO));
-    if (reason.n && reason.n < 128)
+    if (reason.n && reason.n <= HOP_REASON_MAX)
         add_line(&b, HDR_REASON, reason);
     return finish(&b, out);
 }

@@ -8,6 +8,9 @@
 /* 0 or ERR_NOMEM. invite: as it was sent; response: what is acknowledged. */
 int hop_ack(struct arena *a, const struct msg *invite, const struct msg *response, struct str *out);
 
+/* A longer Reason is left out. */
+enum { HOP_REASON_MAX = 255 };
+
 /* reason: the value of a Reason header (RFC 3326), or none. */
 int hop_cancel(struct arena *a, const struct msg *invite, struct str reason, struct str *out);
 

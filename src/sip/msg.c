@@ -253,7 +253,7 @@ static int read_call_id(struct scan *s)
 {
     struct str id = msg_value(s->m, HDR_CALL_ID);
     for (size_t i = 0; i < id.n; i++)
-        if (id.p[i] <= ' ' || id.p[i] == 0x7f) /* char may be signed: UTF-8 is no word either */
+        if (id.p[i] <= ' ' || id.p[i] > '~') /* whether char is signed or not */
             return refuse(s, 400, "Bad Call-ID");
     s->m->call_id = id;
     return id.n ? 0 : refuse(s, 400, "Bad Call-ID");

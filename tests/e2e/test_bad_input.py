@@ -223,3 +223,18 @@ def test_a_flood_of_garbage_does_not_stop_a_call(site):
     stop.set()
     thread.join()
     assert counted[0] == 20000 and calls >= 5
+
+
+def test_a_line_of_endless_contacts_meets_its_limit(site):
+    """A record that grows beyond what the store handles: this device is refused, nothing else."""
+    site.judge_upstream()
+    site.config.set('domain "example.test"', max_contacts=32, max_branches=32)
+    site.registrar()
+    site.start()
+    phones = [site.registering("alice", "pw") for _ in range(20)]
+    statuses = [phone.send_register(f"<{phone.contact};p={'x' * 60000}>", 300).status
+                for phone in phones]
+    n = statuses.index(503)
+    assert n > 10 and statuses == [200] * n + [503] * (20 - n)
+    assert site.registering("bob", "pw").register().status == 200
+    assert phones[0].send_register(f"<{phones[0].contact};p={'x' * 60000}>", 300).status == 200

@@ -211,6 +211,8 @@ static const struct {
     {STR(START VIA FROM TO "Call-ID:\r\n" CSEQ "\r\n"), 400, "Bad Call-ID"},
     {STR(START VIA FROM TO "Call-ID: a b\r\n" CSEQ "\r\n"), 400, "Bad Call-ID"},
     {STR(START VIA FROM TO "Call-ID: a\x01\r\n" CSEQ "\r\n"), 400, "Bad Call-ID"},
+    {STR(START VIA FROM TO "Call-ID: a\x7f\r\n" CSEQ "\r\n"), 400, "Bad Call-ID"},
+    {STR(START VIA FROM TO "Call-ID: \xc3\xa4\r\n" CSEQ "\r\n"), 400, "Bad Call-ID"},
 
     {STR(WITH("no colon")), 400, "Bad Header Field"},
     {STR(WITH(": no name")), 400, "Bad Header Field"},
