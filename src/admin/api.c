@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/alarmview.h"
+#include "admin/lineview.h"
 #include "admin/metrics.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -228,6 +229,44 @@ static void get_alarms(const struct api *a, const struct api_request *q, struct 
     set_json(out, 200, alarmview_json(a->hooks.alarms));
 }
 
+/* ---------------------------------------------------------------- fixed lines */
+
+static void get_lines(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    (void)q;
+    set_json(out, 200, lineview_json(a->hooks.board));
+}
+
+/* ---------------------------------------------------------------- upstreams */
+
+static const struct str resync_path[] = {{"/api/v1/upstreams/", 18}, {"/resync", 7}};
+
+/* False: it is not /api/v1/upstreams/NAME/resync. */
+static bool is_resync(struct str path, struct str *name)
+{
+    struct str before = resync_path[0], behind = resync_path[1];
+    if (path.n <= before.n + behind.n || !str_has_prefix(path, before) ||
+        !str_eq(str_skip(path, path.n - behind.n), behind))
+        return false;
+    *name = (struct str){path.p + before.n, path.n - before.n - behind.n};
+    return true;
+}
+
+static void post_resync(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct str name = STR_NONE;
+    (void)is_resync(q->path, &name);
+    int err = a->hooks.resync(name, a->hooks.arg);
+    if (err == ERR_ABSENT) {
+        api_fail(out, 404, "no-upstream", "there is no upstream of this name");
+    } else if (err) {
+        api_fail(out, 503, "no-memory", "not all of it could be asked for");
+    } else {
+        log_info("admin: resync of upstream \"%.*s\"", STR_FMT(name));
+        set_json(out, 202, json_pack("{s:o*}", "upstream", json_stringn(name.p, name.n)));
+    }
+}
+
 /* ---------------------------------------------------------------- bans */
 
 /* IPv6 bans are of the /64 around the address. */
@@ -328,17 +367,19 @@ static const struct route {
         const char *method;
         serve_fn *serve;
     } methods[METHODS_MAX];
-} routes[] = {
-    {"/healthz", "GET, HEAD", {{"GET", get_healthz}}},
-    {"/readyz", "GET, HEAD", {{"GET", get_readyz}}},
-    {"/metrics", "GET, HEAD", {{"GET", get_metrics}}},
-    {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
-    {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
-    {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
-    {"/api/v1/reload", "POST", {{"POST", post_reload}}},
-    {"/api/v1/bans",
-     "GET, HEAD, POST, DELETE",
-     {{"GET", get_bans}, {"POST", post_bans}, {"DELETE", delete_bans}}},
+} resync_route = {NULL, "POST", {{"POST", post_resync}}},
+  routes[] = {
+      {"/healthz", "GET, HEAD", {{"GET", get_healthz}}},
+      {"/readyz", "GET, HEAD", {{"GET", get_readyz}}},
+      {"/metrics", "GET, HEAD", {{"GET", get_metrics}}},
+      {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
+      {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
+      {"/api/v1/lines", "GET, HEAD", {{"GET", get_lines}}},
+      {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
+      {"/api/v1/reload", "POST", {{"POST", post_reload}}},
+      {"/api/v1/bans",
+       "GET, HEAD, POST, DELETE",
+       {{"GET", get_bans}, {"POST", post_bans}, {"DELETE", delete_bans}}},
 };
 
 static const struct route *route_find(struct str path)
@@ -346,7 +387,8 @@ static const struct route *route_find(struct str path)
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (str_eq(path, str_of(routes[i].path)))
             return &routes[i];
-    return NULL;
+    struct str name;
+    return is_resync(path, &name) ? &resync_route : NULL;
 }
 
 static serve_fn *method_find(const struct route *r, struct str method)

@@ -11,6 +11,7 @@
 #include "conf/model.h"
 
 struct alarms;
+struct board;
 struct source_table;
 
 /* How the API reaches the daemon. Called on admin threads, maybe several at a time. */
@@ -20,9 +21,13 @@ struct api_hooks {
     unsigned (*workers)(void *arg);
     /* Reads the configuration again: 0, ERR_BADCONF or ERR_NOMEM; findings go to say. */
     int (*reload)(conf_say_fn *say, void *say_arg, void *arg);
+    /* Registers again what upstream of that name may have lost: 0, ERR_ABSENT (there is none) or
+     * ERR_NOMEM. */
+    int (*resync)(struct str upstream, void *arg);
     void *arg;
     struct source_table *sources;
     struct alarms *alarms; /* NULL: there are none */
+    struct board *board;   /* of fixed lines; NULL: there are none */
 };
 
 struct api {

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "conf/realm.h"
+#include "conf/upcheck.h"
 
 enum { WORKERS_MAX = 256 };
 
@@ -336,5 +337,7 @@ int check_conf(struct findings *f, struct arena *a, const struct settings *from,
     check_listens(&c);
     check_upstreams(&c);
     int err = check_domains(&c);
+    if (!err)
+        err = upcheck_read(f, a, from, conf, hosts);
     return err ? err : check_admin(&c);
 }

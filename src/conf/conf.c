@@ -8,8 +8,10 @@
 #include "conf/check.h"
 #include "conf/credentials.h"
 #include "conf/fill.h"
+#include "conf/fixed.h"
 #include "conf/hosts.h"
 #include "conf/settings.h"
+#include "conf/upcreds.h"
 #include "conf/value.h"
 #include "sip/uri.h"
 
@@ -19,6 +21,7 @@ struct snapshot {
     struct conf conf; /* first: one pointer is the other */
     struct arena arena;
     struct hosts hosts;
+    struct fixed fixed;
     _Atomic unsigned n_refs;
 };
 
@@ -43,6 +46,9 @@ static int build(struct snapshot *s, struct findings *f, struct arena *scratch)
     err = fill_conf(f, &s->arena, &settings, &s->conf);
     if (!err && !settings.is_partial)
         err = check_conf(f, &s->arena, &settings, &s->conf, &s->hosts);
+    if (!err && !settings.is_partial)
+        err = fixed_check(&(struct fixed_input){f, &s->arena, &settings, &s->conf, &s->hosts},
+                          &s->fixed);
     if (err)
         return err;
     return f->n_errors ? ERR_BADCONF : 0;
@@ -58,6 +64,7 @@ int conf_load(const char *path, conf_say_fn *say, void *arg, struct conf **out)
     arena_init(&s->arena, ARENA_LIMIT);
     arena_init(&scratch, ARENA_LIMIT);
     hosts_init(&s->hosts);
+    fixed_init(&s->fixed);
     atomic_init(&s->n_refs, 1);
     s->conf.path = str_dup_z(&s->arena, str_of(path));
     int err = s->conf.path ? build(s, &f, &scratch) : ERR_NOMEM;
@@ -89,7 +96,10 @@ void conf_unref(struct conf *c)
     wipe(s->conf.admin.token);
     for (size_t i = 0; i < s->conf.n_credentials; i++)
         credentials_free(s->conf.credentials[i]);
+    for (size_t i = 0; i < s->conf.n_upcreds; i++)
+        upcreds_free(s->conf.upcreds[i]);
     hosts_fini(&s->hosts);
+    fixed_fini(&s->fixed);
     arena_fini(&s->arena);
     free(s);
 }
@@ -159,6 +169,24 @@ bool conf_domain_redirects_to(const struct conf_domain *d, struct str host)
                     : is_address && is_in_net(&p->net, &a))
             return true;
     }
+    return false;
+}
+
+const struct conf_line *conf_line_find(const struct conf *c, struct str aor)
+{
+    return c->n_lines ? fixed_find(&snapshot_of_const(c)->fixed, aor) : NULL;
+}
+
+bool conf_is_contact(const struct conf *c, const struct addr *source)
+{
+    return c->n_contacts && fixed_is_contact(&snapshot_of_const(c)->fixed, source);
+}
+
+bool conf_line_is_from(const struct conf_line *l, const struct addr *source)
+{
+    for (size_t i = 0; i < l->n_places; i++)
+        if (str_is_none(l->places[i].aor) && addr_is_equal(&l->places[i].addr, source))
+            return true;
     return false;
 }
 

@@ -34,6 +34,16 @@ bool conf_is_exempt(const struct conf *c, const struct addr *source);
  * address by value. */
 bool conf_domain_redirects_to(const struct conf_domain *d, struct str host);
 
+/* The fixed line of an AoR, or NULL. Costs the same however many there are. */
+const struct conf_line *conf_line_find(const struct conf *c, struct str aor);
+
+/* The source is a fixed contact of any line, by address and port. */
+bool conf_is_contact(const struct conf *c, const struct addr *source);
+
+/* The source is a fixed contact of the line, by address and port: a PBX may share its address with
+ * others, behind a NAT for example. */
+bool conf_line_is_from(const struct conf_line *l, const struct addr *source);
+
 /* The domain's access lists let this source in. */
 bool conf_domain_allows(const struct conf_domain *d, const struct addr *source);
 

@@ -179,6 +179,18 @@ static const struct schema_option options[] = {
      IN_POLICY(reproof_s),
      .help = "At the latest after this time a device must prove itself again."},
     {.section = SECTION_DOMAIN,
+     .name = "upstream-credentials",
+     .type = SCHEMA_PATH,
+     .can_be_empty = true,
+     .fallback = "/etc/breakwater/upstream-credentials",
+     IN_DOMAIN(upcreds_path),
+     .help = "The file with the accounts that we have at the upstream, for whole domains or single "
+             "lines; see UPSTREAM CREDENTIALS. With an account for a line we refresh its "
+             "registration by ourselves, and answer the challenges to that and to its removal; "
+             "unless authentication is relay, those to what a device asks for, too. Nobody but its "
+             "owner may be able to use the file (mode 0600). It is read again at each reload; with "
+             "an error in it, everything stays as it was. The default need not exist. \"\": none."},
+    {.section = SECTION_DOMAIN,
      .name = "own-contact-only",
      .type = SCHEMA_YESNO,
      .fallback = "no",

@@ -63,6 +63,31 @@ struct conf_access_list {
     size_t n_allow, n_deny;
 };
 
+/* Where the calls of a line go. */
+struct conf_place {
+    struct str uri;                   /* with sip: */
+    struct addr addr;                 /* of its host, with the port; family 0: a name */
+    struct str aor;                   /* the devices of this line; none: the contact itself */
+    const struct conf_domain *domain; /* of aor */
+};
+
+struct conf_line {
+    struct str name;           /* as configured: the user part of its AoR */
+    struct str domain_name;    /* as configured, canonical; none: left out */
+    struct conf_place *places; /* none: the devices that register as the line */
+    size_t n_places;
+    uint32_t probe_interval_s; /* 0: off */
+    const struct conf_domain *domain;
+    struct str aor; /* canonical */
+};
+
+/* A fixed contact of one or more lines. */
+struct conf_contact {
+    struct str uri; /* of the first that names it */
+    struct addr addr;
+    uint32_t probe_interval_s; /* the shortest of its lines; 0: off */
+};
+
 enum conf_registration { CONF_REGISTER_YES, CONF_REGISTER_REFUSE };
 enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
 
@@ -72,6 +97,7 @@ enum conf_redirects { CONF_REDIRECTS_RETURN, CONF_REDIRECTS_FOLLOW };
 enum conf_media { CONF_MEDIA_ALL, CONF_MEDIA_FIRST };
 
 struct credentials;
+struct upcreds;
 
 struct conf_domain {
     struct str name;     /* canonical: lower case, no trailing dot, IPv6 in brackets */
@@ -107,6 +133,8 @@ struct conf_domain {
     bool is_own_contact_only;
     bool has_expires_header;
     bool is_case_sensitive;
+    const char *upcreds_path;      /* "": none */
+    const struct upcreds *upcreds; /* who we are to the upstream; or NULL */
 };
 
 struct conf_limits {
@@ -148,6 +176,12 @@ struct conf {
     struct credentials **credentials; /* each file once */
     size_t n_credentials;
     size_t n_credentials_lines; /* of all of them */
+    struct conf_line *lines;
+    size_t n_lines;
+    struct conf_contact *contacts; /* of all lines, each address once */
+    size_t n_contacts;
+    struct upcreds **upcreds; /* each file once */
+    size_t n_upcreds;
     struct conf_limits limits;
     struct conf_admin admin;
 };

@@ -49,6 +49,19 @@ const struct schema_section schema_sections[SECTION_MAX] = {
          .title_help = "HOST",
          .help = "A domain that is served: the host part of the addresses that devices register, "
                  "a name or an IP address, without a port. At least one is needed."},
+    [SECTION_LINE] = {.name = "line",
+                      .is_titled = true,
+                      .is_optional = true,
+                      .title = {.section = SECTION_LINE,
+                                .type = SCHEMA_USER,
+                                .offset = offsetof(struct conf_line, name)},
+                      .size = sizeof(struct conf_line),
+                      SECTION_IN_CONF(lines),
+                      .max = 100000,
+                      .title_help = "USER",
+                      .help = "A fixed line, USER at its domain: it is kept registered upstream "
+                              "without any device's help, from the start on, five lines a second "
+                              "at most; see FIXED LINES."},
     [SECTION_ACCESS_LIST] = {.name = "access-list",
                              .is_titled = true,
                              .is_optional = true,
@@ -188,6 +201,29 @@ static const struct schema_option options[] = {
      .offset = offsetof(struct conf_upstream, contact_token),
      .help = "Where the token by which a registration is known again stands in the Contact: as a "
              "URI parameter, or as the user part, for registrars that drop parameters."},
+
+    {.section = SECTION_LINE,
+     .name = "domain",
+     .type = SCHEMA_HOST,
+     .absent = "the domain, if there is only one",
+     .offset = offsetof(struct conf_line, domain_name),
+     .help = "The domain that the line belongs to: its name or an alias."},
+    {.section = SECTION_LINE,
+     .name = "target",
+     .type = SCHEMA_PLACE,
+     .absent = "the devices that register as the line",
+     LIST_IN(conf_line, places),
+     .help = "Where the calls of the line go, all at once if there are several: the devices of a "
+             "line of a served domain, or a fixed contact, a PBX for example, whose calls in the "
+             "name of the line are taken from that same address and port."},
+    {.section = SECTION_LINE,
+     .name = "probe-interval",
+     .type = SCHEMA_DURATION,
+     .max = 3600,
+     .fallback = "1m",
+     .offset = offsetof(struct conf_line, probe_interval_s),
+     .help = "How often fixed contacts are asked with OPTIONS whether they are there; any answer "
+             "says so. Silence raises the alarm line-unreachable. 0: never."},
 
     {.section = SECTION_ACCESS_LIST,
      .name = "allow",

@@ -86,6 +86,8 @@ const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT
         [SCHEMA_NETWORK] = "an IP address or a network IP-ADDRESS/BITS",
         [SCHEMA_PEER] = "a host name, an IP address or a network IP-ADDRESS/BITS",
         [SCHEMA_URI] = "a sip: URI",
+        [SCHEMA_USER] = "a user name or number of 1 to 64 letters, digits and -_.!~*'()&=+$",
+        [SCHEMA_PLACE] = "a sip: URI with an IP address, or USER@DOMAIN of a served domain",
         [SCHEMA_HTTP] = "IP-ADDRESS:PORT",
         [SCHEMA_TOKEN] = "the absolute path of a file with a token",
     };

@@ -25,6 +25,8 @@ enum schema_type {
     SCHEMA_NETWORK,   /* struct conf_net */
     SCHEMA_PEER,      /* struct conf_peer */
     SCHEMA_URI,       /* struct conf_uri */
+    SCHEMA_USER,      /* struct str, of a SIP URI, as it is */
+    SCHEMA_PLACE,     /* struct conf_place: uri, addr */
     SCHEMA_HTTP,      /* struct addr */
     SCHEMA_TOKEN,     /* struct str: the first line of the file that is named */
     SCHEMA_TYPE_MAX
@@ -36,6 +38,7 @@ enum schema_section_id {
     SECTION_LISTEN,
     SECTION_UPSTREAM,
     SECTION_DOMAIN,
+    SECTION_LINE,
     SECTION_ACCESS_LIST,
     SECTION_LIMITS,
     SECTION_ADMIN,

@@ -348,6 +348,41 @@ static int parse_target_uri(struct value *v)
     return keep_str(v, v->text, &target->text);
 }
 
+static int parse_user(struct value *v)
+{
+    if (v->text.n == 0 || v->text.n > NAME_MAX_LEN)
+        return ERR_PARSE;
+    for (size_t i = 0; i < v->text.n; i++) {
+        char c = v->text.p[i];
+        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && !str_find(STR("-_.!~*'()&=+$"), c))
+            return ERR_PARSE;
+    }
+    return keep_str(v, v->text, v->field);
+}
+
+/* A host that is a name must be a served domain: check.h's. */
+static int parse_place(struct value *v)
+{
+    struct conf_place *place = v->field;
+    bool has_scheme = str_has_iprefix(v->text, STR("sip:"));
+    struct buf text = buf_in(v->arena, v->text.n + 4);
+    struct uri u;
+    buf_add(&text, has_scheme ? STR("") : STR("sip:"));
+    buf_add(&text, v->text);
+    if (text.has_overflown)
+        return ERR_NOMEM;
+    place->uri = buf_str(&text);
+    if (uri_parse(place->uri, &u) || !str_is_none(u.password)) /* or another scheme */
+        return ERR_PARSE;
+    const char *excess = target_excess(&u);
+    if (excess)
+        return fault(v, "%s", excess);
+    place->addr.port = u.port ? u.port : SIP_PORT;
+    if (addr_parse_host(u.host, &place->addr) == 0 && addr_is_any(&place->addr))
+        return fault(v, "nobody can send to a wildcard address");
+    return 0;
+}
+
 static int parse_http(struct value *v)
 {
     struct addr *a = v->field;
@@ -432,6 +467,8 @@ static const struct {
     [SCHEMA_NETWORK] = {sizeof(struct conf_net), parse_network},
     [SCHEMA_PEER] = {sizeof(struct conf_peer), parse_peer},
     [SCHEMA_URI] = {sizeof(struct conf_uri), parse_target_uri},
+    [SCHEMA_USER] = {sizeof(struct str), parse_user},
+    [SCHEMA_PLACE] = {sizeof(struct conf_place), parse_place},
     [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
     [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},
 };

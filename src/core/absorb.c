@@ -51,15 +51,16 @@ uint32_t absorb_grant_s(const struct absorb_input *in, int64_t asked_s, uint64_t
 
 uint64_t absorb_told_s(const struct absorb_input *in, const struct upreg *u, uint64_t left_s)
 {
-    if (!u || !left_s || absorb_can_refresh(in->conf))
+    if (!u || !left_s || absorb_can_refresh(in))
         return left_s;
     uint64_t most_s = reliable_s(in, u->dead_at_s);
     return left_s <= most_s ? left_s : most_s ? most_s : 1;
 }
 
-bool absorb_can_refresh(const struct absorb_conf *conf)
+bool absorb_can_refresh(const struct absorb_input *in)
 {
-    return conf->authentication != AUTH_RELAY && conf->mode != MODE_MIRROR;
+    return (in->conf->authentication != AUTH_RELAY || in->view->has_account) &&
+           in->conf->mode != MODE_MIRROR;
 }
 
 /* A device with an interval so long leaves no time for a refresh of ours between two of its own:
@@ -71,7 +72,7 @@ static bool is_plannable(const struct upreg *u, uint64_t interval_s)
 
 uint32_t absorb_grant_on_s(const struct absorb_input *in, int64_t asked_s, const struct upreg *u)
 {
-    bool can_refresh = absorb_can_refresh(in->conf);
+    bool can_refresh = absorb_can_refresh(in);
     uint32_t v = absorb_grant_s(in, asked_s, u->dead_at_s, can_refresh);
     return can_refresh && !is_plannable(u, v) ? absorb_grant_s(in, asked_s, u->dead_at_s, false)
                                               : v;
@@ -95,13 +96,12 @@ uint64_t absorb_refresh_by_s(const struct aor_record *r, const struct upreg *u)
     return u->dead_at_s > early_s ? u->dead_at_s - early_s : 0;
 }
 
-bool absorb_is_refresh_ours(const struct absorb_conf *conf, const struct aor_record *r,
-                            const struct upreg *u, uint64_t now_s)
+bool absorb_is_refresh_ours(const struct absorb_input *in, const struct upreg *u)
 {
-    uint64_t by_s = absorb_refresh_by_s(r, u);
+    uint64_t by_s = absorb_refresh_by_s(in->now_state, u);
     bool is_planned = by_s + u->granted_s > u->dead_at_s;
-    return absorb_can_refresh(conf) && u->state == UPREG_LIVE && by_s <= now_s &&
-           (is_planned || u->dead_at_s <= now_s);
+    return absorb_can_refresh(in) && u->state == UPREG_LIVE && by_s <= in->now_s &&
+           (is_planned || u->dead_at_s <= in->now_s);
 }
 
 const struct upreg *absorb_upreg(const struct absorb_input *in)
@@ -133,8 +133,10 @@ static bool reject(enum reason why, unsigned status, struct verdict *v)
 
 static enum forward_as forward_as(const struct decision *d)
 {
-    if (d->in->view->is_star)
-        return FORWARD_REMOVAL;
+    if (d->in->view->is_star) {
+        const struct upreg *u = upreg_find(d->in, &d->s);
+        return u && u->is_fixed ? FORWARD_REFRESH : FORWARD_REMOVAL; /* a line stays registered */
+    }
     if (d->in->view->n_contacts == 0)
         return FORWARD_QUERY;
     return register_is_removal(d->in->view) && upreg_is_last(d->in, &d->s) ? FORWARD_REMOVAL
@@ -156,7 +158,7 @@ static bool forward(const struct decision *d, enum reason why, struct verdict *v
 /* A postponed refresh leaves the device an interval worth having; else it rather waits a moment. */
 static bool has_room(const struct absorb_input *in, const struct upreg *u)
 {
-    return absorb_can_refresh(in->conf) || reliable_s(in, u->dead_at_s) >= in->conf->min_expires_s;
+    return absorb_can_refresh(in) || reliable_s(in, u->dead_at_s) >= in->conf->min_expires_s;
 }
 
 /* What upstream's registration makes of a licence (D56a). */
@@ -502,6 +504,8 @@ static enum reason apply_own(const struct absorb_input *in, const struct upstrea
     else if (!grant->is_removal)
         commit_drop(next, survey_of_upreg(next, id));
     commit_upstream(next, id, grant, in->now_s);
+    if (in->view->is_line && accept_is_granted(grant))
+        commit_fix(next, id);
     commit_settle(next, in->now_s);
     return why;
 }

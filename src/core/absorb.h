@@ -76,13 +76,13 @@ uint32_t absorb_grant_s(const struct absorb_input *in, int64_t asked_s, uint64_t
                         bool can_refresh);
 
 /* Of what a binding has left, how much a device may be told: no more than upstream holds less 32 s,
- * unless we refresh that (D37); a restart may have prolonged the lease beyond (D77). Of in: conf
- * and now_s. u: the registration that stands for it, or NULL. */
+ * unless we refresh that (D37); a restart may have prolonged the lease beyond (D77). Of in: conf,
+ * view and now_s. u: the registration that stands for it, or NULL. */
 uint64_t absorb_told_s(const struct absorb_input *in, const struct upreg *u, uint64_t left_s);
 
-/* Whether we refresh upstream registrations ourselves: we do where upstream trusts our address, and
- * so does not ask the devices. */
-bool absorb_can_refresh(const struct absorb_conf *conf);
+/* Whether we refresh the line's upstream registrations ourselves: we do where upstream trusts our
+ * address, or has an account for us. Of in: conf and view. */
+bool absorb_can_refresh(const struct absorb_input *in);
 
 /* The same for a device on an upstream registration: where we refresh that, but its interval is too
  * long for doing so between two of its own REGISTERs, it is bound as if we did not. */
@@ -90,8 +90,7 @@ uint32_t absorb_grant_on_s(const struct absorb_input *in, int64_t asked_s, const
 
 /* A REGISTER of our own is due for it. Where the deadline already lay in the past when upstream
  * granted it, each device's refresh is relayed instead, and ours is due at its end only. */
-bool absorb_is_refresh_ours(const struct absorb_conf *conf, const struct aor_record *r,
-                            const struct upreg *u, uint64_t now_s);
+bool absorb_is_refresh_ours(const struct absorb_input *in, const struct upreg *u);
 
 /* When the upstream registration must be refreshed: dead_at - max(granted/10, 2 * longest + 64),
  * where longest is the longest expiry granted to a live device of it (architecture, section 5). */

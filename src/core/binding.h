@@ -90,6 +90,7 @@ struct upreg {
     struct str service_route; /* header values, comma-separated, in order; or none */
     struct str associated;    /* P-Associated-URI, likewise */
     uint64_t form;            /* absorb_conf.form as it was; 0: it was not kept */
+    uint8_t is_fixed;         /* of a fixed line: stands without any device, until it is released */
 };
 
 struct aor_record {

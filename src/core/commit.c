@@ -100,6 +100,7 @@ static void begin(struct upreg *u, uint64_t id, const struct upstream_grant *gra
         .service_route = grant->service_route,
         .associated = grant->associated,
         .form = grant->form,
+        .is_fixed = u->is_fixed,
     };
 }
 
@@ -158,9 +159,15 @@ static bool bury(struct aor_record *next, struct upreg *u, uint64_t now_s)
     return true;
 }
 
+void commit_fix(struct aor_record *next, uint64_t upreg_id)
+{
+    for (size_t i = 0; i < next->n_upregs; i++)
+        next->upregs[i].is_fixed = upreg_id && next->upregs[i].id == upreg_id;
+}
+
 static bool settle(struct aor_record *next, struct upreg *u, uint64_t now_s)
 {
-    if (is_used(next, u))
+    if (is_used(next, u) || u->is_fixed)
         return false;
     if (u->dead_at_s <= now_s)
         return bury(next, u, now_s);

@@ -41,6 +41,10 @@ void commit_distrust(struct aor_record *next);
 void commit_upstream(struct aor_record *next, uint64_t upreg_id, const struct upstream_grant *grant,
                      uint64_t now_s);
 
+/* The registration of a fixed line: it stands though nobody does on it, and no other one of the AoR
+ * does. 0: none does any more. Before commit_settle. */
+void commit_fix(struct aor_record *next, uint64_t upreg_id);
+
 /* Upstream registrations that stand for nobody: live ones are to be removed (D58, D59), dead ones
  * go, but for the last one of the line, which is UPREG_ENDED for its time (D69). How many that
  * concerned. */

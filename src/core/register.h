@@ -58,8 +58,10 @@ struct register_view {
     bool has_authorization;
     bool is_source_trusted; /* on the domain's access list */
     bool is_proven;         /* a right answer to our own challenge, by the line's own user (L3) */
+    bool has_account;       /* we have one for the line at the upstream: upstream-credentials */
     uint64_t spread;        /* keyed hash of Call-ID, CSeq and branch: expiry jitter (D29, D89) */
     uint32_t branch_hash;   /* as the lease keeps it: tells a retransmission (D29) */
+    bool is_line;           /* no phone's: for a fixed line, which keeps the registration */
     uint64_t own_upreg_id;  /* no phone's: our own REGISTER for this upstream registration, without
                                contacts (absorb_apply, absorb_refused); else 0 */
 };

@@ -74,7 +74,7 @@ static bool is_free(const struct absorb_input *in, const struct upreg *u, uint64
 bool upreg_is_last(const struct absorb_input *in, const struct survey *s)
 {
     const struct upreg *u = upreg_find(in, s);
-    return !u || is_free(in, u, ~s->alive | s->removed);
+    return !u || (!u->is_fixed && is_free(in, u, ~s->alive | s->removed));
 }
 
 /* What the REGISTER can take from where it stands. */
@@ -89,5 +89,5 @@ static uint64_t going(const struct absorb_input *in, const struct survey *s)
 
 bool upreg_is_left(const struct absorb_input *in, const struct survey *s, const struct upreg *u)
 {
-    return u != upreg_find(in, s) && is_free(in, u, ~s->alive | going(in, s));
+    return u != upreg_find(in, s) && !u->is_fixed && is_free(in, u, ~s->alive | going(in, s));
 }

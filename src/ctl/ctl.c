@@ -4,47 +4,152 @@
 
 #include "config.h"
 
+#include "ctl/ask.h"
+#include "ctl/bans.h"
+#include "ctl/linelist.h"
+#include "ctl/operate.h"
 #include "ctl/passwd.h"
 
-/* sysexits.h: EX_USAGE. */
-enum { EXIT_USAGE = 64 };
-
-static const char usage[] =
-    "usage: breakwaterctl passwd FILE USER REALM\n"
-    "       breakwaterctl -V | -h\n"
-    "\n"
-    "  passwd  set a user's password in a credentials file; it is asked for, or is the first\n"
-    "          line of standard input\n"
-    "  -V      print the version\n"
-    "  -h      print this help\n";
+static int run_passwd(const struct call *c)
+{
+    return passwd_run(c->words);
+}
 
 static const struct {
-    const char *name;
-    int n_words; /* behind the name */
-    int (*run)(char **words);
+    const char *name[2]; /* the second may be none */
+    const char *words;   /* behind it, for the help */
+    int least, most;     /* of these */
+    const char *help;
+    call_fn *run;
 } commands[] = {
-    {"passwd", 3, passwd_run},
+    {{"status"}, "", 0, 0, "version, readiness and totals of the running daemon", operate_status},
+    {{"line", "list"}, "", 0, 0, "the fixed lines and their registrations", linelist_run},
+    {{"upstream", "resync"}, "NAME", 1, 1, "register again what we can prove", operate_resync},
+    {{"ban", "list"}, "", 0, 0, "the sources that are banned", bans_list},
+    {{"ban", "add"}, "ADDRESS [SECONDS]", 1, 2, "ban a source, for 10 minutes", bans_add},
+    {{"ban", "remove"}, "ADDRESS", 1, 1, "lift a ban", bans_remove},
+    {{"reload"}, "", 0, 0, "read the configuration again", operate_reload},
+    {{"log-level"}, "[LEVEL]", 0, 1, "show or set what is logged", operate_log_level},
+    {{"passwd"}, "FILE USER REALM", 3, 3, "set a password in a credentials file", run_passwd},
 };
+enum { N_COMMANDS = sizeof commands / sizeof commands[0], COMMAND_WIDTH = 28 };
 
-static int misused(void)
+/* ---------------------------------------------------------------- help */
+
+static void print_usage(FILE *out)
 {
-    (void)fputs(usage, stderr);
+    (void)fputs("usage: breakwaterctl [--socket PATH] [--json] COMMAND\n"
+                "       breakwaterctl -V | -h\n\n",
+                out);
+    for (int i = 0; i < N_COMMANDS; i++) {
+        char text[100];
+        const char *second = commands[i].name[1];
+        (void)snprintf(text, sizeof text, "%s%s%s %s", commands[i].name[0], second ? " " : "",
+                       second ? second : "", commands[i].words);
+        (void)fprintf(out, "  %-*s %s\n", COMMAND_WIDTH, text, commands[i].help);
+    }
+    (void)fprintf(out,
+                  "\n"
+                  "  %-*s the daemon's admin socket, else /run/breakwater/admin.sock\n"
+                  "  %-*s print the answer of the admin API as it is\n"
+                  "  %-*s print the version\n"
+                  "  %-*s print this help\n",
+                  COMMAND_WIDTH, "-s, --socket PATH", COMMAND_WIDTH, "--json", COMMAND_WIDTH, "-V",
+                  COMMAND_WIDTH, "-h");
+}
+
+static int misuse(const char *what)
+{
+    if (what)
+        (void)fprintf(stderr, "breakwaterctl: %s\n", what);
+    print_usage(stderr);
     return EXIT_USAGE;
+}
+
+/* ---------------------------------------------------------------- options */
+
+static bool is_word(const char *word, const char *one, const char *other)
+{
+    return strcmp(word, one) == 0 || strcmp(word, other) == 0;
+}
+
+/* How many words an option is; 0: it is none, -1: its value is missing. */
+static int take_option(char **words, struct call *c)
+{
+    static const char with_value[] = "--socket=";
+    if (strcmp(words[0], "--json") == 0) {
+        c->is_json = true;
+        return 1;
+    }
+    if (strncmp(words[0], with_value, sizeof with_value - 1) == 0) {
+        ask_set_socket(words[0] + sizeof with_value - 1);
+        return 1;
+    }
+    if (!is_word(words[0], "-s", "--socket"))
+        return 0;
+    if (!words[1])
+        return -1;
+    ask_set_socket(words[1]);
+    return 2;
+}
+
+/* Takes the options from among the words; behind -- there are none. */
+static bool take_options(char **words, struct call *c)
+{
+    c->words = words;
+    for (char **from = words; *from;) {
+        int n = strcmp(*from, "--") == 0 ? 0 : take_option(from, c);
+        if (n < 0)
+            return false;
+        from += n;
+        bool is_end = n == 0 && strcmp(*from, "--") == 0;
+        from += is_end;
+        while (is_end && *from)
+            c->words[c->n++] = *from++;
+        if (n == 0 && !is_end)
+            c->words[c->n++] = *from++;
+    }
+    c->words[c->n] = NULL;
+    return true;
+}
+
+/* ---------------------------------------------------------------- commands */
+
+static bool is_named(int i, const struct call *c)
+{
+    const char *second = commands[i].name[1];
+    return c->n > 0 && strcmp(c->words[0], commands[i].name[0]) == 0 &&
+           (!second || (c->n > 1 && strcmp(c->words[1], second) == 0));
+}
+
+static int run(struct call *c)
+{
+    for (int i = 0; i < N_COMMANDS; i++) {
+        int n_name = commands[i].name[1] ? 2 : 1;
+        if (!is_named(i, c))
+            continue;
+        c->n -= n_name;
+        c->words += n_name;
+        if (c->n < commands[i].least || c->n > commands[i].most)
+            return misuse("too few words, or too many");
+        int status = commands[i].run(c);
+        return status == EXIT_USAGE ? misuse(NULL) : status;
+    }
+    return misuse(c->n ? "there is no such command" : NULL);
 }
 
 int main(int argc, char **argv)
 {
-    const char *word = argc > 1 ? argv[1] : "";
-    if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
-        (void)fputs(usage, stdout);
+    struct call c = {0};
+    if (argc == 2 && is_word(argv[1], "-h", "--help")) {
+        print_usage(stdout);
         return EXIT_SUCCESS;
     }
-    if (strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0) {
+    if (argc == 2 && is_word(argv[1], "-V", "--version")) {
         (void)puts("breakwaterctl " PACKAGE_VERSION);
         return EXIT_SUCCESS;
     }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (strcmp(word, commands[i].name) == 0)
-            return argc - 2 == commands[i].n_words ? commands[i].run(argv + 2) : misused();
-    return misused();
+    if (argc < 2 || !take_options(argv + 1, &c))
+        return misuse(argc < 2 ? NULL : "--socket needs a path");
+    return run(&c);
 }

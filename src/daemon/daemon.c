@@ -23,6 +23,7 @@
 #include "base/stats.h"
 #include "conf/conf.h"
 #include "service/alarm.h"
+#include "service/board.h"
 #include "service/regview.h"
 #include "service/source.h"
 #include "service/worker.h"
@@ -278,7 +279,7 @@ static int make_workers(struct daemon *d)
     d->group.workers = calloc(d->group.n, sizeof *d->group.workers);
     d->threads = calloc(d->group.n, sizeof *d->threads);
     if (!d->group.workers || !d->threads || source_table_new(&d->group.sources) ||
-        alarms_new(&d->group.alarms))
+        alarms_new(&d->group.alarms) || board_new(&d->group.board))
         return ERR_NOMEM;
     for (unsigned i = 0; i < d->group.n; i++) {
         const struct conf_listen *failed;
@@ -344,11 +345,30 @@ static int on_reload(conf_say_fn *say, void *say_arg, void *arg)
     return reload(arg, say_twice, &ears);
 }
 
+static bool has_upstream(struct daemon *d, struct str name)
+{
+    bool is_there = false;
+    pthread_mutex_lock(&d->lock);
+    for (size_t i = 0; i < d->conf->n_upstreams; i++)
+        is_there = is_there || str_eq(str_of(d->conf->upstreams[i].name), name);
+    pthread_mutex_unlock(&d->lock);
+    return is_there;
+}
+
+static int on_resync(struct str upstream, void *arg)
+{
+    struct daemon *d = arg;
+    int err = has_upstream(d, upstream) ? 0 : ERR_ABSENT;
+    for (unsigned i = 0; i < d->group.n && !err; i++)
+        err = worker_resync(d->group.workers[i], upstream);
+    return err;
+}
+
 static int start_admin(struct daemon *d)
 {
-    const struct http_conf conf = {
-        .admin = &d->conf->admin,
-        .hooks = {is_ready, n_workers, on_reload, d, d->group.sources, d->group.alarms}};
+    const struct http_conf conf = {.admin = &d->conf->admin,
+                                   .hooks = {is_ready, n_workers, on_reload, on_resync, d,
+                                             d->group.sources, d->group.alarms, d->group.board}};
     return http_start(&conf, &d->http);
 }
 
@@ -390,6 +410,7 @@ static void stop(struct daemon *d)
     free(d->group.workers);
     source_table_free(d->group.sources);
     alarms_free(d->group.alarms);
+    board_free(d->group.board);
     store_close(d->store);
     free(d->listener_names);
     free(d->threads);

@@ -24,10 +24,15 @@ static const struct {
                             "upstream accepted a REGISTER without an Authorization; "
                             "authentication = relay needs an upstream that challenges",
                             STAT_ALARM_UNCHALLENGED, STAT_ALARM_STANDS_UNCHALLENGED},
-    [ALARM_CHALLENGES_US] = {"upstream-challenges-us",
-                             "upstream challenges a REGISTER that we cannot prove; it must take "
-                             "our address without a proof",
-                             STAT_ALARM_CHALLENGES, STAT_ALARM_STANDS_CHALLENGES},
+    [ALARM_CHALLENGES_US] =
+        {"upstream-challenges-us",
+         "upstream challenges a REGISTER that we cannot prove; it must take "
+         "our address without a proof, or upstream-credentials lacks an account",
+         STAT_ALARM_CHALLENGES, STAT_ALARM_STANDS_CHALLENGES},
+    [ALARM_REFUSES_CREDENTIALS] = {"upstream-refuses-credentials",
+                                   "upstream does not take an account of ours; see the log for "
+                                   "whose, and mend upstream-credentials",
+                                   STAT_ALARM_CREDENTIALS, STAT_ALARM_STANDS_CREDENTIALS},
     [ALARM_CONTACT_MISSING] = {"contact-missing",
                                "upstream's 200 to a REGISTER does not list what was registered; "
                                "see contact-token and insertion",

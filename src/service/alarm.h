@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 enum alarm_code {
-    ALARM_UNCHALLENGED,    /* upstream takes a REGISTER that nobody has proven */
-    ALARM_CHALLENGES_US,   /* upstream wants a proof of us that we do not have */
+    ALARM_UNCHALLENGED,        /* upstream takes a REGISTER that nobody has proven */
+    ALARM_CHALLENGES_US,       /* upstream wants a proof of us that we do not have */
+    ALARM_REFUSES_CREDENTIALS, /* upstream does not take an account that we have */
     ALARM_CONTACT_MISSING, /* upstream's 2xx does not list our Contact (D49), or our Path (D91) */
     ALARM_CODES
 };

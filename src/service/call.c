@@ -566,7 +566,8 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
     if (!str_is_none(targets->own_realm))
         k->own_realm = str_dup(&k->arena, targets->own_realm);
     if (targets->can_grow)
-        k->late.aor = str_dup(&k->arena, targets->aor);
+        k->late.aor =
+            str_dup(&k->arena, str_is_none(targets->joins) ? targets->aor : targets->joins);
     if (targets->is_followed)
         k->followed = str_dup(&k->arena, targets->aor);
     bool is_kept = hunt_keep(&k->hunt, &k->arena) == 0;

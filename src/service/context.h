@@ -13,16 +13,21 @@
 #include "conf/conf.h"
 #include "core/token.h"
 #include "net/flow.h"
+#include "service/denied.h"
 #include "service/mark.h"
 #include "sip/msg.h"
 
 struct alarms;
 struct auth;
+struct board;
+struct digest_answer;
 struct egress;
 struct inbox;
+struct keeper;
 struct late;
 struct loop;
 struct silence;
+struct probes;
 struct refused;
 struct source_table;
 struct store;
@@ -43,6 +48,8 @@ struct context {
     size_t n_listeners;
     struct txn_table *txns;
     struct egress *egress;
+    struct digest_answer *digest;
+    struct denied denied;       /* accounts of ours at upstreams */
     struct arena scratch;       /* emptied after each message */
     struct mark_maker marks;    /* our branches and tags */
     struct hash_key loop_key;   /* marks in branches (RFC 3261 16.6 step 8); equal on all workers */
@@ -54,6 +61,9 @@ struct context {
     struct store *store;
     struct store_reader *reader;
     struct inbox *inbox;          /* ours: store results, events */
+    struct keeper *keeper;        /* fixed lines */
+    struct probes *probes;        /* of their contacts */
+    struct board *board;          /* of all workers: what the admin API sees; or NULL */
     struct upstream *upstream;    /* legs and REGISTERs on their way */
     struct list regs;             /* of reg.c, but for those that wait for a leg */
     struct list calls;            /* of call.c */

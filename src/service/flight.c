@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "net/loop.h"
 #include "service/leg.h"
+#include "service/own.h"
 #include "service/turn.h"
 
 /* ---------------------------------------------------------------- sending */
@@ -44,6 +45,7 @@ int flight_repeat(struct reg *r)
     struct context *c = r->context;
     struct forward f;
     int err = count_on(r);
+    own_authorize(r);
     if (!err)
         err = build(r, &f);
     if (err)
@@ -66,21 +68,24 @@ int flight_repeat(struct reg *r)
 
 /* Registrations upstream that no device needs any more, by other contacts than ours (D58), or none
  * after this REGISTER, because its device moves to another mode; with a star all of the line, as
- * only its sender has the proof (D59); and our own by the contact that it had before a reload, or
- * before the device moved. */
+ * only its sender has the proof (D59). And (take_moved) our own by the contact that it had before a
+ * reload, or before the device moved. */
 static void take_leaving(struct reg *r, const struct absorb_input *in)
 {
     const struct aor_record *record = in->now_state;
-    const struct upreg *known = binding_upreg(record, r->up.upreg_id);
     for (size_t i = 0; i < record->n_upregs && r->n_leaving < REGCHANGE_LEAVING_MAX; i++) {
         const struct upreg *u = &record->upregs[i];
         bool is_going = u->state != UPREG_LIVE || r->v.view.is_star || absorb_is_left(in, u);
-        if (u->id == r->up.upreg_id || !is_going || str_is_none(u->contact))
+        if (u->is_fixed || u->id == r->up.upreg_id || !is_going || str_is_none(u->contact))
             continue;
         r->up.leaving[r->n_leaving] = str_dup(&r->arena, u->contact);
         r->leaving[r->n_leaving++] = u->id;
     }
     r->up.n_leaving = r->n_leaving;
+}
+
+static void take_moved(struct reg *r, const struct upreg *known)
+{
     if (known && r->up.n_leaving < UPREQ_LEAVING_MAX && upreq_is_moved(&r->up, known))
         r->up.leaving[r->up.n_leaving++] = str_dup(&r->arena, known->contact);
 }
@@ -92,7 +97,8 @@ static void choose_contact(struct reg *r, const struct aor_record *record)
     struct upreq *u = &r->up;
     const struct upreg *known = binding_upreg(record, u->upreg_id);
     u->form = u->domain->absorb.form;
-    if (known && !str_is_none(known->contact) && (r->is_own || u->as == FORWARD_REMOVAL)) {
+    bool is_kept = (r->is_own && !u->is_line) || u->as == FORWARD_REMOVAL;
+    if (known && !str_is_none(known->contact) && is_kept) {
         u->contact = str_dup(&r->arena, known->contact);
         u->form = known->form;
     } else if (!str_is_none(u->path) && r->v.view.n_contacts) {
@@ -107,6 +113,7 @@ static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
     u->domain = r->v.domain;
     u->aor = r->v.view.aor;
     u->is_mirror = r->v.domain->absorb.mode == MODE_MIRROR && !r->is_own;
+    u->is_line = r->v.view.is_line;
     if (r->leg->is_renewed && !u->is_mirror)
         u->call_id = str_dup(&r->arena, (struct str){r->leg->renewed, sizeof r->leg->renewed});
     int err = upreq_plan(c, &r->arena, u);
@@ -117,6 +124,8 @@ static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
     choose_contact(r, in->now_state);
     if (!r->is_own) /* each of them has one of its own */
         take_leaving(r, in);
+    if (!r->is_own || u->is_line)
+        take_moved(r, known);
     if (known && known->cseq > r->leg->cseq && str_eq(known->call_id, u->call_id))
         r->leg->cseq = known->cseq;
     return r->arena.has_failed ? ERR_NOMEM : 0;
@@ -145,6 +154,7 @@ static void hold_bindings(struct reg *r, const struct aor_record *record)
 int flight_start(struct reg *r, const struct absorb_input *in, uint32_t least_s)
 {
     int err = plan(r, in, least_s);
+    own_begin(r);
     if (!err)
         err = flight_repeat(r);
     if (!err)

@@ -77,7 +77,8 @@ static bool is_scanner(const struct conf *conf, const struct msg *m)
 
 static bool is_exempt(const struct conf *conf, const struct addr *from)
 {
-    return conf_upstream_of(conf, from) || conf_is_exempt(conf, from);
+    return conf_upstream_of(conf, from) || conf_is_contact(conf, from) ||
+           conf_is_exempt(conf, from);
 }
 
 bool guard_let_in(struct context *c, const struct packet *p, const struct msg *m)

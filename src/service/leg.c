@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/stats.h"
+#include "base/sys.h"
 #include "net/loop.h"
 #include "store/store.h"
 
@@ -26,6 +27,7 @@ void leg_free(struct leg *l)
 {
     leg_release(l);
     loop_timer_stop(l->context->loop, &l->calm);
+    wallet_empty(&l->wallet);
     hmap_del(l->map, &l->node);
     stats_dec(STAT_LEGS);
     free(l);
@@ -35,9 +37,12 @@ void leg_free(struct leg *l)
 static void on_calm(void *arg)
 {
     struct leg *l = arg;
+    uint64_t keep_ms = wallet_keep_ms(&l->wallet, sys_service_s());
     if (!l->busy)
         leg_release(l);
-    if (l->n_users == 0)
+    if (l->n_users == 0 && keep_ms)
+        loop_timer_start(l->context->loop, &l->calm, keep_ms);
+    else if (l->n_users == 0)
         leg_free(l);
 }
 

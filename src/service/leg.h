@@ -10,6 +10,7 @@
 #include "net/wheel.h"
 #include "service/context.h"
 #include "service/txn.h"
+#include "service/wallet.h"
 
 struct reg;
 
@@ -27,6 +28,8 @@ struct leg {
     txn_fn *on_answer;               /* to what was sent; arg: the reg */
     void (*on_patience)(void *reg);  /* the answer takes long */
     struct reg *retry;               /* our own, that waits to be sent again; NULL: none */
+    bool is_retry_next;              /* it is due, and goes before all that wait */
+    void (*on_retry)(void *reg);     /* its turn has come */
     uint32_t cseq;                   /* the last one sent */
     char renewed[TOKEN_CALL_ID_LEN]; /* the Call-ID that it belongs to (D33) */
     bool is_renewed;
@@ -34,6 +37,7 @@ struct leg {
     struct lease_ref pending[LEG_REFS]; /* bindings that an open challenge holds (D30) */
     size_t n_pending;
     struct wheel_timer calm;
+    struct wallet wallet; /* of upstream's challenges to what is ours */
     uint64_t upreg_id;
 };
 

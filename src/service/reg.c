@@ -131,6 +131,21 @@ void reg_refuse(struct reg *r, enum reason why, unsigned status)
     reg_answer(r, &reply);
 }
 
+void reg_pass_answer(struct reg *r, const struct msg *m)
+{
+    struct context *c = r->context;
+    struct build b;
+    struct str bytes;
+    if (reg_is_answered(r))
+        return;
+    build_init(&b, &c->scratch, m);
+    upreq_restore(&b, reg_request(r), &r->up);
+    if (build_finish(&b, &bytes))
+        reg_refuse(r, REASON_NO_MEMORY, 503);
+    else
+        reg_answer_bytes(r, m->status, bytes);
+}
+
 static void answer_from(struct reg *r, const struct regreply_input *in)
 {
     struct context *c = r->context;

@@ -32,7 +32,12 @@ struct reg {
     unsigned n_attempts;                     /* to commit it under its licence */
     uint64_t leaving[REGCHANGE_LEAVING_MAX]; /* registrations whose removal rides along (D58) */
     size_t n_leaving;
+    unsigned n_answers;     /* to challenges */
+    unsigned status;        /* of upstream's answer; 0: none came */
+    uint32_t retry_after_s; /* as upstream asked; 0: it did not */
+    uint64_t left_alone_s;  /* the account of ours that upstream refuses */
     bool is_own;
+    bool is_held;       /* our own, of what upstream has by the record */
     bool has_unblocked; /* upstream was silent too long; others may go */
     bool is_silent;     /* and the phone waits no longer (D61) */
     bool has_tried_423;
@@ -57,6 +62,9 @@ void reg_refuse(struct reg *r, enum reason why, unsigned status);
 
 /* The answer is made elsewhere, with Via and identifiers restored. */
 void reg_answer_bytes(struct reg *r, unsigned status, struct str bytes);
+
+/* Upstream's answer, with Via and identifiers restored. */
+void reg_pass_answer(struct reg *r, const struct msg *m);
 
 bool reg_is_answered(const struct reg *r);
 

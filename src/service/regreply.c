@@ -33,7 +33,8 @@ static bool is_asked(const struct regreply_input *in, const struct binding *b)
 static uint64_t left_s(const struct regreply_input *in, size_t i)
 {
     const struct binding *b = &in->record->bindings[i];
-    const struct absorb_input policy = {.conf = &in->domain->absorb, .now_s = in->now_s};
+    const struct absorb_input policy = {
+        .conf = &in->domain->absorb, .view = in->view, .now_s = in->now_s};
     uint64_t until = b->expires_at_s;
     if (in->leases && in->leases[i].is_held)
         until = in->leases[i].expires_at_s;

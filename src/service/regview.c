@@ -1,6 +1,7 @@
 #include "service/regview.h"
 
 #include "base/err.h"
+#include "conf/upcreds.h"
 #include "service/forward.h"
 #include "sip/contact.h"
 #include "sip/param.h"
@@ -253,6 +254,7 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     v->user_agent = msg_value(m, HDR_USER_AGENT);
     v->methods = msg_methods(m, HDR_ALLOW);
     v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
+    v->has_account = upcreds_has(out->domain->upcreds, v->aor, out->domain->name);
     uint64_t branch_hash = hash_str(&c->answer_key, m->via.branch);
     uint64_t parts[3] = {hash_str(&c->answer_key, v->call_id), v->cseq, branch_hash};
     v->branch_hash = (uint32_t)branch_hash;

@@ -10,6 +10,7 @@
 #include "service/location.h"
 #include "service/regview.h"
 #include "service/sender.h"
+#include "service/trunk.h"
 #include "sip/uri.h"
 #include "store/store.h"
 
@@ -193,6 +194,7 @@ struct line {
     const struct conf_domain *domain; /* NULL: served no more */
     uint64_t upreg_id;                /* 0: no token */
     struct str contact;               /* none: no Contact */
+    bool is_closed;                   /* no device can join later */
 };
 
 static bool is_meant(const struct binding *b, uint64_t upreg_id, struct str contact)
@@ -251,6 +253,57 @@ static enum forward_refusal add_devices(struct context *c, const struct line *li
     return now.record->n_bindings || now.record->n_upregs ? FORWARD_AWAY : FORWARD_UNKNOWN;
 }
 
+/* ---------------------------------------------------------------- to a fixed line */
+
+/* It is always there, and as good as the best device. */
+static void add_contact(struct context *c, const struct conf_line *fixed,
+                        const struct conf_place *place, struct target_set *out)
+{
+    struct target *t = &out->list[out->n];
+    if (out->n >= fixed->domain->max_branches) { /* D74 */
+        out->n_left_out++;
+        return;
+    }
+    *t = (struct target){.q = Q_DEFAULT, .device = hash_str(&c->loop_key, place->uri) | 1};
+    out->n += trunk_plan(c, place, &t->plan);
+}
+
+static enum forward_refusal add_places(struct context *c, const struct conf_line *fixed,
+                                       const struct msg *m, struct target_set *out)
+{
+    enum forward_refusal why = FORWARD_AWAY;
+    for (size_t i = 0; i < fixed->n_places; i++) {
+        const struct conf_place *place = &fixed->places[i];
+        const struct line devices = {
+            .aor = place->aor, .domain = place->domain, .contact = STR_NONE};
+        if (str_is_none(place->aor))
+            add_contact(c, fixed, place, out);
+        else if (add_devices(c, &devices, m, out) == FORWARD_UNABLE)
+            why = FORWARD_UNABLE;
+        if (str_is_none(out->joins))
+            out->joins = place->aor;
+    }
+    out->aor = fixed->aor;
+    out->policy = fixed->domain->fork;
+    out->max_devices = fixed->domain->max_branches;
+    return out->n ? FORWARD_OK : why;
+}
+
+/* A fixed line goes where its targets are, whatever contact of it upstream has been told. */
+static enum forward_refusal find_devices(struct context *c, struct line *line, const struct msg *m,
+                                         struct target_set *out)
+{
+    const struct conf_line *fixed = conf_line_find(c->conf, line->aor);
+    if (!fixed || fixed->n_places == 0)
+        return add_devices(c, line, m, out);
+    enum forward_refusal why = add_places(c, fixed, m, out);
+    line->upreg_id = 0;
+    line->contact = STR_NONE;
+    line->is_closed = str_is_none(out->joins);
+    trunk_note(c, fixed, why == FORWARD_AWAY);
+    return why;
+}
+
 /* By q, each value of it a group of its own; devices that came first stay in front. */
 static void group_by_q(struct target_set *set)
 {
@@ -293,7 +346,7 @@ static enum forward_refusal arrange(struct context *c, const struct line *line,
     set->is_redirect = d->strategy == CONF_FORK_REDIRECT;
     /* what is no INVITE has no time for one group after another (RFC 4320) */
     set->is_by_q = set->is_redirect || (d->strategy == CONF_FORK_Q && method == METHOD_INVITE);
-    set->can_grow = d->has_late_fork && method == METHOD_INVITE;
+    set->can_grow = d->has_late_fork && method == METHOD_INVITE && !line->is_closed;
     if (set->is_by_q)
         group_by_q(set);
     if (method == METHOD_INVITE && !str_is_none(d->fallback.text))
@@ -318,7 +371,7 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
         !egress_is_us(c->egress, u.host, u.port, &p->flow))
         line.contact = m->uri;
     line.domain = regview_domain(c->conf, line.aor);
-    enum forward_refusal why = add_devices(c, &line, m, out);
+    enum forward_refusal why = find_devices(c, &line, m, out);
     if (why == FORWARD_OK || why == FORWARD_AWAY)
         why = arrange(c, &line, m->method, out);
     for (size_t i = 0; i < out->n; i++)
@@ -330,9 +383,8 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
 enum forward_refusal target_find_line(struct context *c, struct str aor, const struct msg *m,
                                       struct target_set *out)
 {
-    const struct line line = {
-        .aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
-    enum forward_refusal why = add_devices(c, &line, m, out);
+    struct line line = {.aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
+    enum forward_refusal why = find_devices(c, &line, m, out);
     return why == FORWARD_OK ? arrange(c, &line, m->method, out) : why;
 }
 
@@ -365,7 +417,7 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
         *service_route = u ? u->service_route : STR_NONE;
         return true;
     }
-    return false;
+    return trunk_speaks(c, p, now.record, service_route);
 }
 
 /* A phone may show another From and say who it is in P-Preferred-Identity (RFC 3325). */

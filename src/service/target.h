@@ -32,6 +32,7 @@ struct target_set {
     bool can_grow;             /* devices that register meanwhile join: late fork */
     bool is_followed;          /* redirects of its devices are, if they may be (D73) */
     struct str aor;            /* of the line that is called, or none */
+    struct str joins;          /* whose devices join late; none: those of aor */
     uint32_t breadth;          /* that the branches share (RFC 5393) */
     const struct conf_domain *caller_domain; /* from a phone or a trusted source: theirs; or NULL */
     struct str caller;                       /* the line of that phone, or none */

@@ -2,10 +2,21 @@
 
 #include "net/loop.h"
 
+/* Ours comes first: strangers, of whom there is always one more, must not keep it waiting. */
+static void give_own_turn(struct leg *l)
+{
+    struct reg *r = l->is_retry_next ? l->retry : NULL;
+    if (!r || l->busy)
+        return;
+    loop_timer_stop(l->context->loop, &r->patience);
+    l->on_retry(r);
+}
+
 /* The next one that waits is decided anew: the record may have changed. */
 static void give_turn(struct leg *l)
 {
     leg_join(l); /* resume may end the last user */
+    give_own_turn(l);
     while (!l->busy && !list_is_empty(&l->waiting)) {
         struct reg *r = container_of(list_pop(&l->waiting), struct reg, link);
         list_add(&l->context->regs, &r->link);

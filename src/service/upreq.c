@@ -16,6 +16,8 @@ static struct str device_of(const struct conf_domain *domain, const struct regis
 {
     if (domain->absorb.mode == MODE_AOR_THROTTLE)
         return STR("");
+    if (v->is_line)
+        return STR(" line"); /* no Call-ID begins like that */
     if (v->n_contacts && v->contacts[0].instance.n)
         return v->contacts[0].instance;
     return v->call_id;
@@ -34,7 +36,7 @@ int upreq_name(struct context *c, struct arena *a, const struct conf_domain *dom
 {
     const struct register_view *v = in->view;
     const struct upreg *known = absorb_upreg(in);
-    bool is_mirror = domain->absorb.mode == MODE_MIRROR;
+    bool is_mirror = domain->absorb.mode == MODE_MIRROR && !v->is_line;
     struct str own = STR_NONE;
     if (known) {
         u->upreg_id = known->id;
@@ -152,7 +154,7 @@ int upreq_plan(struct context *c, struct arena *a, struct upreq *u)
         return ERR_ABSENT;
     u->user = user_of(u->aor);
     u->from_tag = str_dup(a, token_from_tag(&c->token_key, u->call_id, tag));
-    if (u->domain->insertion == CONF_INSERT_PATH)
+    if (u->domain->insertion == CONF_INSERT_PATH && !u->is_line)
         u->path = print_path(c, a, u);
     else
         u->contact = print_contact(c, a, u);
@@ -176,7 +178,7 @@ uint32_t upreq_expires_s(const struct upreq *u, const struct register_view *v, u
     const struct absorb_conf *p = &u->domain->absorb;
     if (u->as == FORWARD_REMOVAL)
         return 0;
-    if (p->mode == MODE_MIRROR)
+    if (p->mode == MODE_MIRROR && !u->is_line)
         return asked_s(p, v);
     return p->upstream_expires_s > least_s ? p->upstream_expires_s : least_s;
 }
@@ -295,6 +297,23 @@ static void edit_path(struct build *b, const struct upreq *u)
         build_add_last(b, STR("Supported"), STR("path"));
 }
 
+static struct str auth_name(const struct upreq_auth *auth)
+{
+    return auth->is_proxy ? STR("Proxy-Authorization") : STR("Authorization");
+}
+
+static void edit_authorization(struct build *b, const struct upreq *u)
+{
+    bool is_for_us =
+        u->domain->absorb.authentication == AUTH_LOCAL; /* what the phone has brought */
+    if (u->n_auths == 0 && !is_for_us)
+        return;
+    build_remove_all(b, HDR_AUTHORIZATION);
+    build_remove_all(b, HDR_PROXY_AUTHORIZATION);
+    for (size_t i = 0; i < u->n_auths; i++)
+        build_add_last(b, auth_name(&u->auths[i]), u->auths[i].value);
+}
+
 int upreq_forward(struct context *c, const struct packet *p, const struct msg *m,
                   const struct upreq *u, struct forward *out)
 {
@@ -307,10 +326,7 @@ int upreq_forward(struct context *c, const struct packet *p, const struct msg *m
     if (u->domain->absorb.mode == MODE_AOR_THROTTLE)
         upreq_drop_flow_tags(c, &b, HDR_SUPPORTED);
     edit_path(&b, u);
-    if (u->domain->absorb.authentication == AUTH_LOCAL) { /* they answered us, not upstream */
-        build_remove_all(&b, HDR_AUTHORIZATION);
-        build_remove_all(&b, HDR_PROXY_AUTHORIZATION);
-    }
+    edit_authorization(&b, u);
     return build_finish(&b, &out->bytes);
 }
 
@@ -332,23 +348,52 @@ static void add_lines(const struct upreq *u, struct buf *out)
     buf_add(out, u->contact);
     buf_add(out, STR(">;expires="));
     buf_add_u64(out, u->expires_s);
+    for (size_t i = 0; i < u->n_leaving; i++) {
+        buf_add(out, STR("\r\nContact: <"));
+        buf_add(out, u->leaving[i]);
+        buf_add(out, STR(">;expires=0"));
+    }
     buf_add(out, STR("\r\nExpires: "));
     buf_add_u64(out, u->expires_s);
     if (!str_is_none(u->path)) {
         buf_add(out, STR("\r\nSupported: path\r\nPath: "));
         buf_add(out, u->path);
     }
+    for (size_t i = 0; i < u->n_auths; i++) {
+        buf_add(out, STR("\r\n"));
+        buf_add(out, auth_name(&u->auths[i]));
+        buf_add(out, STR(": "));
+        buf_add(out, u->auths[i].value);
+    }
     buf_add(out, STR("\r\nUser-Agent: Breakwater\r\nContent-Length: 0\r\n\r\n"));
+}
+
+struct str upreq_own_uri(struct context *c, const struct upreq *u)
+{
+    struct buf out = buf_in(&c->scratch, u->domain->name.n + 4);
+    buf_add(&out, STR("sip:"));
+    buf_add(&out, u->domain->name);
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+static size_t extras_len(const struct upreq *u)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < u->n_auths; i++)
+        n += u->auths[i].value.n + 32;
+    for (size_t i = 0; i < u->n_leaving; i++)
+        n += u->leaving[i].n + 32;
+    return n;
 }
 
 int upreq_own(struct context *c, const struct upreq *u, struct forward *out)
 {
     struct buf b = buf_in(&c->scratch, 3 * u->aor.n + u->contact.n + u->path.n + u->call_id.n +
-                                           (size_t)2 * SENT_BY_MAX + 512);
+                                           extras_len(u) + (size_t)2 * SENT_BY_MAX + 512);
     out->flow = u->flow;
     out->branch = mark_branch(&c->marks, 0, out->branch_text);
-    buf_add(&b, STR("REGISTER sip:"));
-    buf_add(&b, u->domain->name);
+    buf_add(&b, STR("REGISTER "));
+    buf_add(&b, upreq_own_uri(c, u));
     buf_add(&b, STR(" SIP/2.0\r\nVia: "));
     forward_print_via(c, out, &b);
     buf_add(&b, STR("\r\n"));
@@ -457,9 +502,20 @@ enum reason upreq_read(struct context *c, const struct msg *m, const struct upre
     return out->granted_s ? REASON_ACCEPTED : REASON_NOT_GRANTED;
 }
 
+/* It speaks of our proof, not of the phone's (RFC 7616 3.5, 3.8). */
+static void drop_info(struct build *b)
+{
+    const struct msg_line *l = msg_find(b->msg, STR("Proxy-Authentication-Info"));
+    build_remove_all(b, HDR_AUTHENTICATION_INFO);
+    if (l)
+        build_replace(b, l->raw, STR(""));
+}
+
 void upreq_restore(struct build *b, const struct msg *request, const struct upreq *u)
 {
     build_remove_top(b, HDR_VIA);
+    if (u->n_auths)
+        drop_info(b);
     if (u->is_mirror)
         return;
     build_replace(b, msg_value(b->msg, HDR_CALL_ID), request->call_id);

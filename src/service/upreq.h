@@ -9,13 +9,20 @@
 #include "service/context.h"
 #include "service/forward.h"
 
-enum { UPREQ_LEAVING_MAX = 8 };
+enum { UPREQ_LEAVING_MAX = 8, UPREQ_AUTHS_MAX = 4 };
+
+/* The value of an Authorization or Proxy-Authorization header. */
+struct upreq_auth {
+    bool is_proxy;
+    struct str value;
+};
 
 struct upreq {
     const struct conf_domain *domain;
     struct str aor;
     enum forward_as as;
     bool is_mirror; /* the phone's own Call-ID, From tag and CSeq pass */
+    bool is_line;   /* of a fixed line: no phone has a contact that could stand there */
     uint64_t upreg_id;
     struct str user;    /* of our Contact */
     struct str contact; /* our Contact URI; with insertion by Path the phone's own */
@@ -27,6 +34,8 @@ struct upreq {
     struct flow_ref flow;
     struct str leaving[UPREQ_LEAVING_MAX]; /* old contacts that ride along with expires=0 */
     size_t n_leaving;
+    struct upreq_auth auths[UPREQ_AUTHS_MAX]; /* ours; where there are any, a phone's own go */
+    size_t n_auths;
 };
 
 /* The registration that a REGISTER belongs to: the one the record knows (then its id, Call-ID and
@@ -56,6 +65,9 @@ int upreq_renew(struct context *c, struct arena *a, struct upreq *u);
 /* The phone's REGISTER for upstream. 0, ERR_NOMEM. out->flow is set. */
 int upreq_forward(struct context *c, const struct packet *p, const struct msg *m,
                   const struct upreq *u, struct forward *out);
+
+/* The Request-URI of our own REGISTER; none: no memory. */
+struct str upreq_own_uri(struct context *c, const struct upreq *u);
 
 /* Our own REGISTER, refresh or removal. 0, ERR_NOMEM. */
 int upreq_own(struct context *c, const struct upreq *u, struct forward *out);

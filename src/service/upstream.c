@@ -13,7 +13,7 @@
 #include "service/late.h"
 #include "service/learned.h"
 #include "service/leg.h"
-#include "service/location.h"
+#include "service/own.h"
 #include "service/refused.h"
 #include "service/regreply.h"
 #include "service/turn.h"
@@ -23,23 +23,25 @@
 /* A silent registrar stops blocking others after 5 s; the phone is told after 10 (D60, D61). */
 enum { ANSWER_MS = 10000, LEFT_ALONE_MAX_S = 60 };
 
-/* Our own REGISTERs that fail: 30 s, doubled up to 5 minutes. */
-enum { RETRY_FIRST_MS = 30000, RETRY_DOUBLINGS = 4, RETRY_MOST_MS = 300000 };
+/* Ours that must wait for a phone's. */
+enum { RETRY_BUSY_MS = 30000 };
 
 struct upstream {
     struct context *context;
     struct hmap legs;
     void (*resume)(struct reg *r);
+    void (*look)(struct context *c, struct str aor, bool is_prompt);
     struct learned *learned;
 };
 
-int upstream_new(struct context *c, void (*resume)(struct reg *r), struct upstream **out)
+int upstream_new(struct context *c, const struct upstream_calls *calls, struct upstream **out)
 {
     struct upstream *u = calloc(1, sizeof *u);
     if (!u)
         return ERR_NOMEM;
     u->context = c;
-    u->resume = resume;
+    u->resume = calls->resume;
+    u->look = calls->look;
     hmap_init(&u->legs);
     *out = u;
     return 0;
@@ -65,6 +67,11 @@ static bool is_left_alone(const struct upstream *u, const struct conf_domain *d)
     return learned_is_blocked(u->learned, d->upstream->name, sys_service_s());
 }
 
+const struct leg *upstream_leg(const struct upstream *u, uint64_t upreg_id)
+{
+    return leg_find(&u->legs, upreg_id);
+}
+
 bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uint64_t upreg_id)
 {
     const struct leg *l = leg_find(&u->legs, upreg_id);
@@ -83,8 +90,6 @@ void upstream_wait(struct reg *r)
         turn_wait(leg_find(&u->legs, r->up.upreg_id), r);
     }
 }
-
-static void tidy(struct context *c, struct str aor);
 
 /* ---------------------------------------------------------------- changes */
 
@@ -128,6 +133,10 @@ static void on_stored(struct inbox_node *node, void *arg)
     (void)arg;
     r->is_storing = false;
     reg_count(r->v.domain, r->v.view.aor, adopted(r, why));
+    if (r->is_own && why == REASON_ACCEPTED && result->outcome == STORE_COMMITTED)
+        own_count(why);
+    else if (r->is_own)
+        own_failed(r, why);
     if (has_failed)
         reg_refuse(r, why, 503);
     else if (why == REASON_FULL)
@@ -140,7 +149,7 @@ static void on_stored(struct inbox_node *node, void *arg)
         on_kept(r);
     store_result_free(result);
     turn_leave(r);
-    tidy(r->context, r->v.view.aor);
+    r->context->upstream->look(r->context, r->v.view.aor, false);
     reg_free_if_done(r);
 }
 
@@ -157,7 +166,7 @@ static void on_noted(struct inbox_node *node, void *arg)
     store_result_free(result);
     turn_leave(r);
     if (is_committed) /* it may have been the last device */
-        tidy(r->context, r->v.view.aor);
+        r->context->upstream->look(r->context, r->v.view.aor, false);
     reg_free_if_done(r);
 }
 
@@ -165,62 +174,64 @@ static void change(struct reg *r, const struct regchange *what, inbox_fn *on_res
 {
     if (reg_store(r, what, on_result) == 0)
         return;
+    if (r->is_own)
+        own_failed(r, REASON_STORE);
     reg_refuse(r, REASON_STORE, 503);
     turn_leave(r);
 }
 
 /* ---------------------------------------------------------------- our own, again */
 
+/* To go right behind the phone's that is on its way. A removal rather leaves that phone the time to
+ * answer a challenge, which may end the need for it (D58). */
+static bool is_urgent(const struct reg *r)
+{
+    return r->leg->busy && r->up.as != FORWARD_REMOVAL;
+}
+
 /* While a phone's is on its way it stays: a stranger's must not end it. */
 static void on_retry(void *arg)
 {
     struct reg *r = arg;
     struct context *c = r->context;
+    r->leg->is_retry_next = is_urgent(r);
     if (r->leg->busy) {
-        loop_timer_start(c->loop, &r->patience, RETRY_FIRST_MS);
+        loop_timer_start(c->loop, &r->patience, RETRY_BUSY_MS);
         return;
     }
     struct str aor = str_dup(&c->scratch, r->v.view.aor);
     r->leg->retry = NULL;
     turn_leave(r);
     reg_free_if_done(r);
-    tidy(c, aor);
+    c->upstream->look(c, aor, true);
+}
+
+void upstream_hold(struct reg *r, uint64_t wait_ms)
+{
+    r->leg->retry = r;
+    r->leg->is_retry_next = !wait_ms && is_urgent(r);
+    r->leg->on_retry = on_retry;
+    wheel_timer_init(&r->patience, on_retry, r);
+    loop_timer_start(r->context->loop, &r->patience, wait_ms ? wait_ms : RETRY_BUSY_MS);
+    turn_unblock(r);
 }
 
 /* D58: our own is tried again until it is done, no longer wanted, or upstream's own deadline has
- * come, which tidy sees. False: it is a phone's, or another one is waiting for the same. */
-static bool retry_own(struct reg *r)
+ * come, which `look` sees. False: it is a phone's, or another one is waiting for the same. */
+static bool retry_own(struct reg *r, enum reason why)
 {
     struct leg *l = r->leg;
-    if (!r->is_own || !l || l->retry)
+    if (r->is_own)
+        own_failed(r, why);
+    if (!r->is_own || !l || l->retry || r->v.view.is_line)
         return false;
-    uint64_t wait_ms = (uint64_t)RETRY_FIRST_MS
-                       << (l->n_retries < RETRY_DOUBLINGS ? l->n_retries : RETRY_DOUBLINGS);
+    uint64_t wait_ms = own_wait_ms(r, why);
     l->n_retries++;
-    l->retry = r;
-    wheel_timer_init(&r->patience, on_retry, r);
-    loop_timer_start(r->context->loop, &r->patience,
-                     wait_ms < RETRY_MOST_MS ? wait_ms : RETRY_MOST_MS);
-    turn_unblock(r);
+    upstream_hold(r, wait_ms);
     return true;
 }
 
 /* ---------------------------------------------------------------- answers */
-
-static void pass_answer(struct reg *r, const struct msg *m)
-{
-    struct context *c = r->context;
-    struct build b;
-    struct str bytes;
-    if (reg_is_answered(r))
-        return;
-    build_init(&b, &c->scratch, m);
-    upreq_restore(&b, reg_request(r), &r->up);
-    if (build_finish(&b, &bytes))
-        reg_refuse(r, REASON_NO_MEMORY, 503);
-    else
-        reg_answer_bytes(r, m->status, bytes);
-}
 
 static void finish(struct reg *r, enum reason why, unsigned status)
 {
@@ -228,42 +239,8 @@ static void finish(struct reg *r, enum reason why, unsigned status)
     reg_refuse(r, why, status);
     if (r->leg)
         leg_release(r->leg);
-    if (!retry_own(r))
+    if (!retry_own(r, why))
         turn_leave(r);
-}
-
-static void raise_alarm(const struct reg *r, enum alarm_code code)
-{
-    (void)alarm_raise(r->context->alarms, code, r->v.domain->upstream->name, sys_service_s());
-}
-
-static void disprove_alarm(const struct reg *r, enum alarm_code code)
-{
-    (void)alarm_disprove(r->context->alarms, code, r->v.domain->upstream->name, sys_service_s());
-}
-
-/* A phone's, for upstream to judge, that brings no proof. */
-static bool is_unproven(const struct reg *r)
-{
-    return !r->is_own && !r->v.view.has_authorization &&
-           r->v.domain->absorb.authentication == AUTH_RELAY;
-}
-
-static void judge_acceptance(const struct reg *r)
-{
-    disprove_alarm(r, ALARM_CONTACT_MISSING);
-    if (r->v.domain->absorb.authentication != AUTH_RELAY)
-        disprove_alarm(r, ALARM_CHALLENGES_US);
-    if (is_unproven(r))
-        raise_alarm(r, ALARM_UNCHALLENGED);
-}
-
-static void judge_challenge(const struct reg *r)
-{
-    if (r->v.domain->absorb.authentication != AUTH_RELAY)
-        raise_alarm(r, ALARM_CHALLENGES_US);
-    if (is_unproven(r))
-        disprove_alarm(r, ALARM_UNCHALLENGED);
 }
 
 static void on_accepted(struct reg *r, const struct msg *m)
@@ -272,13 +249,15 @@ static void on_accepted(struct reg *r, const struct msg *m)
     begin_change(r, REGCHANGE_ACCEPTED, &what);
     enum reason why = upreq_read(r->context, m, &r->up, &what.grant);
     if (why == REASON_CONTACT_MISSING) {
-        raise_alarm(r, ALARM_CONTACT_MISSING);
+        (void)alarm_raise(r->context->alarms, ALARM_CONTACT_MISSING, r->v.domain->upstream->name,
+                          sys_service_s());
         log_warn("upstream \"%s\": a 2xx to the REGISTER of %.*s: %s", r->v.domain->upstream->name,
                  STR_FMT(r->v.view.aor), reason_word(why));
         finish(r, why, 500);
         return;
     }
-    judge_acceptance(r);
+    own_judge_acceptance(r);
+    own_on_accepted(r, m);
     r->leg->n_retries = 0;
     what.n_leaving = r->n_leaving;
     memcpy(what.leaving, r->leaving, sizeof what.leaving);
@@ -294,29 +273,61 @@ static void on_accepted(struct reg *r, const struct msg *m)
     change(r, &what, on_stored);
 }
 
-/* A challenge is for whom upstream has to be shown a proof: in relay and trusted the phone, whose
- * answer is relayed. In local it is us, and we have no answer: the phone has proven itself and
- * could not tell upstream's challenge from ours. */
-static void on_challenged(struct reg *r, const struct msg *m)
+/* D58: it stays upstream until it runs out. */
+static void leave_behind(struct reg *r, unsigned status, enum reason why)
 {
-    bool is_ours = r->v.domain->absorb.authentication == AUTH_LOCAL;
-    judge_challenge(r);
-    if (is_ours && !r->is_own) {
+    struct regchange what;
+    if (why == REASON_CHALLENGED)
+        own_judge_challenge(r);
+    own_count(why);
+    begin_change(r, REGCHANGE_REFUSED, &what);
+    what.status = status;
+    change(r, &what, on_noted);
+}
+
+/* A challenge is for whom upstream has to be shown a proof: in relay and trusted the phone, whose
+ * answer is relayed. In local it is us: the phone has proven itself, and could not tell upstream's
+ * challenge from ours. */
+static void on_unanswered(struct reg *r, const struct msg *m)
+{
+    bool is_proven_here = r->v.domain->absorb.authentication == AUTH_LOCAL && !r->is_own;
+    own_judge_challenge(r);
+    if (is_proven_here) {
         finish(r, REASON_CHALLENGED_US, 503);
         return;
     }
     reg_count(r->v.domain, r->v.view.aor, REASON_CHALLENGED);
-    if (r->is_own && r->up.as == FORWARD_REMOVAL) {
-        struct regchange what;
-        begin_change(r, REGCHANGE_REFUSED, &what);
-        what.status = m->status;
-        change(r, &what, on_noted);
-        return;
-    }
     tell_guard(r, m->status, m);
-    pass_answer(r, m);
-    if (!retry_own(r))
+    reg_pass_answer(r, m);
+    if (!retry_own(r, REASON_CHALLENGED))
         turn_leave(r); /* the bindings stay pending for the answer to the challenge (D30) */
+}
+
+/* One that was silent for so long that others have gone is not sent again beside them (D60). */
+static bool answer_it(struct reg *r)
+{
+    struct leg *l = r->leg;
+    if (l->busy && l->busy != r)
+        return false;
+    l->busy = r;
+    reg_count(r->v.domain, r->v.view.aor, REASON_ANSWERED);
+    return flight_repeat(r) == 0;
+}
+
+static void on_challenged(struct reg *r, const struct msg *m)
+{
+    enum own_answer got = own_on_challenge(r, m);
+    enum reason why = got == OWN_REFUSED ? REASON_CREDENTIALS : REASON_CHALLENGED;
+    if (got == OWN_ANSWERED && answer_it(r))
+        return;
+    if (got == OWN_ANSWERED)
+        finish(r, REASON_UPSTREAM_ERROR, 503);
+    else if (r->is_own && r->up.as == FORWARD_REMOVAL)
+        leave_behind(r, m->status, why);
+    else if (got == OWN_REFUSED)
+        finish(r, why, 503);
+    else
+        on_unanswered(r, m);
 }
 
 /* False: the 423 asks for nothing more than we have asked for. */
@@ -349,14 +360,10 @@ static void on_too_brief(struct reg *r, const struct msg *m)
 static bool leave_alone(struct reg *r, const struct msg *m)
 {
     struct upstream *u = r->context->upstream;
-    struct str value = msg_value(m, HDR_RETRY_AFTER);
-    uint64_t s = 0;
-    size_t n = 0;
-    while (n < value.n && ascii_is_digit(value.p[n]))
-        n++;
-    if (m->status != 503 || r->is_own ||
-        str_to_u64((struct str){value.p, n}, LEFT_ALONE_MAX_S, &s) == ERR_PARSE || s == 0)
+    uint32_t s = r->retry_after_s;
+    if (m->status != 503 || r->is_own || s == 0)
         return false;
+    s = s < LEFT_ALONE_MAX_S ? s : LEFT_ALONE_MAX_S;
     learned_block(&u->learned, r->v.domain->upstream->name, sys_service_s() + s);
     turn_leave(r);
     u->resume(r);
@@ -380,6 +387,7 @@ static void on_refused(struct reg *r, const struct msg *m)
     }
     if (r->leg)
         leg_release(r->leg);
+    r->retry_after_s = own_retry_after_s(m);
     if (leave_alone(r, m))
         return;
     if (m->status == 503 || m->status < 400 || (r->is_own && !is_hard(m->status))) {
@@ -388,11 +396,13 @@ static void on_refused(struct reg *r, const struct msg *m)
     }
     reg_count(r->v.domain, r->v.view.aor, REASON_REFUSED);
     tell_guard(r, m->status, NULL);
-    pass_answer(r, m);
+    reg_pass_answer(r, m);
     if (!is_hard(m->status)) {
         turn_leave(r);
         return;
     }
+    if (r->is_own)
+        own_failed(r, REASON_REFUSED);
     begin_change(r, REGCHANGE_REFUSED, &what);
     what.status = m->status;
     change(r, &what, on_noted);
@@ -401,6 +411,7 @@ static void on_refused(struct reg *r, const struct msg *m)
 static void on_final(struct reg *r, const struct msg *m)
 {
     loop_timer_stop(r->context->loop, &r->patience);
+    r->status = m->status;
     if (m->status < 300)
         on_accepted(r, m);
     else if (m->status == 401 || m->status == 407)
@@ -414,6 +425,7 @@ static void on_final(struct reg *r, const struct msg *m)
 static void on_silence(struct reg *r)
 {
     loop_timer_stop(r->context->loop, &r->patience);
+    r->status = 0;
     finish(r, REASON_UPSTREAM_TIMEOUT, 504);
 }
 
@@ -458,7 +470,7 @@ static void on_patience(void *arg)
     reg_refuse(r, REASON_UPSTREAM_TIMEOUT, 504); /* a late 2xx is adopted (D62) */
 }
 
-static int join(struct reg *r)
+int upstream_join(struct reg *r)
 {
     struct context *c = r->context;
     struct leg *l = leg_get(c, &c->upstream->legs, r->up.upreg_id);
@@ -472,7 +484,7 @@ static int join(struct reg *r)
     return 0;
 }
 
-static int start(struct reg *r, const struct absorb_input *in)
+int upstream_start(struct reg *r, const struct absorb_input *in)
 {
     r->leg->busy = r;
     return flight_start(r, in,
@@ -490,69 +502,9 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
     r->reason = v->reason;
     r->up.as = v->as;
     reg_count(r->v.domain, r->v.view.aor, v->reason);
-    int err = join(r);
+    int err = upstream_join(r);
     if (!err)
-        err = start(r, in);
+        err = upstream_start(r, in);
     if (err)
         finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR, status_of(err));
-}
-
-/* ---------------------------------------------------------------- events of the store */
-
-/* One of ours is on its way, or will be. */
-static bool is_own_under_way(const struct upstream *up, uint64_t upreg_id)
-{
-    const struct leg *l = leg_find(&up->legs, upreg_id);
-    return l && (l->retry || (l->busy && l->busy->is_own));
-}
-
-static void submit_own(struct context *c, const struct conf_domain *d, const struct location *now,
-                       const struct upreg *u, enum forward_as as)
-{
-    struct reg *r;
-    bool is_busy = upstream_is_busy(c->upstream, d, u->id);
-    if (is_own_under_way(c->upstream, u->id) || reg_new_own(c, d, now->record->aor, &r))
-        return;
-    r->up.as = as;
-    r->up.upreg_id = r->v.view.own_upreg_id = u->id;
-    r->up.call_id = str_dup(&r->arena, u->call_id);
-    const struct absorb_input in = {.conf = &d->absorb,
-                                    .view = &r->v.view,
-                                    .now_state = now->record,
-                                    .leases = now->leases,
-                                    .now_s = sys_service_s()};
-    int err = r->arena.has_failed ? ERR_NOMEM : join(r);
-    if (!err && is_busy)
-        (void)retry_own(r);
-    else if (!err)
-        err = start(r, &in);
-    if (err)
-        turn_leave(r);
-    reg_free_if_done(r);
-}
-
-/* What an AoR's upstream registrations need of us: a removal once no device stands on them, a
- * refresh where we may. In mirror the sequence is the phone's, and a CSeq of ours in it would make
- * its next one too low. */
-static void tidy(struct context *c, struct str aor)
-{
-    const struct conf_domain *d = regview_domain(c->conf, aor);
-    struct location now;
-    if (!d || d->absorb.mode == MODE_MIRROR || location_read(c, &c->scratch, aor, &now))
-        return;
-    for (size_t i = 0; i < now.record->n_upregs; i++) {
-        const struct upreg *u = &now.record->upregs[i];
-        if (u->state == UPREG_LEAVING && u->dead_at_s > sys_service_s())
-            submit_own(c, d, &now, u, FORWARD_REMOVAL);
-        else if (absorb_is_refresh_ours(&d->absorb, now.record, u, sys_service_s()))
-            submit_own(c, d, &now, u, FORWARD_REFRESH);
-    }
-}
-
-void upstream_on_event(struct inbox_node *node, void *arg)
-{
-    struct store_event *event = container_of(node, struct store_event, node);
-    struct upstream *u = arg;
-    tidy(u->context, event->aor);
-    store_event_free(event);
 }

@@ -8,8 +8,13 @@
 
 struct upstream;
 
-/* resume: a REGISTER that waited has its turn; it is decided anew. */
-int upstream_new(struct context *c, void (*resume)(struct reg *r), struct upstream **out);
+struct upstream_calls {
+    void (*resume)(struct reg *r); /* a REGISTER that waited has its turn; it is decided anew */
+    /* An AoR's record has changed, or, is_prompt, one of ours has waited for its time. */
+    void (*look)(struct context *c, struct str aor, bool is_prompt);
+};
+
+int upstream_new(struct context *c, const struct upstream_calls *calls, struct upstream **out);
 void upstream_free(struct upstream *u); /* NULL is legal */
 
 /* No REGISTER can go now: one of this registration is on its way and blocks others, or the domain's
@@ -24,7 +29,20 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
  * a registration, one for a source, 5 s; else 503. */
 void upstream_wait(struct reg *r);
 
-/* The writer's word that an AoR's bindings have lapsed or its registration is due. */
-void upstream_on_event(struct inbox_node *node, void *arg);
+/* What an AoR needs of us now: a removal, or a refresh. */
+void upstream_look(struct context *c, struct str aor);
+
+/* ---- for renew.h */
+
+/* What is known of a registration's turns; NULL: nothing. */
+const struct leg *upstream_leg(const struct upstream *u, uint64_t upreg_id);
+
+/* One of ours takes its place among the REGISTERs of r->up.upreg_id: ERR_NOMEM. Then it is sent, or
+ * waits; once its time has come, `look` decides about all of the AoR anew, and it is gone. What
+ * upstream_start returns is the caller's to handle. wait_ms 0: until the one that is on its way has
+ * ended. */
+int upstream_join(struct reg *r);
+int upstream_start(struct reg *r, const struct absorb_input *in);
+void upstream_hold(struct reg *r, uint64_t wait_ms);
 
 #endif

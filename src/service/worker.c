@@ -1,5 +1,6 @@
 #include "service/worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -12,11 +13,16 @@
 #include "service/dispatch.h"
 #include "service/egress.h"
 #include "service/guard.h"
+#include "service/keeper.h"
 #include "service/call.h"
+#include "service/probe.h"
 #include "service/refused.h"
 #include "service/registrar.h"
+#include "service/renew.h"
+#include "service/resync.h"
 #include "service/txn.h"
 #include "service/upstream.h"
+#include "sip/digest_answer.h"
 #include "sip/peek.h"
 #include "store/store.h"
 
@@ -34,6 +40,7 @@ struct worker {
     struct inbox *inbox;
     struct conf *conf;       /* the reference behind context.conf */
     struct conf *first_conf; /* and the one behind context.listens */
+    struct resync *resync;
     struct loop_hook *turn_end;
     struct wheel_timer drain_timer;
     uint64_t drain_until_ms;
@@ -87,14 +94,18 @@ struct order {
     uint64_t timeout_ms;
     void (*on_idle)(void *arg);
     void *arg;
+    char upstream[]; /* NUL-terminated */
 };
 
-static int give_order(struct worker *w, inbox_fn *fn, const struct order *what)
+static int give_order(struct worker *w, inbox_fn *fn, const struct order *what, struct str upstream)
 {
-    struct order *o = malloc(sizeof *o);
+    struct order *o = malloc(sizeof *o + upstream.n + 1);
     if (!o)
         return ERR_NOMEM;
     *o = *what;
+    if (upstream.n)
+        memcpy(o->upstream, upstream.p, upstream.n);
+    o->upstream[upstream.n] = '\0';
     o->node.fn = fn;
     inbox_push(w->inbox, &o->node);
     return 0;
@@ -115,16 +126,33 @@ static void take_conf(struct worker *w, struct conf *conf)
 static void on_reload(struct inbox_node *node, void *arg)
 {
     struct order *o = container_of(node, struct order, node);
-    take_conf(arg, o->conf);
+    struct worker *w = arg;
+    take_conf(w, o->conf);
+    keeper_sync(w->context.keeper);
+    probe_sync(w->context.probes);
     free(o);
 }
 
 int worker_reload(struct worker *w, struct conf *conf)
 {
-    int err = give_order(w, on_reload, &(struct order){.conf = conf_ref(conf)});
+    int err = give_order(w, on_reload, &(struct order){.conf = conf_ref(conf)}, STR_NONE);
     if (err)
         conf_unref(conf);
     return err;
+}
+
+static void on_resync(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    struct order *o = container_of(node, struct order, node);
+    keeper_resync(w->context.keeper, str_of(o->upstream));
+    resync_start(w->resync, str_of(o->upstream));
+    free(o);
+}
+
+int worker_resync(struct worker *w, struct str upstream)
+{
+    return give_order(w, on_resync, &(struct order){.conf = NULL}, upstream);
 }
 
 static void on_drain_timer(void *arg)
@@ -154,8 +182,8 @@ static void on_drain(struct inbox_node *node, void *arg)
 
 int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *arg), void *arg)
 {
-    return give_order(w, on_drain,
-                      &(struct order){.timeout_ms = timeout_ms, .on_idle = on_idle, .arg = arg});
+    const struct order o = {.timeout_ms = timeout_ms, .on_idle = on_idle, .arg = arg};
+    return give_order(w, on_drain, &o, STR_NONE);
 }
 
 /* ---------------------------------------------------------------- the store */
@@ -168,7 +196,7 @@ struct inbox *worker_inbox_of(const struct worker_group *group, struct str aor)
 void worker_on_store_event(struct inbox_node *node, void *arg)
 {
     struct worker *w = arg;
-    upstream_on_event(node, w->context.upstream);
+    renew_on_event(node, &w->context);
 }
 
 static void on_arrival(struct inbox_node *node, void *arg)
@@ -229,13 +257,21 @@ static int build(struct worker *w, const struct conf_listen **failed)
     if (!err)
         err = egress_new(c, &c->egress);
     if (!err)
+        err = digest_answer_new(&c->digest);
+    if (!err)
         err = store_reader_new(c->store, &c->reader);
     if (!err)
         err = auth_new(&w->group->nonce_key, &c->auth);
     if (!err)
-        err = upstream_new(c, registrar_resume, &c->upstream);
+        err = upstream_new(c, &(struct upstream_calls){registrar_resume, renew_look}, &c->upstream);
     if (!err)
         err = refused_new(&c->refused);
+    if (!err)
+        err = keeper_new(c, renew_now, &c->keeper);
+    if (!err)
+        err = resync_new(c, &w->resync);
+    if (!err)
+        err = probe_new(c, &c->probes);
     if (!err)
         err = loop_hook_new(c->loop, on_turn_end, w, &w->turn_end);
     if (!err)
@@ -269,9 +305,11 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.late = &group->late;
     w->context.sources = group->sources;
     w->context.alarms = group->alarms;
+    w->context.board = group->board;
     group->late.deliver = on_arrival;
     hmap_init(&w->context.watches);
     w->context.silence = &group->silence;
+    denied_init(&w->context.denied);
     list_init(&w->context.calls);
     list_init(&w->context.regs);
     hmap_init(&w->context.callers);
@@ -286,6 +324,8 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
         worker_free(w);
         return err;
     }
+    keeper_sync(w->context.keeper);
+    probe_sync(w->context.probes);
     group->workers[index] = w;
     *out = w;
     return 0;
@@ -300,17 +340,22 @@ void worker_free(struct worker *w)
         loop_timer_stop(c->loop, &w->drain_timer);
     w->group->late.inboxes[c->worker] = NULL;
     inbox_free(w->inbox);
+    resync_free(w->resync);
+    probe_free(c->probes);
     txn_table_free(c->txns);
     upstream_free(c->upstream);
     refused_free(c->refused);
     auth_free(c->auth);
+    keeper_free(c->keeper);
     store_reader_free(c->reader);
     loop_hook_free(w->turn_end);
     for (size_t i = 0; i < c->n_listeners; i++)
         udp_close(c->listeners[i]);
     free(c->listeners);
     hmap_fini(&c->watches);
+    denied_fini(&c->denied);
     egress_free(c->egress);
+    digest_answer_free(c->digest);
     flow_table_free(c->flows);
     loop_free(c->loop);
     hmap_fini(&c->callers);

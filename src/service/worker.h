@@ -27,6 +27,7 @@ struct worker_group {
     struct token_key token_key, nonce_key;
     struct store *store; /* outlives the workers */
     struct late late;
+    struct board *board; /* outlives the workers; NULL: none */
     struct silence silence;
     struct source_table *sources; /* outlives the workers */
     struct alarms *alarms;        /* outlives the workers; NULL: nobody reads */
@@ -56,6 +57,10 @@ int worker_reload(struct worker *w, struct conf *conf);
  * worker's thread once no request waits for an answer and no call for its ACK any more, or at the
  * end of timeout_ms, when those that still wait have been answered 503. Once. ERR_NOMEM. */
 int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *arg), void *arg);
+
+/* The upstream of that name has lost its data: what we can prove ourselves registers again, fixed
+ * lines and devices' registrations. ERR_NOMEM. */
+int worker_resync(struct worker *w, struct str upstream);
 
 void worker_stop(struct worker *w);
 

@@ -162,6 +162,13 @@ int digest_answer_response(struct digest_answer *d, const struct digest_secret *
     return hash(d, secret->algorithm, parts, 6, out);
 }
 
+int digest_answer_session(struct digest_answer *d, const struct digest_secret *secret,
+                          const struct digest_credentials *credentials, struct digest_hex *out)
+{
+    const struct str parts[] = {secret->ha1, credentials->nonce, credentials->cnonce};
+    return hash(d, secret->algorithm, parts, 3, out);
+}
+
 bool digest_answer_is_equal(const struct digest_hex *want, struct str got)
 {
     char lower[DIGEST_HEX_MAX];

@@ -1,6 +1,6 @@
 /* The arithmetic of digest authentication (RFC 7616 3.4, RFC 8760): what a client answers to a
- * challenge, and what a server expects. qop "auth", "auth-int" or none (RFC 2069's form); no
- * "-sess". One thread at a time for one struct digest_answer. */
+ * challenge, and what a server expects. qop "auth", "auth-int" or none (RFC 2069's form). One
+ * thread at a time for one struct digest_answer. */
 #ifndef BW_SIP_DIGEST_ANSWER_H
 #define BW_SIP_DIGEST_ANSWER_H
 
@@ -67,6 +67,11 @@ struct digest_secret {
 int digest_answer_response(struct digest_answer *d, const struct digest_secret *secret,
                            const struct digest_request *request,
                            const struct digest_credentials *credentials, struct digest_hex *out);
+
+/* The H(A1) of a "-sess" algorithm (RFC 7616 3.4.2): secret->ha1 bound to the nonce and the cnonce
+ * with which the session began. ERR_ABSENT as above. */
+int digest_answer_session(struct digest_answer *d, const struct digest_secret *secret,
+                          const struct digest_credentials *credentials, struct digest_hex *out);
 
 /* Equal without regard to case, in a time that tells nothing of where they differ. */
 bool digest_answer_is_equal(const struct digest_hex *want, struct str got);

@@ -73,6 +73,7 @@ static const struct field upreg_fields[] = {
     UPREG(5, KIND_U32, cseq),       UPREG(6, KIND_U32, granted_s),
     UPREG(7, KIND_U64, dead_at_s),  UPREG(8, KIND_STR, service_route),
     UPREG(9, KIND_STR, associated), UPREG(10, KIND_U64, form),
+    UPREG(11, KIND_U8, is_fixed),
 };
 
 enum {

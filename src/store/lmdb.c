@@ -270,6 +270,24 @@ size_t lmdb_count(struct lmdb_txn *t, unsigned db)
     return t->code ? 0 : st.ms_entries;
 }
 
+bool lmdb_next(struct lmdb_txn *t, unsigned db, struct str after, struct str *key)
+{
+    MDB_cursor *cursor;
+    MDB_val k = val_of(after), v;
+    if (!t->code)
+        t->code = mdb_cursor_open(t->txn, t->env->dbi[db], &cursor);
+    if (t->code)
+        return false;
+    int code = mdb_cursor_get(cursor, &k, &v, after.n ? MDB_SET_RANGE : MDB_FIRST);
+    if (!code && after.n && str_eq(str_of_val(k), after))
+        code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    mdb_cursor_close(cursor);
+    if (code && code != MDB_NOTFOUND)
+        t->code = code;
+    *key = code ? STR_NONE : str_of_val(k);
+    return !code;
+}
+
 int lmdb_scan(struct lmdb_txn *t, unsigned db, lmdb_scan_fn *fn, void *arg)
 {
     MDB_cursor *cursor;

@@ -66,6 +66,10 @@ void lmdb_put(struct lmdb_txn *t, unsigned db, struct str key, struct str value)
 void lmdb_del(struct lmdb_txn *t, unsigned db, struct str key); /* absent is fine */
 size_t lmdb_count(struct lmdb_txn *t, unsigned db);
 
+/* The first key behind one, which need not be there; none or empty: the first of all. False: there
+ * is no other, or an error. It lies in the map until the transaction ends. */
+bool lmdb_next(struct lmdb_txn *t, unsigned db, struct str after, struct str *key);
+
 /* Each entry in the order of keys, until fn returns other than 0, which is returned. */
 typedef int lmdb_scan_fn(struct str key, struct str value, void *arg);
 int lmdb_scan(struct lmdb_txn *t, unsigned db, lmdb_scan_fn *fn, void *arg);

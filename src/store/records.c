@@ -184,6 +184,15 @@ size_t records_count(struct lmdb_txn *t)
     return lmdb_count(t, DB_AOR);
 }
 
+int records_next(struct lmdb_txn *t, struct arena *a, struct str after, struct str *aor)
+{
+    struct str key;
+    if (!lmdb_next(t, DB_AOR, after, &key))
+        return t->code ? lmdb_err(t) : ERR_ABSENT;
+    *aor = str_dup(a, key);
+    return str_is_none(*aor) ? ERR_NOMEM : 0;
+}
+
 int records_scan(struct lmdb_txn *t, lmdb_scan_fn *fn, void *arg)
 {
     return lmdb_scan(t, DB_AOR, fn, arg);

@@ -63,6 +63,9 @@ int records_put_aside(struct lmdb_txn *t, struct arena *a, struct str aor);
 /* A copy of the AoR in the arena. ERR_ABSENT, ERR_IO, ERR_NOMEM. */
 int records_find_upreg(struct lmdb_txn *t, struct arena *a, uint64_t id, struct str *aor);
 
+/* A copy of the AoR behind `after` in the arena. ERR_ABSENT, ERR_IO, ERR_NOMEM. */
+int records_next(struct lmdb_txn *t, struct arena *a, struct str after, struct str *aor);
+
 size_t records_count(struct lmdb_txn *t);
 int records_scan(struct lmdb_txn *t, lmdb_scan_fn *fn, void *arg);
 

@@ -385,6 +385,11 @@ int store_find_upreg(struct store_reader *r, struct arena *a, uint64_t upreg_id,
     return records_find_upreg(lmdb_reader_begin(r->lmdb), a, upreg_id, aor);
 }
 
+int store_next(struct store_reader *r, struct arena *a, struct str after, struct str *aor)
+{
+    return records_next(lmdb_reader_begin(r->lmdb), a, after, aor);
+}
+
 void store_reader_reset(struct store_reader *r)
 {
     lmdb_reader_end(r->lmdb);

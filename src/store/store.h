@@ -19,6 +19,8 @@
 struct store;
 struct store_reader;
 
+enum { STORE_AOR_MAX = 511 }; /* bytes of an AoR */
+
 enum store_durability { DURABILITY_POWER, DURABILITY_PROCESS };
 
 void store_event_free(struct store_event *e);
@@ -79,6 +81,10 @@ int store_read(struct store_reader *r, struct arena *a, struct str aor,
 
 /* The AoR that an upstream registration's id belongs to. ERR_ABSENT. */
 int store_find_upreg(struct store_reader *r, struct arena *a, uint64_t upreg_id, struct str *aor);
+
+/* The AoR behind one in the order of their bytes, which need not be there; none: the first.
+ * ERR_ABSENT: there is no other; ERR_IO, ERR_NOMEM. */
+int store_next(struct store_reader *r, struct arena *a, struct str after, struct str *aor);
 
 /* At the end of each loop turn: the snapshot is given up. */
 void store_reader_reset(struct store_reader *r);

@@ -91,14 +91,14 @@ static void look_upreg(struct outlook *o, const struct aor_record *r, const stru
         o->has_lapsed |= !is_ahead(o, u->dead_at_s + UPREG_KNOWN_S);
         return;
     }
-    if (u->state == UPREG_LEAVING &&
-        o->told_s == 0) /* at a start: who tried to remove it is gone */
+    /* at a start: who tried to remove it is gone, and so may be the line */
+    if ((u->state == UPREG_LEAVING || u->is_fixed) && o->told_s == 0)
         o->is_due = true;
     const uint64_t dates[] = {absorb_refresh_by_s(r, u), u->dead_at_s};
     for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++)
         if (!is_ahead(o, dates[i]) && dates[i] > o->told_s)
             o->is_due = true;
-    if (u->dead_at_s <= o->now_s && !is_used(r, u->id))
+    if (u->dead_at_s <= o->now_s && !is_used(r, u->id) && !u->is_fixed)
         o->has_lapsed = true;
 }
 

@@ -32,10 +32,10 @@ def test_version_help_and_wrong_use():
     code, out, err = run("-V")
     assert (code, err) == (0, "") and re.fullmatch(r"breakwaterctl \d+\.\d+\.\d+\n", out)
     code, out, err = run("-h")
-    assert (code, err) == (0, "") and out.startswith("usage: breakwaterctl passwd FILE USER REALM")
+    assert (code, err) == (0, "") and out.startswith("usage: breakwaterctl ") and "passwd FILE USER REALM" in out
     for args in ([], ["passwd"], ["passwd", "a", "b"], ["passwd", "a", "b", "c", "d"], ["x"]):
         code, out, err = run(*args)
-        assert (code, out) == (64, "") and err.startswith("usage: breakwaterctl passwd FILE")
+        assert (code, out) == (64, "") and "passwd FILE USER REALM" in err
 
 
 def test_a_password_from_a_pipe(site):

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "contacts.h"
 #include "digest.h"
+#include "proof.h"
 #include "text.h"
 
 /* A timer of the daemon may be late by one turn of its wheel, and after some repeats by some. */
@@ -365,6 +366,12 @@ static void check_challenges(struct finding *f)
     compare(f, digest_offer(f->run, f->mail->bytes));
 }
 
+static void check_digest(struct finding *f)
+{
+    f->got = f->mail->bytes;
+    f->is_good = proof_is_right(f->mail->bytes, f->value);
+}
+
 /* ---------------------------------------------------------------- the table */
 
 /* What the step itself sees to. */
@@ -412,6 +419,7 @@ static const struct {
     {{"from-tag-of", 11}, check_from_tag_of},
     {{"cseq-above", 10}, check_cseq_above},
     {{"challenges", 10}, check_challenges},
+    {{"digest", 6}, check_digest},
     {{"times", 5}, check_nothing},
     {{"within", 6}, check_nothing},
 };

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/sys.h"
 #include "conf/conf.h"
 #include "fake.h"
+#include "service/board.h"
 #include "service/regview.h"
 #include "service/alarm.h"
 #include "service/source.h"
@@ -27,7 +29,7 @@ static void path_of(const struct host *h, const char *name, char path[PATH_MAX])
 
 /* ---------------------------------------------------------------- directories */
 
-static const char *const folders[] = {"state", "run", "kept-state", "kept-run"};
+static const char *const folders[] = {"state", "run", "kept-state", "kept-run", "files"};
 
 static void make_folders(const struct host *h)
 {
@@ -112,15 +114,40 @@ void host_put_credentials(const struct host *h, struct str lines)
     BUG_ON(fd < 0 || write(fd, lines.p, lines.n) != (ssize_t)lines.n || close(fd));
 }
 
-/* With the path in place of its name. */
+void host_file(struct host *h, struct str name, struct str text)
+{
+    char path[PATH_MAX], whole[PATH_MAX + NAME_MAX];
+    path_of(h, "files", path);
+    (void)snprintf(whole, sizeof whole, "%s/%.*s", path, STR_FMT(name));
+    FILE *f = fopen(whole, "w");
+    BUG_ON(!f || fchmod(fileno(f), 0600) || fwrite(text.p, 1, text.n, f) != text.n);
+    BUG_ON(fclose(f));
+}
+
+/* Names in a configuration, and what they stand for in the host's directory. */
+static const struct {
+    struct str name;
+    const char *path;
+} names[] = {{{"@credentials", 12}, "credentials"}, {{"$DIR", 4}, "files"}};
+
+/* The name that a text begins with; -1: none. */
+static int name_at(struct str text)
+{
+    for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++)
+        if (str_has_prefix(text, names[i].name))
+            return i;
+    return -1;
+}
+
+/* With paths in place of names. */
 static bool write_conf(const struct host *h, struct str text, FILE *f)
 {
-    static const struct str name = {"@credentials", 12};
     bool is_written = true;
     while (text.n && is_written) {
-        bool is_name = str_has_prefix(text, name);
-        is_written = is_name ? fprintf(f, "%s/credentials", h->root) > 0 : fputc(*text.p, f) >= 0;
-        text = str_skip(text, is_name ? name.n : 1);
+        int i = name_at(text);
+        is_written =
+            i >= 0 ? fprintf(f, "%s/%s", h->root, names[i].path) > 0 : fputc(*text.p, f) >= 0;
+        text = str_skip(text, i >= 0 ? names[i].name.n : 1);
     }
     return is_written;
 }
@@ -220,6 +247,8 @@ static int make_workers(struct host *h)
     if (!h->group.workers || source_table_new(&h->group.sources) || alarms_new(&h->group.alarms))
         return ERR_NOMEM;
     h->group.n = h->conf->workers;
+    if (board_new(&h->group.board))
+        return ERR_NOMEM;
     for (unsigned i = 0; i < h->group.n; i++) {
         const struct conf_listen *failed;
         int err = worker_new(&h->group, i, h->conf, &failed, &h->group.workers[i]);
@@ -257,6 +286,14 @@ bool host_reload(struct host *h, struct str conf)
     return true;
 }
 
+bool host_resync(struct host *h, struct str upstream)
+{
+    for (unsigned i = 0; i < h->group.n; i++)
+        if (worker_resync(h->group.workers[i], upstream))
+            return false;
+    return true;
+}
+
 static void on_idle(void *arg)
 {
     struct host *h = arg;
@@ -284,6 +321,7 @@ static void take_down(struct host *h)
     free(h->group.workers);
     source_table_free(h->group.sources);
     alarms_free(h->group.alarms);
+    board_free(h->group.board);
     store_close(h->store);
     free(h->listener_names);
     conf_unref(h->conf);

@@ -12,7 +12,7 @@
 struct store;
 
 struct host {
-    char *root; /* state-dir "state", runtime-dir "run", the configuration "conf" */
+    char *root; /* state-dir "state", runtime-dir "run", the configuration "conf", and "files" */
     struct conf *conf;
     struct worker_group group; /* n: 0 while no daemon runs */
     struct store *store;
@@ -28,6 +28,9 @@ void host_init(struct host *h);
 /* Stops what runs and removes the directories. */
 void host_fini(struct host *h);
 
+/* Writes a file that a configuration may name as $DIR/NAME, with mode 0600. */
+void host_file(struct host *h, struct str name, struct str text);
+
 /* Starts the daemon with a configuration, on what the directories hold. False: said on standard
  * error. */
 bool host_boot(struct host *h, struct str conf);
@@ -37,6 +40,9 @@ void host_put_credentials(const struct host *h, struct str lines);
 
 /* Gives the workers another configuration. */
 bool host_reload(struct host *h, struct str conf);
+
+/* Tells the workers that an upstream has lost its data. */
+bool host_resync(struct host *h, struct str upstream);
 
 bool host_drain(struct host *h, uint64_t timeout_ms);
 

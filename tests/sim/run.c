@@ -207,6 +207,22 @@ static struct str conf_of(const struct script *s)
     return STR_NONE;
 }
 
+static bool is_before_boot(const struct step *s)
+{
+    struct str word = script_word(s, 0);
+    return str_eq(word, STR("conf")) || str_eq(word, STR("random")) || str_eq(word, STR("file")) ||
+           str_eq(word, STR("credentials"));
+}
+
+/* Files that stand in front of all else are there when the daemon starts. */
+static void write_files(struct run *r)
+{
+    const struct script *s = r->script;
+    for (size_t i = 0; i < s->n_steps && is_before_boot(&s->steps[i]); i++)
+        if (str_eq(script_word(&s->steps[i], 0), STR("file")))
+            host_file(&r->world.host, script_word(&s->steps[i], 1), s->steps[i].block);
+}
+
 static void put_credentials(struct run *r)
 {
     for (size_t i = 0; i < r->script->n_steps; i++) {
@@ -241,6 +257,7 @@ static void start(struct run *r, uint64_t seed)
     run_add_peer(r, STR("upstream"), &upstream);
     run_add_peer(r, STR("phone"), &phone);
     put_credentials(r);
+    write_files(r);
     if (!host_boot(&r->world.host, run_conf_text(r, r->conf)))
         run_fail(r, "the daemon does not start");
 }
@@ -249,13 +266,6 @@ static void check_monitor(struct run *r)
 {
     if (r->monitor.complaint)
         run_fail(r, "%s", r->monitor.complaint);
-}
-
-static bool is_before_boot(const struct step *s)
-{
-    struct str word = script_word(s, 0);
-    return str_eq(word, STR("conf")) || str_eq(word, STR("random")) ||
-           str_eq(word, STR("credentials"));
 }
 
 static void do_steps(struct run *r)

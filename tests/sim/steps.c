@@ -7,6 +7,7 @@
 #include "fake.h"
 #include "logbook.h"
 #include "noise.h"
+#include "notice.h"
 #include "text.h"
 
 enum { RANDOM_RUNS = 100, SIP_PORT = 5060, DRAIN_MS = 10000, CALM_MS = 600000 };
@@ -483,6 +484,25 @@ static void do_noise(struct run *r)
     }
 }
 
+/* resync NAME: the upstream of that name has lost its data. */
+static void do_resync(struct run *r)
+{
+    struct str name = script_word(r->step, 1);
+    if (!host_resync(&r->world.host, name))
+        run_fail(r, "out of memory");
+    world_pass(&r->world, 0);
+}
+
+/* file NAME <<END … END: in front of all else it is there already. */
+static void do_file(struct run *r)
+{
+    struct str name = script_word(r->step, 1);
+    if (name.n == 0 || str_find(name, '/'))
+        run_fail(r, "file NAME is expected");
+    else if (r->is_booted)
+        host_file(&r->world.host, name, r->step->block);
+}
+
 /* Said before the run begins; here only in its place. */
 static void do_nothing(struct run *r)
 {
@@ -515,6 +535,9 @@ static const struct {
     {{"link", 4}, do_link, 1, "loss dup delay jitter"},
     {{"stat", 4}, do_stat, 3, NULL},
     {{"log", 3}, logbook_find, SCRIPT_WORDS, NULL},
+    {{"file", 4}, do_file, 2, ""},
+    {{"line", 4}, notice_check, 3, "state error status expires next alarm reach"},
+    {{"resync", 6}, do_resync, 2, ""},
     {{"reload", 6}, do_reload, 1, ""},
     {{"credentials", 11}, do_credentials, 1, ""},
     {{"drain", 5}, do_drain, 2, ""},

@@ -176,7 +176,7 @@ static inline void line_extend(struct line *l, enum reason why)
         const struct binding *b = binding_find(l->w.r, c->uri, c->instance, c->reg_id);
         const struct upreg *u = binding_upreg(l->w.r, b->upreg_id);
         struct lease_view *lease = &l->w.leases[b - l->w.r->bindings];
-        bool can = absorb_can_refresh(in.conf);
+        bool can = absorb_can_refresh(&in);
         uint64_t at_s = in.now_s + absorb_grant_s(&in, c->expires_s, u->dead_at_s, can);
         assert_true(at_s <= l->truth[u->id] || can);                        /* D51 */
         assert_true(in.now_s < l->truth[u->id] + (can ? LINE_DELAY_S : 0)); /* active: alive */

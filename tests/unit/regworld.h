@@ -167,7 +167,7 @@ static inline const char *world_verdict(struct verdict v, char text[64])
 }
 
 /* "a@A#10 b@B#10 | 1live": bindings with way and CSeq (and "?" if their proof was withdrawn), then
- * upstream registrations with their state, "!" if due at once. */
+ * upstream registrations with their state, "!" if due at once, "*" of a fixed line. */
 static inline const char *world_record(const struct aor_record *r, uint64_t now_s, char text[512])
 {
     static const char *const states[] = {"live", "leaving", "orphan", "ended"};
@@ -179,8 +179,9 @@ static inline const char *world_record(const struct aor_record *r, uint64_t now_
     }
     buf_add_char(&out, '|');
     for (size_t i = 0; i < r->n_upregs; i++)
-        buf_addf(&out, " %u%s%s", (unsigned)r->upregs[i].id, states[r->upregs[i].state],
-                 r->upregs[i].dead_at_s <= now_s && r->upregs[i].state != UPREG_ENDED ? "!" : "");
+        buf_addf(&out, " %u%s%s%s", (unsigned)r->upregs[i].id, states[r->upregs[i].state],
+                 r->upregs[i].dead_at_s <= now_s && r->upregs[i].state != UPREG_ENDED ? "!" : "",
+                 r->upregs[i].is_fixed ? "*" : "");
     text[out.len] = '\0';
     return text;
 }

@@ -9,6 +9,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "service/alarm.h"
+#include "service/board.h"
 #include "service/source.h"
 
 static bool ready;
@@ -35,14 +36,26 @@ static int reload(conf_say_fn *say, void *say_arg, void *arg)
     return reload_result;
 }
 
+static char resynced[64];
+static int resync_result;
+
+static int resync(struct str upstream, void *arg)
+{
+    (void)arg;
+    (void)snprintf(resynced, sizeof resynced, "%.*s", STR_FMT(upstream));
+    return resync_result;
+}
+
 static struct api api;
 static struct source_table *sources;
 static struct alarms *alarms;
+static struct board *board;
 
 static int set_up(void **state)
 {
     (void)state;
-    api_init(&api, &(struct api_hooks){is_ready, workers, reload, NULL, sources, alarms});
+    api_init(&api,
+             &(struct api_hooks){is_ready, workers, reload, resync, NULL, sources, alarms, board});
     ready = true;
     reload_result = 0;
     return 0;
@@ -271,11 +284,85 @@ static void what_is_wrong_is_listed(void **state)
     json_decref(json);
 }
 
+static void fixed_lines_are_listed(void **state)
+{
+    (void)state;
+    uint64_t now_s = sys_service_s();
+    const struct conf_place places[] = {
+        {.uri = STR("sip:pbx@192.0.2.10"), .addr = {.ip = {192, 0, 2, 10}, .family = 4}},
+        {.uri = STR("sip:\xff@example.com"), .aor = STR("x@example.com")},
+    };
+    struct board_line line = {.name = STR("+31201234567"),
+                              .domain = STR("example.com"),
+                              .places = places,
+                              .n_places = 2,
+                              .state = BOARD_FAILING,
+                              .since_s = now_s,
+                              .dead_at_s = now_s + 3600,
+                              .error = "refused-upstream",
+                              .status = 403,
+                              .next_at_s = now_s + 300,
+                              .is_unregistered = true};
+    board_put(board, STR("+31201234567@example.com"), &line);
+    line.name = STR("9");
+    line.state = BOARD_REGISTERED;
+    line.dead_at_s = line.next_at_s = line.n_places = 0;
+    line.error = NULL;
+    line.is_unregistered = false;
+    board_put(board, STR("9@example.com"), &line);
+    (void)board_note_contact(board, &places[0].addr, false);
+    json_t *json = ask_json("GET", "/api/v1/lines", NULL, 200);
+    json_t *list = json_object_get(json, "lines");
+    assert_int_equal(json_array_size(list), 2);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *since = json_object_get(json_array_get(list, i), "since");
+        assert_true(json_integer_value(since) > 1600000000);
+        assert_int_equal(json_object_del(json_array_get(list, i), "since"), 0);
+    }
+    char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(
+        text,
+        "[{\"alarms\":[\"line-unregistered\",\"line-unreachable\"],\"domain\":\"example.com\","
+        "\"expires_in\":3600,\"last_error\":{\"code\":\"refused-upstream\",\"status\":403},"
+        "\"name\":\"+31201234567\",\"next_attempt_in\":300,\"state\":\"failing\",\"target\":["
+        "{\"kind\":\"contact\",\"reach\":\"silent\",\"uri\":\"sip:pbx@192.0.2.10\"},"
+        "{\"kind\":\"line\",\"reach\":null,\"uri\":\"?\"}]},"
+        "{\"alarms\":[],\"domain\":\"example.com\",\"expires_in\":null,\"last_error\":null,"
+        "\"name\":\"9\",\"next_attempt_in\":null,\"state\":\"registered\",\"target\":[]}]");
+    free(text);
+    json_decref(json);
+    api.hooks.board = NULL;
+    json = ask_json("GET", "/api/v1/lines", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "lines")), 0);
+    json_decref(json);
+    board_del(board, STR("9@example.com"));
+}
+
+static void a_resync_is_of_an_upstream(void **state)
+{
+    (void)state;
+    resync_result = 0;
+    json_t *json = ask_json("POST", "/api/v1/upstreams/a b/resync", NULL, 202);
+    assert_string_equal(json_string_value(json_object_get(json, "upstream")), "a b");
+    assert_string_equal(resynced, "a b");
+    json_decref(json);
+    assert_error("GET", "/api/v1/upstreams/a/resync", 405, "method-not-allowed");
+    assert_error("POST", "/api/v1/upstreams//resync", 404, "not-found");
+    assert_error("POST", "/api/v1/upstreams/resync", 404, "not-found");
+    assert_error("POST", "/api/v1/upstreams/a/resyncs", 404, "not-found");
+    assert_error("POST", "/api/v1/upstreams/a", 404, "not-found");
+    resync_result = ERR_ABSENT;
+    assert_error("POST", "/api/v1/upstreams/a/resync", 404, "no-upstream");
+    resync_result = ERR_NOMEM;
+    assert_error("POST", "/api/v1/upstreams/a/resync", 503, "no-memory");
+    resync_result = 0;
+}
+
 static void serve_all(void *arg)
 {
     (void)arg;
-    static const char *const paths[] = {"/healthz", "/readyz", "/metrics", "/api/v1/status",
-                                        "/api/v1/alarms"};
+    static const char *const paths[] = {"/healthz",       "/readyz",        "/metrics",
+                                        "/api/v1/status", "/api/v1/alarms", "/api/v1/lines"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct api_request q = {STR("GET"), str_of(paths[i]), STR_NONE};
         struct api_response r;
@@ -302,12 +389,15 @@ int main(void)
         cmocka_unit_test_setup(a_reload_answers_with_its_findings, set_up),
         cmocka_unit_test_setup(bans_are_made_and_lifted, set_up),
         cmocka_unit_test_setup(what_is_wrong_is_listed, set_up),
+        cmocka_unit_test_setup(fixed_lines_are_listed, set_up),
+        cmocka_unit_test_setup(a_resync_is_of_an_upstream, set_up),
         cmocka_unit_test_setup(every_failed_allocation_is_survived, set_up),
     };
-    if (source_table_new(&sources) || alarms_new(&alarms))
+    if (source_table_new(&sources) || alarms_new(&alarms) || board_new(&board))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     source_table_free(sources);
     alarms_free(alarms);
+    board_free(board);
     return failed;
 }

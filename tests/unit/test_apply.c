@@ -128,6 +128,56 @@ static void ended(struct world *w)
         .id = 1, .state = UPREG_ENDED, .call_id = STR("up"), .cseq = 500, .dead_at_s = w->now_s};
 }
 
+/* A fixed line's: known and fixed, known from a device, another one fixed, none at all. */
+static void line_fixed(struct world *w)
+{
+    w->r->upregs[0].is_fixed = 1;
+    own_1(w);
+    w->view.is_line = true;
+}
+
+static void line_alone(struct world *w)
+{
+    none(w);
+    world_upreg(w, 1);
+    line_fixed(w);
+}
+
+static void line_joins(struct world *w)
+{
+    own_1(w);
+    w->view.is_line = true;
+}
+
+static void line_new(struct world *w)
+{
+    none(w);
+    line_joins(w);
+}
+
+static void line_renamed(struct world *w)
+{
+    line_alone(w);
+    w->view.own_upreg_id = 2;
+}
+
+static void line_dead(struct world *w)
+{
+    line_alone(w);
+    w->r->upregs[0].dead_at_s = w->now_s - 1;
+}
+
+static void fixed_of_devices(struct world *w)
+{
+    w->r->upregs[0].is_fixed = 1;
+}
+
+static void fixed_b_beyond_grace(struct world *w)
+{
+    fixed_of_devices(w);
+    b_beyond_grace(w);
+}
+
 static void own_1_of_two(struct world *w)
 {
     w->r->bindings[1].upreg_id = world_upreg(w, 2)->id;
@@ -171,6 +221,20 @@ static const struct {
      "accepted: | 1leaving"},
     {"star", AOR, NULL, "A a 11+ *", "1 gone", "accepted: | 1ended"},
     {"star of a rebooted phone", AOR, NULL, "X x 1+ *", "1 gone", "accepted: | 1ended"},
+    /* fixed lines */
+    {"line: new", AOR, line_new, "A a 1", "1 3600", "accepted: | 1live*"},
+    {"line: refreshed", AOR, line_alone, "A a 1", "1 3600", "accepted: | 1live*"},
+    {"line: dead, and back", AOR, line_dead, "A a 1", "1 3600", "accepted: | 1live*"},
+    {"line: shares that of devices", AOR, line_joins, "A a 1", "1 3600",
+     "accepted: a@A#10 b@B#10 | 1live*"},
+    {"line: another name", AOR, line_renamed, "A a 1", "2 3600", "accepted: | 1leaving 2live*"},
+    {"line: granted nothing", AOR, line_alone, "A a 1", "1 0", "upstream-dead: | 1live!*"},
+    {"line: a device's refresh", AOR, fixed_of_devices, "A a 11+ a=60", "1 3600",
+     "accepted: a@A#11 b@B#10 | 1live*"},
+    {"line: the last device leaves by a refresh", AOR, fixed_b_beyond_grace, "X x 1+ a=0", "1 3600",
+     "accepted: | 1live*"},
+    {"line: a star by a refresh", AOR, fixed_of_devices, "X x 1+ *", "1 3600",
+     "accepted: | 1live*"},
     /* contact-throttle */
     {"own registration", EACH, NULL, "C c 1+ c=60", "0 3600",
      "accepted: a@A#10 b@B#10 c@C#1 | 1live 2live 9live"},
@@ -445,6 +509,10 @@ static const struct {
     {"own refresh 401", EACH, own_1, "A a 1", 401, NULL},
     {"own refresh 503", EACH, own_1, "A a 1", 503, NULL},
     {"own refresh 410, of two", AOR, own_1_of_two, "A a 1", 410, "b@B#10 | 2live"},
+    {"line 403", AOR, line_alone, "A a 1", 403, "| 1live*"},
+    {"line 404", AOR, line_alone, "A a 1", 404, "| 1live!*"},
+    {"line 403, with devices", AOR, line_fixed, "A a 1", 403, "| 1live*"},
+    {"line 401", AOR, line_alone, "A a 1", 401, NULL},
     {"own removal 401", AOR, own_leaving, "A a 1", 401, "| 1orphan"},
     {"own removal 403", AOR, own_leaving, "A a 1", 403, "| 1orphan"},
     {"own removal 404", AOR, own_leaving, "A a 1", 404, "| 1ended"},
@@ -477,73 +545,6 @@ static void a_refusal_is_evidence_about_its_register(void **state)
     assert_int_equal(n_wrong, 0);
 }
 
-/* ---------------------------------------------------------------- time */
-
-static void bindings_lapse_after_their_grace(void **state)
-{
-    (void)state;
-    static const struct {
-        int a_s, b_s, upstream_s; /* from now on */
-        size_t n;
-        const char *want;
-    } lapses[] = {
-        {30, 30, 2000, 0, "a@A#10 b@B#10 | 1live 2live"},
-        {-29, 30, 2000, 0, "a@A#10 b@B#10 | 1live 2live"},
-        {-30, 30, 2000, 2, "b@B#10 | 1leaving 2live"},
-        {-30, 30, 0, 2, "b@B#10 | 2live"},
-        {30, 30, 0, 0, "a@A#10 b@B#10 | 1live! 2live"},
-        {-1000, -1000, 2000, 4, "| 1leaving 2leaving"},
-    };
-    for (size_t i = 0; i < sizeof lapses / sizeof *lapses; i++) {
-        struct world w;
-        char got[512];
-        two_devices(&w, MODE_CONTACT_THROTTLE);
-        w.leases[0].expires_at_s = (uint64_t)((int64_t)w.now_s + lapses[i].a_s);
-        w.leases[1].expires_at_s = (uint64_t)((int64_t)w.now_s + lapses[i].b_s);
-        world_upreg(&w, 1)->dead_at_s = w.now_s + (uint64_t)lapses[i].upstream_s;
-        assert_int_equal(absorb_lapse(&w.conf, w.leases, w.now_s, w.r), lapses[i].n);
-        assert_string_equal(world_record(w.r, w.now_s, got), lapses[i].want);
-        world_fini(&w);
-    }
-}
-
-static void orphans_run_out(void **state)
-{
-    (void)state;
-    struct world w;
-    char got[512];
-    world_init(&w, MODE_AOR_THROTTLE);
-    world_upreg(&w, 1)->state = UPREG_ORPHAN;
-    assert_int_equal(absorb_lapse(&w.conf, w.leases, w.now_s + 1999, w.r), 0);
-    assert_int_equal(absorb_lapse(&w.conf, w.leases, w.now_s + 2000, w.r), 1);
-    assert_string_equal(world_record(w.r, w.now_s, got), "| 1ended");
-    world_fini(&w);
-}
-
-/* D69, D32: with its names, but nothing that upstream might still know. */
-static void a_line_is_known_for_a_time_after_its_end(void **state)
-{
-    (void)state;
-    struct world w;
-    char got[512];
-    world_init(&w, MODE_AOR_THROTTLE);
-    uint64_t end_s = world_upreg(&w, 1)->dead_at_s;
-    world_upreg(&w, 2)->dead_at_s = w.now_s;
-    assert_int_equal(absorb_lapse(&w.conf, w.leases, w.now_s, w.r), 2);
-    assert_string_equal(world_record(w.r, w.now_s, got), "| 1leaving"); /* the last one only */
-    assert_int_equal(absorb_lapse(&w.conf, w.leases, end_s, w.r), 1);
-    const struct upreg *u = &w.r->upregs[0];
-    assert_int_equal(u->state, UPREG_ENDED);
-    assert_int_equal(u->dead_at_s, end_s);
-    assert_int_equal(u->cseq, 100);
-    assert_str(u->call_id, "up");
-    assert_true(str_is_none(u->contact) && str_is_none(u->service_route));
-    assert_int_equal(absorb_lapse(&w.conf, w.leases, end_s + UPREG_KNOWN_S - 1, w.r), 0);
-    assert_int_equal(absorb_lapse(&w.conf, w.leases, end_s + UPREG_KNOWN_S, w.r), 1);
-    assert_string_equal(world_record(w.r, w.now_s, got), "|");
-    world_fini(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,9 +554,6 @@ int main(void)
         cmocka_unit_test(upstream_does_not_go_backwards),
         cmocka_unit_test(what_upstream_removed_is_gone),
         cmocka_unit_test(a_refusal_is_evidence_about_its_register),
-        cmocka_unit_test(bindings_lapse_after_their_grace),
-        cmocka_unit_test(orphans_run_out),
-        cmocka_unit_test(a_line_is_known_for_a_time_after_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

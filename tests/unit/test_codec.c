@@ -98,6 +98,7 @@ static struct upreg random_upreg(struct arena *a)
         .service_route = text(a),
         .associated = text(a),
         .form = number(UINT64_MAX),
+        .is_fixed = draw() % 2,
     };
 }
 
@@ -144,7 +145,7 @@ static void same_upreg(const struct upreg *a, const struct upreg *b)
 {
     assert_true(a->id == b->id && a->state == b->state && a->cseq == b->cseq);
     assert_true(a->granted_s == b->granted_s && a->dead_at_s == b->dead_at_s);
-    assert_true(a->form == b->form);
+    assert_true(a->form == b->form && a->is_fixed == b->is_fixed);
     same(a->contact, b->contact);
     same(a->call_id, b->call_id);
     same(a->service_route, b->service_route);

@@ -152,6 +152,23 @@ static const struct bad bad_values[] = {
     {SERVES "admin { http = \"localhost:80\" }", {"admin http: \"localhost:80\" is not right"}},
     {SERVES "admin { socket = sock }",
      {"admin socket: \"sock\" is not right, expected an absolute path or \"\""}},
+    {SERVES "line \"a b\" { }",
+     {"t.conf:4: line: \"a b\" is not right, expected a user name or number of 1 to 64 letters"}},
+    {SERVES "line \"a@example.com\" { }", {"t.conf:4: line: \"a@example.com\" is not right"}},
+    {SERVES "line \"1\" { domain = \"a b\" }", {"line \"1\" domain: \"a b\" is not right"}},
+    {SERVES "line \"1\" { target = \"sips:a@192.0.2.9\" }",
+     {"line \"1\" target: \"sips:a@192.0.2.9\" is not right, expected a sip: URI with an IP "
+      "address, or "
+      "USER@DOMAIN"}},
+    {SERVES "line \"1\" { target = \"sip:a@192.0.2.9;transport=tcp\" }",
+     {"has a transport other than udp"}},
+    {SERVES "line \"1\" { target = \"sip:a@192.0.2.9?x=y\" }", {"has headers"}},
+    {SERVES "line \"1\" { target = \"sip:0.0.0.0\" }", {"nobody can send to a wildcard address"}},
+    {SERVES "line \"1\" { target = \"\" }", {"line \"1\" target: \"\" is not right"}},
+    {SERVES "line \"1\" { probe-interval = 2h }",
+     {"line \"1\" probe-interval: \"2h\": out of range, expected a duration from 0s to 1h"}},
+    {SERVES "domain b { upstream-credentials = \"creds\" }",
+     {"domain \"b\" upstream-credentials: \"creds\" is not right, expected an absolute path or"}},
 };
 
 static void bad_values_are_named_with_what_was_expected(void **state)
@@ -185,6 +202,29 @@ static const struct bad contradictions[] = {
       "expected redirect-targets as well"}},
     {SERVES "domain b {\n redirects = follow redirect-targets = {} }",
      {"t.conf:5: domain \"b\" redirects: follow without"}},
+    {SERVES "line \"1\" {\n domain = b }",
+     {"t.conf:5: line \"1\" domain: \"b\" is not served, expected the name or an alias of a domain "
+      "section"}},
+    {SERVES "domain b { }\nline \"1\" { }",
+     {"t.conf:5: line \"1\" domain: missing, expected the name of one of the 2 domain sections"}},
+    {SERVES
+     "domain b { case-sensitive = no }\nline \"x\" { domain = b }\nline \"X\" { domain = b }",
+     {"t.conf:6: line \"X\": is the same as line \"x\", expected each line once"}},
+    {SERVES "line \"1\" { target = {\n\"sip:a@b.example\",\n\"c@d.example\"} }",
+     {"t.conf:5: line \"1\" target: \"sip:a@b.example\": the host is neither a served domain nor "
+      "an "
+      "IP address",
+      "t.conf:6: line \"1\" target: \"c@d.example\": the host is neither"}},
+    {SERVES "line \"1\" { target = \"sip:example.com\" }",
+     {"t.conf:4: line \"1\" target: \"sip:example.com\": names no line of the domain, expected "
+      "USER@DOMAIN"}},
+    {SERVES "line \"1\" { target = \"sip:a@127.0.0.1\" }", {"\"sip:a@127.0.0.1\": is this server"}},
+    {SERVES "line \"1\" { target = \"sip:192.0.2.1\" }", {"is a server of an upstream"}},
+    {SERVES
+     "line \"1\" {\n target = \"2@example.com\" }\nline \"2\" { target = \"sip:192.0.2.9\" }",
+     {"t.conf:5: line \"1\" target: \"2@example.com\": is a line with a target of its own, "
+      "expected "
+      "that target"}},
     {SERVES "admin {\n http = \"0.0.0.0:8060\" }",
      {"t.conf:5: admin http: not a loopback address, expected a token-file as well"}},
 };

@@ -89,6 +89,48 @@ static void sources_belong_to_the_upstream_that_lists_them(void **state)
     conf_unref(c);
 }
 
+static void lines_are_found_by_their_aor(void **state)
+{
+    (void)state;
+    struct conf *c = load_good(
+        SERVES "domain b.example { aliases = alias.example case-sensitive = no }\n"
+               "line \"+31201234567\" { domain = \"Example.Com.\" target = {\"sip:192.0.2.9\", "
+               "\"sip:gate@192.0.2.9;x=y\", \"alice@alias.example\", \"sip:192.0.2.9:5070\"} }\n"
+               "line \"Office\" { domain = alias.example probe-interval = 5m target = "
+               "{\"sip:192.0.2.9\", \"office@b.example\"} }\n"
+               "line \"none\" { domain = b.example probe-interval = 0 }\n");
+    const struct conf_line *number = conf_line_find(c, STR("+31201234567@example.com"));
+    const struct conf_line *office = conf_line_find(c, STR("office@b.example"));
+    assert_non_null(number);
+    assert_non_null(office);
+    assert_null(conf_line_find(c, STR("Office@b.example"))); /* no AoR in canonical form */
+    assert_null(conf_line_find(c, STR("+31201234567@b.example")));
+    assert_int_equal(conf_line_find(c, STR("none@b.example"))->n_places, 0);
+    assert_ptr_equal(number->domain, &c->domains[0]);
+    assert_str(office->name, "Office");
+    assert_int_equal(number->n_places, 4);
+    assert_str(number->places[0].uri, "sip:+31201234567@192.0.2.9");
+    assert_str(number->places[1].uri, "sip:gate@192.0.2.9;x=y");
+    assert_str(number->places[2].aor, "alice@b.example");
+    assert_ptr_equal(number->places[2].domain, &c->domains[1]);
+    assert_true(str_is_none(number->places[3].aor));
+    /* each address once, asked as often as the most eager of its lines wants */
+    assert_int_equal(c->n_contacts, 2);
+    assert_int_equal(c->contacts[0].probe_interval_s, 60);
+    assert_str(c->contacts[1].uri, "sip:+31201234567@192.0.2.9:5070");
+    struct addr a = addr_of("192.0.2.9:5060"), b = addr_of("192.0.2.9:5070"),
+                x = addr_of("192.0.2.9:5061");
+    assert_true(conf_line_is_from(number, &a) && conf_line_is_from(number, &b));
+    assert_true(conf_line_is_from(office, &a) && !conf_line_is_from(office, &b));
+    assert_true(conf_is_contact(c, &a) && conf_is_contact(c, &b));
+    assert_false(conf_line_is_from(number, &x) || conf_is_contact(c, &x));
+    conf_unref(c);
+    c = load_good(SERVES);
+    assert_null(conf_line_find(c, STR("a@example.com")));
+    assert_false(conf_is_contact(c, &a));
+    conf_unref(c);
+}
+
 static double seconds(void)
 {
     struct timespec ts;
@@ -127,6 +169,7 @@ int main(void)
         cmocka_unit_test(hosts_are_found_in_any_spelling),
         cmocka_unit_test(redirects_lead_where_they_may),
         cmocka_unit_test(sources_belong_to_the_upstream_that_lists_them),
+        cmocka_unit_test(lines_are_found_by_their_aor),
         cmocka_unit_test(ten_thousand_domains_are_no_burden),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);

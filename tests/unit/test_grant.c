@@ -53,11 +53,18 @@ static void who_refreshes_upstream(void **state)
 {
     (void)state;
     struct absorb_conf conf = {.mode = MODE_AOR_THROTTLE, .authentication = AUTH_RELAY};
-    assert_false(absorb_can_refresh(&conf));
+    struct register_view view = {.has_account = false};
+    const struct absorb_input in = {.conf = &conf, .view = &view};
+    assert_false(absorb_can_refresh(&in));
+    view.has_account = true;
+    assert_true(absorb_can_refresh(&in));
+    view.has_account = false;
     conf.authentication = AUTH_TRUSTED;
-    assert_true(absorb_can_refresh(&conf));
+    assert_true(absorb_can_refresh(&in));
     conf.mode = MODE_MIRROR;
-    assert_false(absorb_can_refresh(&conf));
+    assert_false(absorb_can_refresh(&in));
+    view.has_account = true;
+    assert_false(absorb_can_refresh(&in));
 }
 
 /* dead_at - max(granted / 10, 2 * longest + 64); of its own devices only. */

@@ -156,6 +156,31 @@ static void a_scan_goes_in_order_and_can_end(void **state)
     lmdb_reader_free(r);
 }
 
+static void keys_follow_each_other(void **state)
+{
+    (void)state;
+    char text[16];
+    struct lmdb_reader *r;
+    struct str key = STR_NONE;
+    unsigned n = 0;
+    assert_int_equal(fill(40), 0);
+    assert_int_equal(lmdb_reader_new(env, &r), 0);
+    struct lmdb_txn *t = lmdb_reader_begin(r);
+    while (lmdb_next(t, 0, key, &key))
+        assert_true(str_eq(key, key_of(n++, text)));
+    assert_int_equal(n, 40);
+    assert_int_equal(t->code, 0);
+    struct str third = key_of(3, text);
+    assert_true(lmdb_next(t, 0, (struct str){third.p, third.n - 1}, &key)); /* is not there */
+    assert_true(str_eq(key, key_of(0, text)));
+    assert_true(lmdb_next(t, 0, key_of(38, text), &key));
+    assert_true(str_eq(key, key_of(39, text)));
+    assert_true(lmdb_next(t, 0, STR("!"), &key));
+    assert_true(str_eq(key, key_of(0, text)));
+    assert_false(lmdb_next(t, 0, STR("~"), &key));
+    lmdb_reader_free(r);
+}
+
 /* ---- growing waits for readers */
 
 static _Atomic bool has_grown;
@@ -246,9 +271,13 @@ static void every_failed_allocation_is_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_put_is_there_after_the_commit), TEST(an_error_sticks_and_changes_nothing),
-        TEST(a_full_map_is_told_and_grows),          TEST(a_scan_goes_in_order_and_can_end),
-        TEST(the_map_does_not_move_under_a_reader),  TEST(dead_readers_are_found),
+        TEST(what_is_put_is_there_after_the_commit),
+        TEST(an_error_sticks_and_changes_nothing),
+        TEST(a_full_map_is_told_and_grows),
+        TEST(a_scan_goes_in_order_and_can_end),
+        TEST(keys_follow_each_other),
+        TEST(the_map_does_not_move_under_a_reader),
+        TEST(dead_readers_are_found),
         TEST(every_failed_allocation_is_survived),
     };
     atomic_store(&log_now_level, -1); /* what is provoked here is no news */

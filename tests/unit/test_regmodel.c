@@ -339,11 +339,11 @@ static void we_send(struct play *p)
     bool is_removal = u->state != UPREG_LIVE;
     if (u->state == UPREG_ENDED)
         return;
-    if (!is_removal && !absorb_can_refresh(&l->w.conf))
-        return;
     world_view(&l->w, "Z z 1");
     l->w.view.own_upreg_id = u->id;
     struct absorb_input in = world_input(&l->w);
+    if (!is_removal && !absorb_can_refresh(&in))
+        return;
     struct aor_record *next = line_copy(l);
     struct upstream_grant grant = {.upreg_id = u->id,
                                    .call_id = STR("up"),

@@ -1,0 +1,39 @@
+/* The daemon's admin API over its Unix socket. One thread. */
+#ifndef BW_CTL_ASK_H
+#define BW_CTL_ASK_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "ctl/call.h"
+
+/* Another socket than /run/breakwater/admin.sock; the text must live on. */
+void ask_set_socket(const char *path);
+
+struct ask {
+    const char *method, *path;
+    const char *body; /* NULL: none */
+};
+
+struct ask_answer {
+    unsigned status;
+    char *text;   /* its content, as it came */
+    json_t *json; /* the same; NULL: it is no JSON */
+};
+
+/* 0, or EXIT_UNREACHABLE after a complaint. The caller frees what came. */
+int ask(const struct ask *q, struct ask_answer *out);
+void ask_free(struct ask_answer *a);
+
+/* Asks, and shows the answer: as it came if the operator wants that, else with `show`, which
+ * returns false where the answer is not what it expects. What is no 2xx is a complaint, with the
+ * API's own words. The exit status. */
+int ask_and_show(const struct call *c, const struct ask *q, bool (*show)(const json_t *answer));
+
+/* Text from an answer as a terminal may have it: what would steer that is a question mark. */
+void ask_print(FILE *out, const char *text);
+
+/* The findings in an answer to a reload, a line each; nothing where there are none. */
+void ask_print_findings(FILE *out, const json_t *answer);
+
+#endif

@@ -1,0 +1,142 @@
+#include "ctl/operate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "ctl/ask.h"
+
+enum { PATH_MAX_LEN = 1024 };
+
+/* ---------------------------------------------------------------- status */
+
+static void print_number(const char *name, const char *label, const json_t *value)
+{
+    if (json_number_value(value) == 0)
+        return;
+    ask_print(stdout, name);
+    if (label) {
+        (void)fputc(' ', stdout);
+        ask_print(stdout, label);
+    }
+    if (json_is_integer(value))
+        (void)printf(": %lld\n", (long long)json_integer_value(value));
+    else
+        (void)printf(": %.3f\n", json_number_value(value));
+}
+
+/* What is 0 is left out. */
+static void print_totals(json_t *totals)
+{
+    const char *name, *label;
+    json_t *value, *part;
+    json_object_foreach(totals, name, value)
+    {
+        if (!json_is_object(value))
+            print_number(name, NULL, value);
+        else
+            json_object_foreach(value, label, part) print_number(name, label, part);
+    }
+}
+
+static bool show_status(const json_t *answer)
+{
+    const char *version = json_string_value(json_object_get(answer, "version"));
+    const char *why = json_string_value(json_object_get(answer, "not_ready_reason"));
+    const json_t *ready = json_object_get(answer, "ready");
+    if (!version || !json_is_boolean(ready))
+        return false;
+    (void)printf("version: %s\nuptime: %llds\nworkers: %lld\nready: ", version,
+                 (long long)json_integer_value(json_object_get(answer, "uptime_seconds")),
+                 (long long)json_integer_value(json_object_get(answer, "workers")));
+    ask_print(stdout, json_is_true(ready) ? "yes" : why ? why : "no");
+    (void)puts("");
+    print_totals(json_object_get(answer, "totals"));
+    return true;
+}
+
+int operate_status(const struct call *c)
+{
+    return ask_and_show(c, &(struct ask){"GET", "/api/v1/status", NULL}, show_status);
+}
+
+/* ---------------------------------------------------------------- reload */
+
+static bool show_reload(const json_t *answer)
+{
+    if (!json_is_true(json_object_get(answer, "reloaded")))
+        return false;
+    ask_print_findings(stdout, answer);
+    (void)puts("the configuration is reloaded");
+    return true;
+}
+
+int operate_reload(const struct call *c)
+{
+    return ask_and_show(c, &(struct ask){"POST", "/api/v1/reload", NULL}, show_reload);
+}
+
+/* ---------------------------------------------------------------- log level */
+
+static bool show_level(const json_t *answer)
+{
+    const char *level = json_string_value(json_object_get(answer, "level"));
+    return level && puts(level) >= 0;
+}
+
+int operate_log_level(const struct call *c)
+{
+    struct ask q = {"GET", "/api/v1/log-level", NULL};
+    json_t *order = c->n ? json_pack("{s:s}", "level", c->words[0]) : NULL;
+    char *body = order ? json_dumps(order, JSON_COMPACT) : NULL;
+    json_decref(order);
+    if (c->n && !body)
+        return EXIT_USAGE;
+    q.method = c->n ? "PUT" : "GET";
+    q.body = body;
+    int status = ask_and_show(c, &q, show_level);
+    free(body);
+    return status;
+}
+
+/* ---------------------------------------------------------------- resync */
+
+static bool show_resync(const json_t *answer)
+{
+    const char *name = json_string_value(json_object_get(answer, "upstream"));
+    if (!name)
+        return false;
+    (void)fputs("what we can prove ourselves is registered again at upstream ", stdout);
+    ask_print(stdout, name);
+    (void)puts(", one after another");
+    return true;
+}
+
+/* RFC 3986 2.1. */
+static void add_escaped(struct buf *b, const char *name)
+{
+    for (; *name; name++) {
+        uint8_t c = (uint8_t)*name;
+        bool is_plain = ascii_is_alpha(*name) || ascii_is_digit(*name) || strchr("-._~", *name);
+        if (is_plain) {
+            buf_add_char(b, *name);
+        } else {
+            buf_add_char(b, '%');
+            buf_add_hex(b, &c, 1);
+        }
+    }
+}
+
+int operate_resync(const struct call *c)
+{
+    char path[PATH_MAX_LEN];
+    struct buf b = buf_over(path, sizeof path - 1);
+    buf_add(&b, STR("/api/v1/upstreams/"));
+    add_escaped(&b, c->words[0]);
+    buf_add(&b, STR("/resync"));
+    if (b.has_overflown)
+        return EXIT_USAGE;
+    path[b.len] = '\0';
+    return ask_and_show(c, &(struct ask){"POST", path, NULL}, show_resync);
+}

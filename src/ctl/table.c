@@ -1,0 +1,58 @@
+#include "ctl/table.h"
+
+#include <string.h>
+
+#include "ctl/ask.h"
+
+void table_add(char cell[TABLE_CELL], const char *word)
+{
+    size_t n = strlen(cell);
+    (void)snprintf(cell + n, TABLE_CELL - n, "%s%s", n ? "," : "", word ? word : "");
+}
+
+static int columns_of(const struct table_row *titles)
+{
+    int n = 0;
+    while (n < TABLE_COLUMNS && titles->cells[n][0])
+        n++;
+    return n;
+}
+
+static void widen(size_t widths[TABLE_COLUMNS], const struct table_row *r)
+{
+    for (int i = 0; i < TABLE_COLUMNS; i++) {
+        size_t n = strlen(r->cells[i]);
+        widths[i] = n > widths[i] ? n : widths[i];
+    }
+}
+
+static void print_row(FILE *out, const size_t widths[TABLE_COLUMNS], int n_columns,
+                      const struct table_row *r)
+{
+    for (int i = 0; i < n_columns; i++) {
+        bool is_last = i + 1 == n_columns;
+        ask_print(out, r->cells[i]);
+        (void)fprintf(out, "%*s", is_last ? 0 : (int)(widths[i] - strlen(r->cells[i])) + 2, "");
+    }
+    (void)fputc('\n', out);
+}
+
+void table_print(FILE *out, const struct table_row *titles, size_t n,
+                 void (*fill)(const void *from, size_t i, struct table_row *out), const void *from)
+{
+    size_t widths[TABLE_COLUMNS] = {0};
+    int n_columns = columns_of(titles);
+    struct table_row r;
+    widen(widths, titles);
+    for (size_t i = 0; i < n; i++) {
+        r = (struct table_row){{{0}}};
+        fill(from, i, &r);
+        widen(widths, &r);
+    }
+    print_row(out, widths, n_columns, titles);
+    for (size_t i = 0; i < n; i++) {
+        r = (struct table_row){{{0}}};
+        fill(from, i, &r);
+        print_row(out, widths, n_columns, &r);
+    }
+}

@@ -1,0 +1,163 @@
+#include "service/renew.h"
+
+#include "base/err.h"
+#include "base/sys.h"
+#include "conf/upcreds.h"
+#include "service/keeper.h"
+#include "service/leg.h"
+#include "service/location.h"
+#include "service/own.h"
+#include "service/turn.h"
+#include "service/upstream.h"
+#include "store/store.h"
+
+/* ---------------------------------------------------------------- sending one */
+
+/* One of ours is on its way, or will be. */
+static bool is_own_under_way(const struct upstream *up, uint64_t upreg_id)
+{
+    const struct leg *l = upstream_leg(up, upreg_id);
+    return l && (l->retry || (l->busy && l->busy->is_own));
+}
+
+/* One of ours that is wanted. */
+struct order {
+    const struct conf_domain *domain;
+    const struct absorb_input *in; /* of its AoR */
+    const struct upreg *upreg;
+    enum forward_as as;
+    uint64_t wait_ms;
+};
+
+static int begin_own(struct reg *r, const struct order *o)
+{
+    const struct upstream *up = r->context->upstream;
+    struct absorb_input in = *o->in;
+    bool is_busy = upstream_is_busy(up, o->domain, o->upreg->id);
+    in.view = &r->v.view;
+    r->up.as = o->as;
+    r->up.upreg_id = r->v.view.own_upreg_id = o->upreg->id;
+    r->v.view.has_account = o->in->view->has_account;
+    r->v.view.is_line = o->upreg->is_fixed;
+    r->is_held = o->upreg->dead_at_s > o->in->now_s;
+    r->up.call_id = str_dup(&r->arena, o->upreg->call_id);
+    int err = r->arena.has_failed ? ERR_NOMEM : upstream_join(r);
+    if (err || (!is_busy && !o->wait_ms))
+        return err ? err : upstream_start(r, &in);
+    upstream_hold(r, is_busy ? 0 : o->wait_ms);
+    return 0;
+}
+
+static void submit_own(struct context *c, const struct order *o)
+{
+    struct reg *r;
+    if (is_own_under_way(c->upstream, o->upreg->id) ||
+        reg_new_own(c, o->domain, o->in->now_state->aor, &r))
+        return;
+    int err = begin_own(r, o);
+    if (err)
+        own_failed(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR);
+    else if (r->v.view.is_line)
+        keeper_on_attempt(c->keeper, r->v.view.aor);
+    if (err)
+        turn_leave(r);
+    reg_free_if_done(r);
+}
+
+/* ---------------------------------------------------------------- what an AoR needs */
+
+/* An AoR as it is now. */
+struct state {
+    const struct conf_domain *domain;
+    struct location location;
+    struct register_view view;
+    struct absorb_input in;
+};
+
+static bool read_state(struct context *c, struct str aor, struct state *s)
+{
+    const struct conf_domain *d = s->domain = regview_domain(c->conf, aor);
+    if (!d || location_read(c, &c->scratch, aor, &s->location))
+        return false;
+    s->view =
+        (struct register_view){.aor = aor, .has_account = upcreds_has(d->upcreds, aor, d->name)};
+    s->in = (struct absorb_input){.conf = &d->absorb,
+                                  .view = &s->view,
+                                  .now_state = s->location.record,
+                                  .leases = s->location.leases,
+                                  .now_s = sys_service_s()};
+    return true;
+}
+
+/* In mirror the sequence is the phone's, and a CSeq of ours in it would make its next one too low;
+ * but for a fixed line, which never was a phone's. */
+static bool is_sequence_ours(struct context *c, const struct state *s, const struct upreg *u)
+{
+    return s->domain->absorb.mode != MODE_MIRROR || keeper_is_ours(c, s->domain, &s->in, u);
+}
+
+static void look_at(struct context *c, const struct state *s, const struct upreg *u, bool is_prompt)
+{
+    struct order o = {.domain = s->domain, .in = &s->in, .upreg = u, .as = FORWARD_REFRESH};
+    bool is_leaving = u->state == UPREG_LEAVING && u->dead_at_s > s->in.now_s;
+    if (is_leaving && is_sequence_ours(c, s, u))
+        o.as = FORWARD_REMOVAL;
+    else if (!absorb_is_refresh_ours(&s->in, u))
+        return;
+    else if (!is_prompt)
+        o.wait_ms = own_jitter_ms(c, &s->view, u);
+    submit_own(c, &o);
+}
+
+void renew_look(struct context *c, struct str aor, bool is_prompt)
+{
+    struct state s;
+    struct upreg line;
+    if (!read_state(c, aor, &s))
+        return;
+    const struct order o = {.domain = s.domain, .in = &s.in, .upreg = &line, .as = FORWARD_REFRESH};
+    if (keeper_review(c->keeper, s.domain, &s.in, &line))
+        submit_own(c, &o);
+    for (size_t i = 0; i < s.in.now_state->n_upregs; i++)
+        if (!s.in.now_state->upregs[i].is_fixed)
+            look_at(c, &s, &s.in.now_state->upregs[i], is_prompt);
+}
+
+void renew_now(struct context *c, struct str aor)
+{
+    renew_look(c, aor, true);
+}
+
+void renew_on_event(struct inbox_node *node, void *arg)
+{
+    struct store_event *event = container_of(node, struct store_event, node);
+    renew_look(arg, event->aor, false);
+    store_event_free(event);
+}
+
+/* ---------------------------------------------------------------- upstream has lost its data */
+
+/* Not one that upstream has had anew since then. */
+static bool is_lost(const struct state *s, const struct upreg *u, uint64_t since_s)
+{
+    return !u->is_fixed && u->state == UPREG_LIVE && u->dead_at_s > s->in.now_s &&
+           u->dead_at_s < since_s + u->granted_s;
+}
+
+bool renew_lost(struct context *c, struct str aor, struct str upstream, uint64_t since_s)
+{
+    struct state s;
+    bool is_any = false;
+    if (!read_state(c, aor, &s) || !absorb_can_refresh(&s.in) ||
+        !str_eq(str_of(s.domain->upstream->name), upstream))
+        return false;
+    for (size_t i = 0; i < s.in.now_state->n_upregs; i++) {
+        const struct upreg *u = &s.in.now_state->upregs[i];
+        const struct order o = {.domain = s.domain, .in = &s.in, .upreg = u, .as = FORWARD_REFRESH};
+        if (!is_lost(&s, u, since_s))
+            continue;
+        submit_own(c, &o);
+        is_any = true;
+    }
+    return is_any;
+}

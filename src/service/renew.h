@@ -1,0 +1,22 @@
+/* REGISTERs of our own: what an AoR's upstream registrations need of us, a refresh where we may
+ * (D51), a removal once no device stands on them (D58), and what a fixed line needs. The worker
+ * that owns the AoR. */
+#ifndef BW_SERVICE_RENEW_H
+#define BW_SERVICE_RENEW_H
+
+#include "net/inbox.h"
+#include "service/context.h"
+
+/* Sends what is due, or will be. is_prompt: what is due has waited for its time already. */
+void renew_look(struct context *c, struct str aor, bool is_prompt);
+void renew_now(struct context *c, struct str aor); /* the same, prompt */
+
+/* The writer's word that an AoR's bindings have lapsed or its registration is due; arg: the
+ * context. */
+void renew_on_event(struct inbox_node *node, void *arg);
+
+/* Upstream of that name had lost its data by then (service clock): what devices stand on and we can
+ * refresh without them is registered again. True: something of this AoR was. */
+bool renew_lost(struct context *c, struct str aor, struct str upstream, uint64_t since_s);
+
+#endif

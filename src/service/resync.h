@@ -1,0 +1,16 @@
+/* The paced walk over all AoRs of a worker after an upstream has lost its data: what we can prove
+ * ourselves is registered again, at most 50 AoRs a second with all workers. One walk at a time;
+ * another one begins anew. The worker's thread. */
+#ifndef BW_SERVICE_RESYNC_H
+#define BW_SERVICE_RESYNC_H
+
+#include "service/context.h"
+
+struct resync;
+
+int resync_new(struct context *c, struct resync **out); /* ERR_NOMEM */
+void resync_free(struct resync *s);                     /* NULL is legal */
+
+void resync_start(struct resync *s, struct str upstream);
+
+#endif
