@@ -25,13 +25,13 @@ json_t *alarmview_json(struct alarms *a)
     uint64_t now_s = sys_service_s();
     struct alarm *list;
     size_t n;
-    if (alarms_read(a, now_s, &list, &n))
+    if (alarm_list(a, now_s, &list, &n))
         return NULL;
     json_t *json = json_array();
     bool is_whole = json != NULL;
     for (size_t i = 0; is_whole && i < n; i++)
         is_whole = json_array_append_new(json, alarm_json(&list[i], now_s)) == 0;
-    alarms_list_free(list, n);
+    alarm_list_free(list, n);
     if (is_whole)
         return json_pack("{s:o*}", "alarms", json);
     json_decref(json);

@@ -279,7 +279,7 @@ static int make_workers(struct daemon *d)
     d->group.workers = calloc(d->group.n, sizeof *d->group.workers);
     d->threads = calloc(d->group.n, sizeof *d->threads);
     if (!d->group.workers || !d->threads || source_table_new(&d->group.sources) ||
-        alarms_new(&d->group.alarms) || board_new(&d->group.board))
+        alarm_new(&d->group.alarms) || board_new(&d->group.board))
         return ERR_NOMEM;
     for (unsigned i = 0; i < d->group.n; i++) {
         const struct conf_listen *failed;
@@ -409,7 +409,7 @@ static void stop(struct daemon *d)
         worker_free(d->group.workers[i]);
     free(d->group.workers);
     source_table_free(d->group.sources);
-    alarms_free(d->group.alarms);
+    alarm_free(d->group.alarms);
     board_free(d->group.board);
     store_close(d->store);
     free(d->listener_names);

@@ -49,7 +49,7 @@ const char *alarm_advice(enum alarm_code code)
     return codes[code].advice;
 }
 
-int alarms_new(struct alarms **out)
+int alarm_new(struct alarms **out)
 {
     struct alarms *a = calloc(1, sizeof *a);
     if (!a)
@@ -59,7 +59,7 @@ int alarms_new(struct alarms **out)
     return 0;
 }
 
-void alarms_list_free(struct alarm *list, size_t n)
+void alarm_list_free(struct alarm *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         free(list[i].upstream);
@@ -154,7 +154,7 @@ static int copy(const struct alarms *a, struct alarm **out, size_t *n)
         list[i] = a->list[i];
         list[i].upstream = strdup(a->list[i].upstream);
         if (!list[i].upstream) {
-            alarms_list_free(list, i);
+            alarm_list_free(list, i);
             return ERR_NOMEM;
         }
     }
@@ -165,7 +165,7 @@ static int copy(const struct alarms *a, struct alarm **out, size_t *n)
 
 /* ---------------------------------------------------------------- for all */
 
-void alarms_free(struct alarms *a)
+void alarm_free(struct alarms *a)
 {
     if (!a)
         return;
@@ -202,7 +202,7 @@ bool alarm_disprove(struct alarms *a, enum alarm_code code, const char *upstream
     return is_over;
 }
 
-int alarms_read(struct alarms *a, uint64_t now_s, struct alarm **out, size_t *n)
+int alarm_list(struct alarms *a, uint64_t now_s, struct alarm **out, size_t *n)
 {
     *out = NULL;
     *n = 0;

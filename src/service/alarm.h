@@ -27,8 +27,8 @@ enum { ALARM_QUIET_S = 60, ALARM_KEPT_S = 86400 };
 
 struct alarms;
 
-int alarms_new(struct alarms **out); /* ERR_NOMEM */
-void alarms_free(struct alarms *a);  /* NULL is legal */
+int alarm_new(struct alarms **out); /* ERR_NOMEM */
+void alarm_free(struct alarms *a);  /* NULL is legal */
 
 /* The condition is seen; counted. True: it did not stand before, and is logged. Without memory it
  * is counted and logged only. a NULL: nobody reads. now_s: service clock. Any thread. */
@@ -46,7 +46,7 @@ struct alarm {
 };
 
 /* All that stand, the oldest first: an array that the caller frees, NULL for none. ERR_NOMEM. */
-int alarms_read(struct alarms *a, uint64_t now_s, struct alarm **out, size_t *n);
-void alarms_list_free(struct alarm *list, size_t n);
+int alarm_list(struct alarms *a, uint64_t now_s, struct alarm **out, size_t *n);
+void alarm_list_free(struct alarm *list, size_t n);
 
 #endif

@@ -74,8 +74,7 @@ static struct str plain_user(struct context *c, struct str aor)
         int high = is_escape ? ascii_hex(user.p[i + 1]) : -1;
         int low = is_escape ? ascii_hex(user.p[i + 2]) : -1;
         bool is_one = high >= 0 && low >= 0;
-        char escaped = (char)(high << 4 | low);
-        buf_add_char(&out, is_one ? escaped : user.p[i]);
+        buf_add_char(&out, is_one ? (char)(high * 16 + low) : user.p[i]);
         i += is_one ? 2 : 0;
     }
     return out.has_overflown ? STR_NONE : buf_str(&out);

@@ -244,7 +244,7 @@ static int make_workers(struct host *h)
     h->group.owner_key = hash_key_new();
     h->group.loop_key = hash_key_new();
     h->group.workers = calloc(h->conf->workers, sizeof *h->group.workers);
-    if (!h->group.workers || source_table_new(&h->group.sources) || alarms_new(&h->group.alarms))
+    if (!h->group.workers || source_table_new(&h->group.sources) || alarm_new(&h->group.alarms))
         return ERR_NOMEM;
     h->group.n = h->conf->workers;
     if (board_new(&h->group.board))
@@ -320,7 +320,7 @@ static void take_down(struct host *h)
         worker_free(h->group.workers[i]);
     free(h->group.workers);
     source_table_free(h->group.sources);
-    alarms_free(h->group.alarms);
+    alarm_free(h->group.alarms);
     board_free(h->group.board);
     store_close(h->store);
     free(h->listener_names);

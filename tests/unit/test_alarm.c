@@ -11,7 +11,7 @@ enum { NOW = 1800000000 };
 static struct alarms *made(void)
 {
     struct alarms *a;
-    assert_int_equal(alarms_new(&a), 0);
+    assert_int_equal(alarm_new(&a), 0);
     return a;
 }
 
@@ -19,8 +19,8 @@ static size_t n_standing(struct alarms *a, uint64_t now_s)
 {
     struct alarm *list;
     size_t n;
-    assert_int_equal(alarms_read(a, now_s, &list, &n), 0);
-    alarms_list_free(list, n);
+    assert_int_equal(alarm_list(a, now_s, &list, &n), 0);
+    alarm_list_free(list, n);
     return n;
 }
 
@@ -37,7 +37,7 @@ static void one_condition_of_one_upstream_is_one_alarm(void **state)
     assert_true(alarm_raise(a, ALARM_CONTACT_MISSING, "east", NOW + 11));
     assert_int_equal(stats_sum(STAT_ALARM_UNCHALLENGED) - seen, 3);
     assert_int_equal(stats_sum(STAT_ALARM_STANDS_UNCHALLENGED), 2);
-    assert_int_equal(alarms_read(a, NOW + 12, &list, &n), 0);
+    assert_int_equal(alarm_list(a, NOW + 12, &list, &n), 0);
     assert_int_equal(n, 3);
     assert_int_equal(list[0].code, ALARM_UNCHALLENGED);
     assert_string_equal(list[0].upstream, "east");
@@ -46,12 +46,12 @@ static void one_condition_of_one_upstream_is_one_alarm(void **state)
     assert_int_equal(list[0].n_seen, 2);
     assert_string_equal(list[1].upstream, "west");
     assert_int_equal(list[2].code, ALARM_CONTACT_MISSING);
-    alarms_list_free(list, n);
+    alarm_list_free(list, n);
     assert_true(alarm_disprove(a, ALARM_UNCHALLENGED, "east", NOW + 100));
     assert_true(alarm_disprove(a, ALARM_UNCHALLENGED, "west", NOW + 100));
     assert_true(alarm_disprove(a, ALARM_CONTACT_MISSING, "east", NOW + 100));
     assert_int_equal(stats_sum(STAT_ALARM_STANDS_UNCHALLENGED), 0);
-    alarms_free(a);
+    alarm_free(a);
 }
 
 static void it_is_over_when_disproved(void **state)
@@ -67,7 +67,7 @@ static void it_is_over_when_disproved(void **state)
     assert_true(alarm_raise(a, ALARM_CHALLENGES_US, "east", NOW + 1000));
     assert_int_equal(n_standing(a, NOW + 1000), 1);
     assert_true(alarm_disprove(a, ALARM_CHALLENGES_US, "east", NOW + 9999));
-    alarms_free(a);
+    alarm_free(a);
 }
 
 static void good_and_bad_mixed_do_not_flap(void **state)
@@ -79,7 +79,7 @@ static void good_and_bad_mixed_do_not_flap(void **state)
     (void)alarm_raise(a, ALARM_UNCHALLENGED, "east", NOW + ALARM_QUIET_S - 1);
     assert_false(alarm_disprove(a, ALARM_UNCHALLENGED, "east", NOW + ALARM_QUIET_S));
     assert_true(alarm_disprove(a, ALARM_UNCHALLENGED, "east", NOW + 2 * ALARM_QUIET_S));
-    alarms_free(a);
+    alarm_free(a);
 }
 
 /* An upstream that is no longer configured says nothing, good or bad. */
@@ -96,7 +96,7 @@ static void it_ends_when_long_unseen(void **state)
     assert_true(alarm_raise(a, ALARM_UNCHALLENGED, "b", NOW + ALARM_KEPT_S + 2));
     assert_int_equal(n_standing(a, NOW + ALARM_KEPT_S + 2), 1);
     assert_int_equal(n_standing(a, NOW + 3 * ALARM_KEPT_S), 0);
-    alarms_free(a);
+    alarm_free(a);
 }
 
 static void nobody_reads(void **state)
@@ -106,7 +106,7 @@ static void nobody_reads(void **state)
     size_t n;
     assert_true(alarm_raise(NULL, ALARM_UNCHALLENGED, "east", NOW));
     assert_false(alarm_disprove(NULL, ALARM_UNCHALLENGED, "east", NOW));
-    assert_int_equal(alarms_read(NULL, NOW, &list, &n), 0);
+    assert_int_equal(alarm_list(NULL, NOW, &list, &n), 0);
     assert_int_equal(n, 0);
 }
 
@@ -116,14 +116,14 @@ static void fail_somewhere(void *arg)
     struct alarms *a;
     struct alarm *list;
     size_t n;
-    if (alarms_new(&a))
+    if (alarm_new(&a))
         return;
     assert_true(alarm_raise(a, ALARM_UNCHALLENGED, "east", NOW));
     assert_true(alarm_raise(a, ALARM_UNCHALLENGED, "west", NOW));
-    if (alarms_read(a, NOW, &list, &n) == 0)
-        alarms_list_free(list, n);
-    (void)alarms_read(a, NOW + 2 * ALARM_KEPT_S, &list, &n);
-    alarms_free(a);
+    if (alarm_list(a, NOW, &list, &n) == 0)
+        alarm_list_free(list, n);
+    (void)alarm_list(a, NOW + 2 * ALARM_KEPT_S, &list, &n);
+    alarm_free(a);
 }
 
 static void every_failed_allocation_is_survived(void **state)

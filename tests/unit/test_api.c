@@ -393,11 +393,11 @@ int main(void)
         cmocka_unit_test_setup(a_resync_is_of_an_upstream, set_up),
         cmocka_unit_test_setup(every_failed_allocation_is_survived, set_up),
     };
-    if (source_table_new(&sources) || alarms_new(&alarms) || board_new(&board))
+    if (source_table_new(&sources) || alarm_new(&alarms) || board_new(&board))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     source_table_free(sources);
-    alarms_free(alarms);
+    alarm_free(alarms);
     board_free(board);
     return failed;
 }
