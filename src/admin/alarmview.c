@@ -1,5 +1,7 @@
 #include "admin/alarmview.h"
 
+#include <stdlib.h>
+
 #include "base/sys.h"
 #include "service/alarm.h"
 
@@ -31,7 +33,7 @@ json_t *alarmview_json(struct alarms *a)
     bool is_whole = json != NULL;
     for (size_t i = 0; is_whole && i < n; i++)
         is_whole = json_array_append_new(json, alarm_json(&list[i], now_s)) == 0;
-    alarm_list_free(list, n);
+    free(list);
     if (is_whole)
         return json_pack("{s:o*}", "alarms", json);
     json_decref(json);

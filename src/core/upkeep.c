@@ -9,11 +9,11 @@ static const struct {
 uint32_t upkeep_wait_s(enum upkeep_failure what, unsigned n_before, uint32_t retry_after_s)
 {
     uint32_t s = waits[what].first_s;
-    while (n_before-- > 0 && s < waits[what].most_s)
+    uint32_t asked_s = retry_after_s < HOUR_S ? retry_after_s : HOUR_S;
+    for (unsigned i = 0; i < n_before && s < waits[what].most_s; i++)
         s *= 2;
     s = s < waits[what].most_s ? s : waits[what].most_s;
-    uint32_t asked_s = retry_after_s < HOUR_S ? retry_after_s : HOUR_S;
-    return asked_s > s ? asked_s : s;
+    return s > asked_s ? s : asked_s;
 }
 
 uint32_t upkeep_jitter_s(uint32_t granted_s, uint64_t draw)

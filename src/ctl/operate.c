@@ -29,14 +29,13 @@ static void print_number(const char *name, const char *label, const json_t *valu
 /* What is 0 is left out. */
 static void print_totals(json_t *totals)
 {
-    const char *name, *label;
-    json_t *value, *part;
-    json_object_foreach(totals, name, value)
-    {
+    for (void *i = json_object_iter(totals); i; i = json_object_iter_next(totals, i)) {
+        const char *name = json_object_iter_key(i);
+        json_t *value = json_object_iter_value(i);
         if (!json_is_object(value))
             print_number(name, NULL, value);
-        else
-            json_object_foreach(value, label, part) print_number(name, label, part);
+        for (void *k = json_object_iter(value); k; k = json_object_iter_next(value, k))
+            print_number(name, json_object_iter_key(k), json_object_iter_value(k));
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,13 +60,6 @@ int alarm_new(struct alarms **out)
     return 0;
 }
 
-void alarm_list_free(struct alarm *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(list[i].upstream);
-    free(list);
-}
-
 /* ---------------------------------------------------------------- under the lock */
 
 static void set_n(struct alarms *a, size_t n)
@@ -77,7 +71,6 @@ static void set_n(struct alarms *a, size_t n)
 static void drop(struct alarms *a, size_t i)
 {
     stats_dec(codes[a->list[i].code].standing);
-    free(a->list[i].upstream);
     memmove(a->list + i, a->list + i + 1, (a->n - i - 1) * sizeof *a->list);
     set_n(a, a->n - 1);
 }
@@ -112,10 +105,11 @@ static bool has_room(struct alarms *a)
 
 static void add(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s)
 {
-    char *name = has_room(a) ? strdup(upstream) : NULL;
-    if (!name)
+    if (!has_room(a))
         return;
-    a->list[a->n] = (struct alarm){code, name, now_s, now_s, 1};
+    struct alarm *next = &a->list[a->n];
+    *next = (struct alarm){.code = code, .since_s = now_s, .last_s = now_s, .n_seen = 1};
+    (void)snprintf(next->upstream, sizeof next->upstream, "%s", upstream);
     set_n(a, a->n + 1);
     stats_inc(codes[code].standing);
 }
@@ -147,17 +141,10 @@ static int copy(const struct alarms *a, struct alarm **out, size_t *n)
 {
     if (a->n == 0)
         return 0;
-    struct alarm *list = calloc(a->n, sizeof *list);
+    struct alarm *list = malloc(a->n * sizeof *list);
     if (!list)
         return ERR_NOMEM;
-    for (size_t i = 0; i < a->n; i++) {
-        list[i] = a->list[i];
-        list[i].upstream = strdup(a->list[i].upstream);
-        if (!list[i].upstream) {
-            alarm_list_free(list, i);
-            return ERR_NOMEM;
-        }
-    }
+    memcpy(list, a->list, a->n * sizeof *list);
     *out = list;
     *n = a->n;
     return 0;

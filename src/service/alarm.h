@@ -38,15 +38,17 @@ bool alarm_raise(struct alarms *a, enum alarm_code code, const char *upstream, u
  * alarm stands. Any thread. */
 bool alarm_disprove(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s);
 
+/* Of an upstream, as the configuration allows it. */
+enum { ALARM_NAME_MAX = 64 };
+
 struct alarm {
     enum alarm_code code;
-    char *upstream; /* its name; freed by the caller */
+    char upstream[ALARM_NAME_MAX + 1]; /* its name */
     uint64_t since_s, last_s;
     uint64_t n_seen;
 };
 
 /* All that stand, the oldest first: an array that the caller frees, NULL for none. ERR_NOMEM. */
 int alarm_list(struct alarms *a, uint64_t now_s, struct alarm **out, size_t *n);
-void alarm_list_free(struct alarm *list, size_t n);
 
 #endif

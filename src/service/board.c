@@ -261,7 +261,7 @@ int board_read(struct board *b, struct arena *a, struct board_line **lines, size
     struct row **list = sort_rows(b, a);
     *n = list ? b->rows.n : 0;
     *lines = arena_calloc(a, *n + 1, sizeof **lines);
-    for (size_t i = 0; *lines && i < *n; i++)
+    for (size_t i = 0; list && *lines && i < *n; i++)
         copy_row(b, list[i], a, &(*lines)[i]);
     (void)pthread_mutex_unlock(&b->lock);
     return a->has_failed ? ERR_NOMEM : 0;

@@ -155,22 +155,27 @@ static void on_time(void *arg)
 
 /* ---------------------------------------------------------------- configuration */
 
+/* gcc 12 loses sight of what the table keeps. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 static bool add(struct probes *p, const struct conf_contact *contact)
 {
     struct probe *b = &p->list[p->n];
+    char *bytes = malloc(contact->uri.n + 1);
+    if (!bytes)
+        return false;
+    memcpy(bytes, contact->uri.p, contact->uri.n);
     *b = (struct probe){.all = p,
                         .addr = contact->addr,
                         .interval_s = contact->probe_interval_s,
-                        .bytes = malloc(contact->uri.n + 1)};
-    if (!b->bytes)
-        return false;
-    memcpy(b->bytes, contact->uri.p, contact->uri.n);
-    b->uri = (struct str){b->bytes, contact->uri.n};
+                        .bytes = bytes,
+                        .uri = {bytes, contact->uri.n}};
     wheel_timer_init(&b->timer, on_time, b);
     loop_timer_start(p->context->loop, &b->timer, FIRST_MS + p->n * PACE_MS);
     p->n++;
     return true;
 }
+#pragma GCC diagnostic pop
 
 void probe_sync(struct probes *p)
 {

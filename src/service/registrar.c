@@ -197,8 +197,9 @@ static bool prove(struct context *c, const struct packet *p, const struct msg *m
     if (v->view.is_proven)
         return true;
     reg_count(v->domain, v->view.aor, reasons[result.verdict]);
-    *refusal = result.verdict == AUTH_OTHER_USER ? (struct build_reply){.status = 403}
-                                                 : auth_challenge(c, p, &claim, &result);
+    *refusal = (struct build_reply){.status = 403};
+    if (result.verdict != AUTH_OTHER_USER)
+        *refusal = auth_challenge(c, p, &claim, &result);
     return false;
 }
 
@@ -368,9 +369,8 @@ void registrar_request(struct context *c, const struct packet *p, const struct m
         refuse_unread(c, p, m, &v, why);
     else if (decide(c, &v, false, &d))
         refuse_for(c, p, m, &v, REASON_STORE);
-    else if (d.verdict.what == VERDICT_ABSORB && answer_absorbed(c, p, m, &v, &d))
-        return;
-    else if (!is_vouched_for(&v, &d) && !guard_let_in(c, p, m))
+    else if ((d.verdict.what == VERDICT_ABSORB && answer_absorbed(c, p, m, &v, &d)) ||
+             (!is_vouched_for(&v, &d) && !guard_let_in(c, p, m)))
         return;
     else if (d.verdict.what == VERDICT_CHALLENGE)
         challenge(c, p, m, &v);

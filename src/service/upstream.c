@@ -137,9 +137,7 @@ static void on_stored(struct inbox_node *node, void *arg)
         own_count(why);
     else if (r->is_own)
         own_failed(r, why);
-    if (has_failed)
-        reg_refuse(r, why, 503);
-    else if (why == REASON_FULL)
+    if (has_failed || why == REASON_FULL)
         reg_refuse(r, why, 503);
     else if (why == REASON_NOT_PROVEN)
         reg_refuse(r, why, r->v.domain->absorb.authentication == AUTH_LOCAL ? 503 : 403);

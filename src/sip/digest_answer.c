@@ -145,7 +145,6 @@ int digest_answer_response(struct digest_answer *d, const struct digest_secret *
 {
     const struct digest_credentials *c = credentials;
     struct digest_hex ha2;
-    char text[8];
     int err = hash_request(d, secret->algorithm, request, c, &ha2);
     if (err)
         return err;
@@ -153,11 +152,9 @@ int digest_answer_response(struct digest_answer *d, const struct digest_secret *
         const struct str parts[] = {secret->ha1, c->nonce, hex_str(&ha2)};
         return hash(d, secret->algorithm, parts, 3, out);
     }
-    struct str count = c->count_text;
-    if (str_is_none(count)) {
-        print_count(c->nonce_count, text);
-        count = (struct str){text, sizeof text};
-    }
+    char text[8];
+    print_count(c->nonce_count, text);
+    struct str count = str_is_none(c->count_text) ? (struct str){text, sizeof text} : c->count_text;
     const struct str parts[] = {secret->ha1, c->nonce, count, c->cnonce, c->qop, hex_str(&ha2)};
     return hash(d, secret->algorithm, parts, 6, out);
 }
