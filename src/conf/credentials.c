@@ -206,7 +206,9 @@ static int read_lines(struct reading *r, int fd)
 /* A third more places than lines, so that they are found with few steps. */
 /* gcc 12 loses sight of what the table keeps. */
 #pragma GCC diagnostic push
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
 static int make_table(struct credentials *c, size_t n_lines)
 {
     size_t n = n_lines + n_lines / 3 + 2;

@@ -157,7 +157,9 @@ static void on_time(void *arg)
 
 /* gcc 12 loses sight of what the table keeps. */
 #pragma GCC diagnostic push
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
 static bool add(struct probes *p, const struct conf_contact *contact)
 {
     struct probe *b = &p->list[p->n];
