@@ -125,7 +125,7 @@ static int take_answer(const struct bytes *b, struct ask_answer *out)
 int ask(const struct ask *q, struct ask_answer *out)
 {
     struct bytes b = {NULL, 0, 0};
-    int fd;
+    int fd = -1;
     *out = (struct ask_answer){0};
     int err = open_socket(&fd);
     if (err)
