@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "admin/lineview.h"
 #include "base/sys.h"
 #include "service/alarm.h"
 
@@ -22,7 +23,7 @@ static json_t *alarm_json(const struct alarm *a, uint64_t now_s)
                      alarm_advice(a->code));
 }
 
-json_t *alarmview_json(struct alarms *a)
+json_t *alarmview_json(struct alarms *a, struct board *b)
 {
     uint64_t now_s = sys_service_s();
     struct alarm *list;
@@ -34,7 +35,7 @@ json_t *alarmview_json(struct alarms *a)
     for (size_t i = 0; is_whole && i < n; i++)
         is_whole = json_array_append_new(json, alarm_json(&list[i], now_s)) == 0;
     free(list);
-    if (is_whole)
+    if (is_whole && lineview_add_alarms(json, b))
         return json_pack("{s:o*}", "alarms", json);
     json_decref(json);
     return NULL;

@@ -5,8 +5,10 @@
 #include <jansson.h>
 
 struct alarms;
+struct board;
 
-/* {"alarms": […]}, the oldest first; NULL: no memory. */
-json_t *alarmview_json(struct alarms *a);
+/* {"alarms": […]}, those of upstreams first, the oldest of them in front; then those of fixed
+ * lines, by name. NULL: no memory. Either may be NULL: there are none. */
+json_t *alarmview_json(struct alarms *a, struct board *b);
 
 #endif

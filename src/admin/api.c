@@ -226,7 +226,7 @@ static void post_reload(const struct api *a, const struct api_request *q, struct
 static void get_alarms(const struct api *a, const struct api_request *q, struct api_response *out)
 {
     (void)q;
-    set_json(out, 200, alarmview_json(a->hooks.alarms));
+    set_json(out, 200, alarmview_json(a->hooks.alarms, a->hooks.board));
 }
 
 /* ---------------------------------------------------------------- fixed lines */

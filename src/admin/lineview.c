@@ -35,20 +35,12 @@ static json_t *target_json(const struct board_line *l, size_t i)
                      is_contact ? "contact" : "line", "reach", words[l->reach[i]]);
 }
 
-static bool has_silent(const struct board_line *l)
-{
-    for (size_t i = 0; i < l->n_places; i++)
-        if (l->reach[i] == BOARD_SILENT)
-            return true;
-    return false;
-}
-
 static json_t *alarms_json(const struct board_line *l)
 {
     json_t *list = json_array();
-    if (l->is_unregistered)
+    if (l->unregistered_s)
         (void)json_array_append_new(list, json_string("line-unregistered"));
-    if (l->is_away || has_silent(l))
+    if (l->unreachable_s)
         (void)json_array_append_new(list, json_string("line-unreachable"));
     return list;
 }
@@ -73,20 +65,59 @@ static json_t *line_json(const struct board_line *l, uint64_t now_s)
                      "next_attempt_in", from_now(l->next_at_s, now_s), "alarms", alarms_json(l));
 }
 
-json_t *lineview_json(struct board *b)
+/* What fn makes of each line, added to the list; false: no memory. */
+typedef bool add_fn(json_t *list, const struct board_line *l, uint64_t now_s);
+
+static bool add_each(json_t *list, struct board *b, uint64_t now_s, add_fn *add)
 {
     struct arena arena;
     struct board_line *lines;
     size_t n = 0;
-    uint64_t now_s = sys_service_s();
     arena_init(&arena, ARENA_MAX);
-    json_t *list = json_array();
-    bool is_whole = !b || board_read(b, &arena, &lines, &n) == 0;
+    bool is_whole = list && (!b || board_read(b, &arena, &lines, &n) == 0);
     for (size_t i = 0; is_whole && i < n; i++)
-        is_whole = json_array_append_new(list, line_json(&lines[i], now_s)) == 0;
+        is_whole = add(list, &lines[i], now_s);
     arena_fini(&arena);
-    if (is_whole)
+    return is_whole;
+}
+
+static bool add_line(json_t *list, const struct board_line *l, uint64_t now_s)
+{
+    return json_array_append_new(list, line_json(l, now_s)) == 0;
+}
+
+json_t *lineview_json(struct board *b)
+{
+    json_t *list = json_array();
+    if (add_each(list, b, sys_service_s(), add_line))
         return json_pack("{s:o*}", "lines", list);
     json_decref(list);
     return NULL;
+}
+
+/* ---------------------------------------------------------------- their alarms */
+
+static bool add_alarm(json_t *list, const struct board_line *l, const char *code, json_t *since,
+                      const char *message)
+{
+    return json_array_append_new(list, json_pack("{s:s,s:o*,s:o*,s:o*,s:s}", "code", code, "line",
+                                                 text_json(l->name), "domain", text_json(l->domain),
+                                                 "since", since, "message", message)) == 0;
+}
+
+static bool add_alarms(json_t *list, const struct board_line *l, uint64_t now_s)
+{
+    bool is_whole = true;
+    if (l->unregistered_s)
+        is_whole = add_alarm(list, l, "line-unregistered", wall_json(l->unregistered_s, now_s),
+                             "upstream does not hold the line, and the last attempt failed");
+    if (l->unreachable_s && is_whole)
+        is_whole = add_alarm(list, l, "line-unreachable", wall_json(l->unreachable_s, now_s),
+                             "a contact of it does not answer, or a call found nobody");
+    return is_whole;
+}
+
+bool lineview_add_alarms(json_t *list, struct board *b)
+{
+    return add_each(list, b, sys_service_s(), add_alarms);
 }

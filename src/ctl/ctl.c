@@ -4,6 +4,7 @@
 
 #include "config.h"
 
+#include "ctl/alarms.h"
 #include "ctl/ask.h"
 #include "ctl/bans.h"
 #include "ctl/linelist.h"
@@ -23,6 +24,7 @@ static const struct {
     call_fn *run;
 } commands[] = {
     {{"status"}, "", 0, 0, "version, readiness and totals of the running daemon", operate_status},
+    {{"alarms"}, "", 0, 0, "what is wrong now, and since when", alarms_run},
     {{"line", "list"}, "", 0, 0, "the fixed lines and their registrations", linelist_run},
     {{"upstream", "resync"}, "NAME", 1, 1, "register again what we can prove", operate_resync},
     {{"ban", "list"}, "", 0, 0, "the sources that are banned", bans_list},

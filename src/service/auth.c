@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "conf/credentials.h"
+#include "service/alarm.h"
 #include "service/guard.h"
 #include "service/nonce.h"
 #include "sip/digest_answer.h"
@@ -286,7 +286,7 @@ static check_fn *const checks[] = {check_form, check_uri,      check_nonce,
 
 /* ---------------------------------------------------------------- a request */
 
-/* The credentials for our realm; STAT_MAX, or why there are none. */
+/* The credentials for our realm, or why there are none. */
 static enum objection find_answer(struct answer *a)
 {
     enum hdr_id id = a->claim->is_proxy ? HDR_PROXY_AUTHORIZATION : HDR_AUTHORIZATION;
@@ -488,14 +488,24 @@ static bool is_realm_in(struct context *c, const struct msg *m, enum hdr_id id, 
     return false;
 }
 
+/* Domains that share a realm share who may answer for it; the first one tells the upstream. */
+static const struct conf_domain *domain_of_realm(const struct conf *conf, struct str realm)
+{
+    for (size_t i = 0; i < conf->n_domains; i++)
+        if (conf->domains[i].absorb.authentication == AUTH_LOCAL &&
+            str_eq(conf->domains[i].realm, realm))
+            return &conf->domains[i];
+    return NULL;
+}
+
 bool auth_is_for_us(struct context *c, const struct msg *response, struct str realm)
 {
     if (str_is_none(realm) || (response->status != 401 && response->status != 407) ||
         !(is_realm_in(c, response, HDR_WWW_AUTHENTICATE, realm) ||
           is_realm_in(c, response, HDR_PROXY_AUTHENTICATE, realm)))
         return false;
-    stats_inc(STAT_ALARM_CHALLENGES);
-    log_warn("alarm upstream-challenges-us: upstream challenges a request of a caller who has "
-             "proven himself to us");
+    const struct conf_domain *d = domain_of_realm(c->conf, realm);
+    if (d)
+        (void)alarm_raise(c->alarms, ALARM_CHALLENGES_US, d->upstream->name, sys_service_s());
     return true;
 }

@@ -21,7 +21,7 @@ struct row {
 struct contact {
     struct hmap_node node;
     struct addr addr;
-    bool is_reachable;
+    uint64_t silent_s; /* since when; 0: it answers */
 };
 
 struct board {
@@ -135,13 +135,13 @@ void board_put(struct board *b, struct str aor, const struct board_line *line)
         return;
     (void)pthread_mutex_lock(&b->lock);
     struct row *old = find_row(b, aor);
-    bool is_away = old && old->line.is_away;
+    uint64_t away_s = old ? old->line.unreachable_s : 0;
     if (old)
         del_row(b, old);
     struct row *r = new_row(b, aor);
     if (r) {
         copy_line(&r->arena, line, &r->line);
-        r->line.is_away = is_away;
+        r->line.unreachable_s = away_s;
     }
     if (r && r->arena.has_failed)
         del_row(b, r);
@@ -159,15 +159,15 @@ void board_del(struct board *b, struct str aor)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
-bool board_note_away(struct board *b, struct str aor, bool is_away)
+bool board_note_away(struct board *b, struct str aor, bool is_away, uint64_t now_s)
 {
     if (!b)
         return false;
     (void)pthread_mutex_lock(&b->lock);
     struct row *r = find_row(b, aor);
-    bool is_new = r && r->line.is_away != is_away;
+    bool is_new = r && (r->line.unreachable_s != 0) != is_away;
     if (is_new)
-        r->line.is_away = is_away;
+        r->line.unreachable_s = is_away ? now_s : 0;
     (void)pthread_mutex_unlock(&b->lock);
     return is_new;
 }
@@ -194,7 +194,7 @@ static struct contact *add_contact(struct board *b, const struct addr *addr)
     struct contact *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
-    *c = (struct contact){.node.hash = hash_addr(b, addr), .addr = *addr, .is_reachable = true};
+    *c = (struct contact){.node.hash = hash_addr(b, addr), .addr = *addr};
     if (hmap_add(&b->contacts, &c->node)) {
         free(c);
         return NULL;
@@ -202,7 +202,8 @@ static struct contact *add_contact(struct board *b, const struct addr *addr)
     return c;
 }
 
-bool board_note_contact(struct board *b, const struct addr *contact, bool is_reachable)
+bool board_note_contact(struct board *b, const struct addr *contact, bool is_reachable,
+                        uint64_t now_s)
 {
     if (!b)
         return false;
@@ -210,9 +211,9 @@ bool board_note_contact(struct board *b, const struct addr *contact, bool is_rea
     struct contact *c = find_contact(b, contact);
     if (!c)
         c = add_contact(b, contact);
-    bool is_new = c && c->is_reachable != is_reachable;
-    if (c)
-        c->is_reachable = is_reachable;
+    bool is_new = c && (c->silent_s == 0) != is_reachable;
+    if (is_new)
+        c->silent_s = is_reachable ? 0 : now_s;
     (void)pthread_mutex_unlock(&b->lock);
     return is_new;
 }
@@ -237,12 +238,21 @@ static struct row **sort_rows(struct board *b, struct arena *a)
     return list;
 }
 
-static enum board_reach reach_of(const struct board *b, const struct conf_place *place)
+static const struct contact *contact_of(const struct board *b, const struct conf_place *place)
 {
-    const struct contact *c = str_is_none(place->aor) ? find_contact(b, &place->addr) : NULL;
+    return str_is_none(place->aor) ? find_contact(b, &place->addr) : NULL;
+}
+
+static enum board_reach reach_of(const struct contact *c)
+{
     if (!c)
         return BOARD_UNKNOWN;
-    return c->is_reachable ? BOARD_REACHABLE : BOARD_SILENT;
+    return c->silent_s ? BOARD_SILENT : BOARD_REACHABLE;
+}
+
+static bool is_earlier(uint64_t at_s, uint64_t than_s)
+{
+    return at_s && (!than_s || at_s < than_s);
 }
 
 static void copy_row(const struct board *b, const struct row *r, struct arena *a,
@@ -251,8 +261,12 @@ static void copy_row(const struct board *b, const struct row *r, struct arena *a
     enum board_reach *reach = arena_calloc(a, r->line.n_places + 1, sizeof *reach);
     copy_line(a, &r->line, out);
     out->reach = reach;
-    for (size_t i = 0; reach && i < r->line.n_places; i++)
-        reach[i] = reach_of(b, &r->line.places[i]);
+    for (size_t i = 0; reach && i < r->line.n_places; i++) {
+        const struct contact *c = contact_of(b, &r->line.places[i]);
+        reach[i] = reach_of(c);
+        if (c && is_earlier(c->silent_s, out->unreachable_s))
+            out->unreachable_s = c->silent_s;
+    }
 }
 
 int board_read(struct board *b, struct arena *a, struct board_line **lines, size_t *n)

@@ -30,12 +30,13 @@ struct board_line {
     const enum board_reach *reach; /* of one that is read: of each place that is a contact */
     enum board_state state;
     uint64_t since_s;
-    uint64_t dead_at_s;   /* upstream holds it until then; 0: never did */
-    const char *error;    /* the word of the reason for the last failure; NULL: none since */
-    unsigned status;      /* of upstream's answer; 0: none came */
-    uint64_t next_at_s;   /* the next REGISTER; 0: none is planned, it is on its way */
-    bool is_unregistered; /* alarm line-unregistered */
-    bool is_away;         /* alarm line-unreachable: the last call found nobody */
+    uint64_t dead_at_s;      /* upstream holds it until then; 0: never did */
+    const char *error;       /* the word of the reason for the last failure; NULL: none since */
+    unsigned status;         /* of upstream's answer; 0: none came */
+    uint64_t next_at_s;      /* the next REGISTER; 0: none is planned, it is on its way */
+    uint64_t unregistered_s; /* since when the alarm line-unregistered stands; 0: it does not */
+    uint64_t unreachable_s;  /* the same of line-unreachable: a call found nobody, or, of a line
+                                that is read, a contact is silent */
 };
 
 struct arena;
@@ -50,10 +51,11 @@ void board_put(struct board *b, struct str aor, const struct board_line *line);
 void board_del(struct board *b, struct str aor);
 
 /* A call to the line has found somebody, or nobody. True: that is new. b NULL: never. */
-bool board_note_away(struct board *b, struct str aor, bool is_away);
+bool board_note_away(struct board *b, struct str aor, bool is_away, uint64_t now_s);
 
 /* A fixed contact has answered, or not. True: that is new. b NULL: never. */
-bool board_note_contact(struct board *b, const struct addr *contact, bool is_reachable);
+bool board_note_contact(struct board *b, const struct addr *contact, bool is_reachable,
+                        uint64_t now_s);
 
 /* All lines, in the order of their AoRs, with all that they point to in the arena. Other threads
  * wait meanwhile. ERR_NOMEM. */

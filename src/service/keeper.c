@@ -36,9 +36,9 @@ struct kept {
     uint64_t dead_at_s, since_s;
     enum board_state state;
     struct keeper_failure failure;
-    unsigned n_failed; /* in a row */
-    bool is_wanted;    /* whatever upstream is said to hold */
-    bool is_alarmed;   /* line-unregistered */
+    uint64_t unregistered_s; /* since when the alarm stands; 0: it does not */
+    unsigned n_failed;       /* in a row */
+    bool is_wanted;          /* whatever upstream is said to hold */
     bool is_releasing;
     bool is_counted;
     uint16_t aor_len;
@@ -80,7 +80,7 @@ static void publish(const struct kept *l)
         .error = l->n_failed ? reason_word(l->failure.why) : NULL,
         .status = l->failure.status,
         .next_at_s = l->next_ms > at_ms ? now_s + (l->next_ms - at_ms + 999) / 1000 : 0,
-        .is_unregistered = l->is_alarmed,
+        .unregistered_s = l->unregistered_s,
     };
     board_put(l->keeper->context->board, aor_of(l), &row);
 }
@@ -108,10 +108,11 @@ static void set_state(struct kept *l, enum board_state state)
 /* Upstream holds nothing, and the last attempt failed. */
 static void judge_alarm(struct kept *l)
 {
-    bool is_gone = l->state == BOARD_FAILING && l->dead_at_s <= sys_service_s();
-    if (l->is_alarmed == is_gone)
+    uint64_t now_s = sys_service_s();
+    bool is_gone = l->state == BOARD_FAILING && l->dead_at_s <= now_s;
+    if ((l->unregistered_s != 0) == is_gone)
         return;
-    l->is_alarmed = is_gone;
+    l->unregistered_s = is_gone ? now_s : 0;
     if (!is_gone) {
         log_info("line %.*s is registered upstream", STR_FMT(aor_of(l)));
         return;

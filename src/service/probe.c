@@ -78,7 +78,7 @@ static void note(struct probe *b, bool is_reachable)
     const struct conf_line *line = line_of(c->conf, &b->addr);
     struct str name = line ? line->aor : STR_NONE;
     stats_inc(is_reachable ? STAT_PROBE_ANSWERED : STAT_PROBE_SILENT);
-    if (!board_note_contact(c->board, &b->addr, is_reachable))
+    if (!board_note_contact(c->board, &b->addr, is_reachable, sys_service_s()))
         return;
     if (is_reachable) {
         log_info("line %.*s: %.*s answers again", STR_FMT(name), STR_FMT(b->uri));

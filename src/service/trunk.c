@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/sys.h"
 #include "service/board.h"
 #include "service/egress.h"
 #include "service/regview.h"
@@ -29,7 +30,7 @@ bool trunk_speaks(struct context *c, const struct packet *p, const struct aor_re
 
 void trunk_note(struct context *c, const struct conf_line *line, bool is_away)
 {
-    if (!board_note_away(c->board, line->aor, is_away))
+    if (!board_note_away(c->board, line->aor, is_away, sys_service_s()))
         return;
     if (!is_away) {
         log_info("line %.*s can be reached again", STR_FMT(line->aor));

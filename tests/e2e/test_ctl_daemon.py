@@ -42,6 +42,12 @@ def test_lines_are_listed_and_registered_again(site):
     code, out, err = ctl(site, "line", "list", "--json")
     assert (code, err) == (0, "")
     assert [r["name"] for r in json.loads(out)["lines"]] == ["100", "200"]
+    title, refused, gone = rows(ctl(site, "alarms")[1])
+    assert title == ["ALARM", "OF", "SINCE", "WHAT"]
+    assert refused[:2] == ["upstream-refuses-credentials", "registrar"]
+    assert gone[:2] == ["line-unregistered", "200@example.test"] and gone[2].endswith("Z")
+    codes = [a["code"] for a in json.loads(ctl(site, "alarms", "--json")[1])["alarms"]]
+    assert codes == ["upstream-refuses-credentials", "line-unregistered"]
     before = len(kamailio.registers())
     code, out, err = ctl(site, "upstream", "resync", "registrar")
     assert (code, err) == (0, "") and "again at upstream registrar" in out

@@ -40,9 +40,9 @@ static uint64_t from_now(uint64_t at_s)
 
 static struct str alarms_of(const struct board_line *l)
 {
-    if (l->is_unregistered)
-        return l->is_away ? STR("unregistered,unreachable") : STR("unregistered");
-    return l->is_away ? STR("unreachable") : STR("none");
+    if (l->unregistered_s)
+        return l->unreachable_s ? STR("unregistered,unreachable") : STR("unregistered");
+    return l->unreachable_s ? STR("unreachable") : STR("none");
 }
 
 static struct str number(struct run *r, uint64_t n)

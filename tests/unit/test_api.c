@@ -302,15 +302,15 @@ static void fixed_lines_are_listed(void **state)
                               .error = "refused-upstream",
                               .status = 403,
                               .next_at_s = now_s + 300,
-                              .is_unregistered = true};
+                              .unregistered_s = now_s - 9};
     board_put(board, STR("+31201234567@example.com"), &line);
     line.name = STR("9");
     line.state = BOARD_REGISTERED;
     line.dead_at_s = line.next_at_s = line.n_places = 0;
     line.error = NULL;
-    line.is_unregistered = false;
+    line.unregistered_s = 0;
     board_put(board, STR("9@example.com"), &line);
-    (void)board_note_contact(board, &places[0].addr, false);
+    (void)board_note_contact(board, &places[0].addr, false, now_s - 4);
     json_t *json = ask_json("GET", "/api/v1/lines", NULL, 200);
     json_t *list = json_object_get(json, "lines");
     assert_int_equal(json_array_size(list), 2);
@@ -330,6 +330,21 @@ static void fixed_lines_are_listed(void **state)
         "{\"alarms\":[],\"domain\":\"example.com\",\"expires_in\":null,\"last_error\":null,"
         "\"name\":\"9\",\"next_attempt_in\":null,\"state\":\"registered\",\"target\":[]}]");
     free(text);
+    json_decref(json);
+    json = ask_json("GET", "/api/v1/alarms", NULL, 200);
+    list = json_object_get(json, "alarms");
+    assert_int_equal(json_array_size(list), 2);
+    static const char *const codes[] = {"line-unregistered", "line-unreachable"};
+    json_int_t since[2];
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *alarm = json_array_get(list, i);
+        assert_string_equal(json_string_value(json_object_get(alarm, "code")), codes[i]);
+        assert_string_equal(json_string_value(json_object_get(alarm, "line")), "+31201234567");
+        assert_string_equal(json_string_value(json_object_get(alarm, "domain")), "example.com");
+        assert_true(json_is_string(json_object_get(alarm, "message")));
+        since[i] = json_integer_value(json_object_get(alarm, "since"));
+    }
+    assert_int_equal(since[1] - since[0], 5); /* nine seconds ago, and four */
     json_decref(json);
     api.hooks.board = NULL;
     json = ask_json("GET", "/api/v1/lines", NULL, 200);

@@ -76,24 +76,24 @@ static void alarms_are_new_once(void **state)
     const struct addr gate = addr_of("192.0.2.9"), other = addr_of("192.0.2.10");
     arena_init(&a, 1 << 20);
     assert_int_equal(board_new(&b), 0);
-    assert_false(board_note_away(b, STR("10@x"), true)); /* no such line */
+    assert_false(board_note_away(b, STR("10@x"), true, 50)); /* no such line */
     put(b, "10", BOARD_REGISTERED);
-    assert_false(board_note_away(b, STR("10@x"), false));
-    assert_true(board_note_away(b, STR("10@x"), true));
-    assert_false(board_note_away(b, STR("10@x"), true));
+    assert_false(board_note_away(b, STR("10@x"), false, 50));
+    assert_true(board_note_away(b, STR("10@x"), true, 50));
+    assert_false(board_note_away(b, STR("10@x"), true, 50));
     put(b, "10", BOARD_FAILING); /* it stays */
     read_all(b, &a, &lines);
-    assert_true(lines[0].is_away);
-    assert_true(board_note_away(b, STR("10@x"), false));
+    assert_int_equal(lines[0].unreachable_s, 50);
+    assert_true(board_note_away(b, STR("10@x"), false, 50));
 
-    assert_false(board_note_contact(b, &other, true));
-    assert_false(board_note_contact(b, &gate, true));
-    assert_true(board_note_contact(b, &gate, false));
-    assert_false(board_note_contact(b, &gate, false));
+    assert_false(board_note_contact(b, &other, true, 50));
+    assert_false(board_note_contact(b, &gate, true, 50));
+    assert_true(board_note_contact(b, &gate, false, 50));
+    assert_false(board_note_contact(b, &gate, false, 50));
     read_all(b, &a, &lines);
     assert_int_equal(lines[0].reach[0], BOARD_SILENT);
     assert_int_equal(lines[0].reach[1], BOARD_UNKNOWN); /* no contact */
-    assert_true(board_note_contact(b, &gate, true));
+    assert_true(board_note_contact(b, &gate, true, 50));
     read_all(b, &a, &lines);
     assert_int_equal(lines[0].reach[0], BOARD_REACHABLE);
     arena_fini(&a);
@@ -106,8 +106,8 @@ static void nobody_may_be_there_to_read(void **state)
     const struct addr gate = addr_of("192.0.2.9");
     put(NULL, "10", BOARD_FAILING);
     board_del(NULL, STR("10@x"));
-    assert_false(board_note_away(NULL, STR("10@x"), true));
-    assert_false(board_note_contact(NULL, &gate, false));
+    assert_false(board_note_away(NULL, STR("10@x"), true, 50));
+    assert_false(board_note_contact(NULL, &gate, false, 50));
     board_free(NULL);
 }
 
@@ -123,7 +123,7 @@ static void use_it(void *arg)
     if (board_new(&b) == 0) {
         put(b, "10", BOARD_FAILING);
         put(b, "10", BOARD_REGISTERED);
-        (void)board_note_contact(b, &gate, false);
+        (void)board_note_contact(b, &gate, false, 50);
         (void)board_read(b, &a, &lines, &n);
         board_free(b);
     }
