@@ -117,8 +117,8 @@ static unsigned on_answer(struct fork *f, struct fork_branch *b, unsigned status
     b->state = FORK_ANSWERED;
     b->status = status;
     if (!is_first)
-        /* Further 2xx of an INVITE are dialogs of their own; after a failure that was told, too:
-         * the caller must be able to end what the device believes in. */
+        /* Further 2xx of an INVITE are dialogs of their own. After a failure that was told the
+         * server transaction takes none any more (RFC 3261 17.2.1). */
         return f->is_invite ? FORK_FORWARD : 0;
     f->is_finished = f->is_answered = true;
     f->winner = (int)(b - f->branches);

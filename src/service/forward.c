@@ -283,6 +283,19 @@ static void hide_proof(struct build *b)
             build_replace(b, b->msg->lines[i].raw, STR(""));
 }
 
+/* RFC 6665 4.3: a NOTIFY may be what begins the dialog for the subscriber, who takes the way of his
+ * requests from it. That is the way that brought it here, signed for this dialog already; each is
+ * put in front of the one before, so that the next hop's is on top. */
+static void record_way(struct build *b, unsigned n_routes)
+{
+    for (const struct msg_line *l = msg_first(b->msg, HDR_ROUTE); l && n_routes;
+         l = msg_next(b->msg, l)) {
+        struct str rest = l->value, element;
+        for (; n_routes && param_split(&rest, &element); n_routes--)
+            build_add_first(b, HDR_RECORD_ROUTE, element);
+    }
+}
+
 static bool is_dialog_start(const struct msg *m)
 {
     return str_is_none(m->to_tag) && (m->method == METHOD_INVITE || m->method == METHOD_SUBSCRIBE ||
@@ -318,6 +331,8 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
         record_route_of_two(c, &b, p, plan);
     else if (plan->has_phone && is_dialog_start(m))
         record_route(c, &b, p, plan);
+    else if (plan->is_way_recorded)
+        record_way(&b, plan->n_routes);
     return build_finish(&b, &out->bytes) ? FORWARD_NO_MEMORY : FORWARD_OK;
 }
 

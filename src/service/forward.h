@@ -21,6 +21,7 @@ struct forward_plan {
     bool is_between_phones; /* and no upstream is on the way to the one that is called */
     bool is_past_upstream;  /* no upstream gets it: what is for that one alone goes */
     unsigned n_routes;      /* leading elements of Route that go: ours, or FORWARD_ALL_ROUTES */
+    bool is_way_recorded;   /* those Routes are the Record-Route, too */
     unsigned max_breadth;   /* RFC 5393; 0: the header stays as it is */
 };
 

@@ -55,7 +55,8 @@ static enum forward_refusal in_dialog(struct context *c, const struct msg *m,
     /* A signed Route is the right to go on with a dialog, not to begin one. */
     if (d->is_forged || d->n_legs == 0 || str_is_none(m->to_tag))
         return FORWARD_DIALOG;
-    *plan = (struct forward_plan){.n_routes = d->n_routes};
+    *plan = (struct forward_plan){.n_routes = d->n_routes,
+                                  .is_way_recorded = m->method == METHOD_NOTIFY};
     out->n = 1;
     if (!d->is_from_phone) {
         plan->flow = flow_to_phone(c, &d->legs[0]);
