@@ -284,6 +284,26 @@ static void what_is_wrong_is_listed(void **state)
     json_decref(json);
 }
 
+/* Of the line below: one nine seconds ago, one four. */
+static void the_alarms_of_lines_are(void)
+{
+    static const char *const codes[] = {"line-unregistered", "line-unreachable"};
+    json_t *json = ask_json("GET", "/api/v1/alarms", NULL, 200);
+    json_t *list = json_object_get(json, "alarms");
+    json_int_t since[2];
+    assert_int_equal(json_array_size(list), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *alarm = json_array_get(list, i);
+        assert_string_equal(json_string_value(json_object_get(alarm, "code")), codes[i]);
+        assert_string_equal(json_string_value(json_object_get(alarm, "line")), "+31201234567");
+        assert_string_equal(json_string_value(json_object_get(alarm, "domain")), "example.com");
+        assert_true(json_is_string(json_object_get(alarm, "message")));
+        since[i] = json_integer_value(json_object_get(alarm, "since"));
+    }
+    assert_int_equal(since[1] - since[0], 5);
+    json_decref(json);
+}
+
 static void fixed_lines_are_listed(void **state)
 {
     (void)state;
@@ -331,21 +351,7 @@ static void fixed_lines_are_listed(void **state)
         "\"name\":\"9\",\"next_attempt_in\":null,\"state\":\"registered\",\"target\":[]}]");
     free(text);
     json_decref(json);
-    json = ask_json("GET", "/api/v1/alarms", NULL, 200);
-    list = json_object_get(json, "alarms");
-    assert_int_equal(json_array_size(list), 2);
-    static const char *const codes[] = {"line-unregistered", "line-unreachable"};
-    json_int_t since[2];
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *alarm = json_array_get(list, i);
-        assert_string_equal(json_string_value(json_object_get(alarm, "code")), codes[i]);
-        assert_string_equal(json_string_value(json_object_get(alarm, "line")), "+31201234567");
-        assert_string_equal(json_string_value(json_object_get(alarm, "domain")), "example.com");
-        assert_true(json_is_string(json_object_get(alarm, "message")));
-        since[i] = json_integer_value(json_object_get(alarm, "since"));
-    }
-    assert_int_equal(since[1] - since[0], 5); /* nine seconds ago, and four */
-    json_decref(json);
+    the_alarms_of_lines_are();
     api.hooks.board = NULL;
     json = ask_json("GET", "/api/v1/lines", NULL, 200);
     assert_int_equal(json_array_size(json_object_get(json, "lines")), 0);
