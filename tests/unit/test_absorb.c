@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "regworld.h"
+#include "absorbrows.h"
 
 /* ---------------------------------------------------------------- what a row may change */
 
@@ -331,13 +331,6 @@ static void spread_longer(struct world *w)
 
 /* ---------------------------------------------------------------- rows */
 
-struct row {
-    const char *name;
-    void (*change)(struct world *w);
-    const char *send; /* as in world.h */
-    const char *want;
-};
-
 /* aor-throttle; devices a and b on the upstream registration 1. */
 static const struct row aor_rows[] = {
     /* the licence (L1, L2) */
@@ -518,38 +511,6 @@ static const struct row mirror_rows[] = {
     {"stale removal", NULL, "A a 9 a=0", "reject stale-cseq 500"},
     {"bad star", star_no_expires, "A a 11 *", "reject bad-star 400"},
 };
-
-static int n_wrong;
-
-static void try_row(const struct row *row, enum absorb_mode mode)
-{
-    struct world w;
-    char text[64], before[512], after[512];
-    world_init(&w, mode);
-    world_bind(&w, 'a', 1);
-    world_bind(&w, 'b', mode == MODE_AOR_THROTTLE ? 1 : 2);
-    world_view(&w, row->send);
-    if (row->change)
-        row->change(&w);
-    struct absorb_input in = world_input(&w);
-    struct aor_record *next = binding_record_copy(&w.arena, w.r);
-    world_record(next, w.now_s, before);
-    struct verdict v = absorb_decide(&in, next);
-    if (strcmp(world_verdict(v, text), row->want) != 0)
-        print_error("%s: %s: \"%s\", wanted \"%s\"\n", row->name, row->send, text, row->want);
-    n_wrong += strcmp(text, row->want) != 0;
-    world_record(next, w.now_s, after);
-    if (v.what != VERDICT_COMMIT && strcmp(before, after) != 0)
-        fail_msg("%s: the record was touched", row->name);
-    struct verdict again = absorb_decide(&in, NULL);
-    assert_memory_equal(&v, &again, sizeof v);
-    world_fini(&w);
-}
-
-/* All rows are tried before the test fails. */
-#define EACH(rows, mode)                                                                           \
-    for (size_t i = 0; i < sizeof(rows) / sizeof *(rows); i++)                                     \
-    try_row(&(rows)[i], mode)
 
 static void aor_throttle(void **state)
 {

@@ -1,7 +1,7 @@
 /* The registration policy where we ask for proof ourselves (authentication = local). */
 #include "unit.h"
 
-#include "regworld.h"
+#include "absorbrows.h"
 
 /* ---------------------------------------------------------------- what a row may change */
 
@@ -94,13 +94,6 @@ static void local_empty(struct world *w)
 
 /* ---------------------------------------------------------------- rows */
 
-struct row {
-    const char *name;
-    void (*change)(struct world *w);
-    const char *send; /* as in regworld.h */
-    const char *want;
-};
-
 /* aor-throttle with authentication = local. */
 static const struct row local_rows[] = {
     /* L1, L2 as ever, and no proof is asked for what they cover */
@@ -177,34 +170,6 @@ static const struct row local_mirror_rows[] = {
     {"removal", local, "A a 11 a=0", "forward mirror removal"},
     {"star", local, "A a 11 *", "challenge challenged-here"},
 };
-
-static int n_wrong;
-
-static void try_row(const struct row *row, enum absorb_mode mode)
-{
-    struct world w;
-    char text[64], before[512], after[512];
-    world_init(&w, mode);
-    world_bind(&w, 'a', 1);
-    world_bind(&w, 'b', mode == MODE_AOR_THROTTLE ? 1 : 2);
-    world_view(&w, row->send);
-    row->change(&w);
-    struct absorb_input in = world_input(&w);
-    struct aor_record *next = binding_record_copy(&w.arena, w.r);
-    world_record(next, w.now_s, before);
-    struct verdict v = absorb_decide(&in, next);
-    if (strcmp(world_verdict(v, text), row->want) != 0)
-        print_error("%s: %s: \"%s\", wanted \"%s\"\n", row->name, row->send, text, row->want);
-    n_wrong += strcmp(text, row->want) != 0;
-    world_record(next, w.now_s, after);
-    if (v.what != VERDICT_COMMIT && strcmp(before, after) != 0)
-        fail_msg("%s: the record was touched", row->name);
-    world_fini(&w);
-}
-
-#define EACH(rows, mode)                                                                           \
-    for (size_t i = 0; i < sizeof(rows) / sizeof *(rows); i++)                                     \
-    try_row(&(rows)[i], mode)
 
 static void what_no_licence_covers_is_challenged(void **state)
 {
