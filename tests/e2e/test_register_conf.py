@@ -48,7 +48,7 @@ def in_domain(options):
     ('max-contacts = 0', ["max-contacts", "1 to 64"]),
     ('max-contacts = 65', ["max-contacts", "1 to 64"]),
     ('when-full = "drop"', ["when-full", "reject, replace-oldest"]),
-    ('authentication = "none"', ["authentication", "relay, trusted"]),
+    ('authentication = "none"', ["authentication", "relay, local, trusted"]),
     ('authentication = "trusted"', ["authentication", "access-list"]),
     ('access-list = "away"', ["access-list", "away"]),
     ('reproof = "10s"', ["reproof", "1m to 7d"]),

@@ -145,11 +145,14 @@ def test_a_state_directory_that_cannot_be_made(site):
     assert site.path("file/state") in out and "Not a directory" in out
 
 
-def test_the_key_must_stay_secret(site):
+def test_the_keys_must_stay_secret(site):
     site.start()
     site.daemon.stop()
     site.daemon.notify.close()
     site.daemon = None
-    (key,) = [n for n in os.listdir(site.path("state")) if "key" in n]
-    os.chmod(site.path("state/" + key), 0o644)
-    assert "mode 0600" in refused_start(site)
+    keys = [site.path("state/" + n) for n in os.listdir(site.path("state")) if "key" in n]
+    assert len(keys) == 2  # of our names upstream, and of nonces
+    for key in keys:
+        os.chmod(key, 0o644)
+        assert "mode 0600" in refused_start(site)
+        os.chmod(key, 0o600)
