@@ -74,7 +74,6 @@ all_steps() {
     fi
     if has_target check-sim; then
         tests build-asan "simulation, sanitized" do_sim asan || return 1
-        tests build "simulation" do_sim || return 1
     fi
     if has_target check-fuzz; then
         tests build-asan "corpora replayed, sanitized" make_check check-fuzz asan || return 1

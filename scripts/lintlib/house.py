@@ -17,6 +17,9 @@ LOOSE_END = re.compile(r'\b(?:TO' r'DO|FIX' r'ME|X' r'XX)\b')
 SUPPRESSION = re.compile(r'NOLINT(?:NEXTLINE|BEGIN|END)?(?![\w(])|cppcheck-suppress(?! \w)')
 SPAN = re.compile(r'`([^`\n]+)`')
 LINK = re.compile(r'\]\(([^)#\s]+)[^)]*\)')
+# What a stranger may guess at is compared in a time that says nothing.
+LEAKY = re.compile(r'\b(?:memcmp|strn?(?:case)?cmp|str_i?eq|str_cmp)\([^;/]*'
+                   r'\b(?:response|ha1|mac|signature)\b(?!->)')
 TEXTS = ('.c', '.h', '.def', '.py', '.md', '.sh', '.ac', '.am', '.conf', '.service', '.txt',
          '.sim', '.1', '.5', '.8', 'dev', 'run', 'lint')
 
@@ -118,6 +121,16 @@ def check_comments(tree):
             if not tree.text(p).startswith('/*')]
 
 
+def check_compared(tree):
+    found = []
+    for path in tree.c_files('src'):
+        for number, line in enumerate(tree.lines(path), 1):
+            if LEAKY.search(line):
+                found.append(Finding(path, number, 'leaky-compare', '',
+                                     'a secret is compared by CRYPTO_memcmp'))
+    return found
+
+
 def check(tree):
     return (check_stats(tree) + check_options(tree) + check_docs(tree) + check_words(tree)
-            + check_comments(tree))
+            + check_comments(tree) + check_compared(tree))

@@ -67,6 +67,8 @@ CASES = [
     ('loose end', 'house', 'loose-end', append(STR_C, '/* TO' + 'DO: this */\n')),
     ('suppression of everything', 'house', 'suppression', append(STR_C, '/* NOLINT */\n')),
     ('header without comment', 'house', 'header-comment', file(STR_H, '#ifndef STR_H\n#endif\n')),
+    ('secret compared in a time that tells', 'house', 'leaky-compare',
+     append(STR_C, 'int str_m(const char *mac, const char *b) { return memcmp(mac, b, 3); }\n')),
     ('exception without reason', 'house', 'allow', file('lint.allow', 'src/base/str.c nesting\n')),
     ('header that needs another', 'headers', 'header-alone',
      file(STR_H, '/* No include. */\nsize_t str_len(const char *z);\n')),

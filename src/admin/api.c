@@ -5,13 +5,19 @@
 #include <string.h>
 
 #include "admin/alarmview.h"
+#include "admin/aors.h"
+#include "admin/jsontext.h"
 #include "admin/lineview.h"
 #include "admin/metrics.h"
+#include "admin/savingsview.h"
+#include "admin/upview.h"
+#include "admin/whyview.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/sys.h"
 #include "config.h"
+#include "service/removal.h"
 #include "service/source.h"
 
 enum { FINDINGS_MAX = 1000, METHODS_MAX = 3 };
@@ -89,7 +95,8 @@ static void get_metrics(const struct api *a, const struct api_request *q, struct
                                 .started_s = a->started_wall_ms / 1000,
                                 .uptime_ms = uptime_ms(a),
                                 .workers = a->hooks.workers(a->hooks.arg),
-                                .is_ready = is_ready(a, &why)};
+                                .is_ready = is_ready(a, &why),
+                                .shields = a->hooks.shields};
     out->body = metrics_text(&p, &out->len);
     out->status = out->body ? 200 : 500;
     out->type = "text/plain; version=0.0.4; charset=utf-8";
@@ -239,6 +246,13 @@ static void get_lines(const struct api *a, const struct api_request *q, struct a
 
 /* ---------------------------------------------------------------- upstreams */
 
+static void get_upstreams(const struct api *a, const struct api_request *q,
+                          struct api_response *out)
+{
+    (void)q;
+    set_json(out, 200, upview_json(a->hooks.shields));
+}
+
 static const struct str resync_path[] = {{"/api/v1/upstreams/", 18}, {"/resync", 7}};
 
 /* False: it is not /api/v1/upstreams/NAME/resync. */
@@ -358,6 +372,110 @@ static void delete_bans(const struct api *a, const struct api_request *q, struct
     }
 }
 
+/* ---------------------------------------------------------------- addresses of record */
+
+enum { AOR_ARENA = 64 * 1024 };
+
+static const struct str aor_path = {"/api/v1/aors/", 13}, why_path = {"/api/v1/why/", 12};
+
+static void set_found(struct api_response *out, json_t *json, const struct fault *f)
+{
+    if (json || !f->status)
+        set_json(out, 200, json);
+    else
+        api_fail(out, f->status, f->code, f->message);
+}
+
+static void get_aors(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct fault f = {0};
+    struct conf *conf = a->hooks.conf(a->hooks.arg);
+    set_found(out, aors_list(&(struct aors){a->hooks.store, conf}, q->query, &f), &f);
+    conf_unref(conf);
+}
+
+static json_t *decisions_json(const struct api *a, struct str aor)
+{
+    const struct whyview v = {a->hooks.workers(a->hooks.arg), a->hooks.trail, a->hooks.arg};
+    return whyview_json(&v, aor);
+}
+
+static void get_aor(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct fault f = {0};
+    struct conf *conf = a->hooks.conf(a->hooks.arg);
+    json_t *json =
+        aors_one(&(struct aors){a->hooks.store, conf}, str_skip(q->path, aor_path.n), &f);
+    const char *aor = json_string_value(json_object_get(json, "aor"));
+    if (aor)
+        (void)json_object_set_new(json, "decisions", decisions_json(a, str_of(aor)));
+    set_found(out, json, &f);
+    conf_unref(conf);
+}
+
+static void remove_aor(const struct api *a, struct str aor, struct api_response *out)
+{
+    struct removal r;
+    int err = a->hooks.remove(aor, &r, a->hooks.arg);
+    if (err == ERR_ABSENT) {
+        api_fail(out, 404, "no-aor", "nothing is known of this address of record");
+    } else if (err == ERR_AGAIN) {
+        api_fail(out, 503, "late", "it is not done yet, but may still be");
+    } else if (err) {
+        api_fail(out, 503, "store-failed", "nothing was removed: the store cannot take it now");
+    } else {
+        log_info("admin: %.*s is removed, with %u devices", STR_FMT(aor), r.n_bindings);
+        set_json(out, 200,
+                 json_pack("{s:o*,s:i,s:s}", "aor", jsontext_of(aor), "bindings", (int)r.n_bindings,
+                           "upstream", removal_word(r.upstream)));
+    }
+}
+
+/* What fn answers of the AoR that a text means. */
+static void serve_found(const struct api *a, struct str text, struct api_response *out,
+                        void (*fn)(const struct api *a, struct str aor, struct api_response *out))
+{
+    struct fault f = {0};
+    struct arena arena;
+    struct conf *conf = a->hooks.conf(a->hooks.arg);
+    arena_init(&arena, AOR_ARENA);
+    struct str aor = aors_find(&(struct aors){a->hooks.store, conf}, &arena, text, &f);
+    if (str_is_none(aor))
+        api_fail(out, f.status, f.code, f.message);
+    else
+        fn(a, aor, out);
+    arena_fini(&arena);
+    conf_unref(conf);
+}
+
+static void delete_aor(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    serve_found(a, str_skip(q->path, aor_path.n), out, remove_aor);
+}
+
+static void explain(const struct api *a, struct str aor, struct api_response *out)
+{
+    set_json(
+        out, 200,
+        json_pack("{s:o*,s:o*}", "aor", jsontext_of(aor), "decisions", decisions_json(a, aor)));
+}
+
+static void get_why(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    serve_found(a, str_skip(q->path, why_path.n), out, explain);
+}
+
+static void get_savings(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct conf *conf = a->hooks.conf(a->hooks.arg);
+    (void)q;
+    set_json(out, 200,
+             savingsview_json(&(struct savingsview){conf, a->hooks.workers(a->hooks.arg),
+                                                    a->hooks.ledger, a->hooks.arg,
+                                                    a->started_wall_ms / 1000}));
+    conf_unref(conf);
+}
+
 /* ---------------------------------------------------------------- routes */
 
 static const struct route {
@@ -368,13 +486,18 @@ static const struct route {
         serve_fn *serve;
     } methods[METHODS_MAX];
 } resync_route = {NULL, "POST", {{"POST", post_resync}}},
+  aor_route = {NULL, "GET, HEAD, DELETE", {{"GET", get_aor}, {"DELETE", delete_aor}}},
+  why_route = {NULL, "GET, HEAD", {{"GET", get_why}}},
   routes[] = {
       {"/healthz", "GET, HEAD", {{"GET", get_healthz}}},
       {"/readyz", "GET, HEAD", {{"GET", get_readyz}}},
       {"/metrics", "GET, HEAD", {{"GET", get_metrics}}},
       {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
       {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
+      {"/api/v1/aors", "GET, HEAD", {{"GET", get_aors}}},
+      {"/api/v1/savings", "GET, HEAD", {{"GET", get_savings}}},
       {"/api/v1/lines", "GET, HEAD", {{"GET", get_lines}}},
+      {"/api/v1/upstreams", "GET, HEAD", {{"GET", get_upstreams}}},
       {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
       {"/api/v1/reload", "POST", {{"POST", post_reload}}},
       {"/api/v1/bans",
@@ -388,6 +511,10 @@ static const struct route *route_find(struct str path)
         if (str_eq(path, str_of(routes[i].path)))
             return &routes[i];
     struct str name;
+    if (path.n > aor_path.n && str_has_prefix(path, aor_path))
+        return &aor_route;
+    if (path.n > why_path.n && str_has_prefix(path, why_path))
+        return &why_route;
     return is_resync(path, &name) ? &resync_route : NULL;
 }
 

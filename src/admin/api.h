@@ -7,12 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "admin/query.h"
 #include "base/str.h"
 #include "conf/model.h"
 
 struct alarms;
 struct board;
+struct removal;
+struct shield_table;
 struct source_table;
+struct store;
+struct ledger;
+struct trail_entry;
 
 /* How the API reaches the daemon. Called on admin threads, maybe several at a time. */
 struct api_hooks {
@@ -28,6 +34,14 @@ struct api_hooks {
     struct source_table *sources;
     struct alarms *alarms; /* NULL: there are none */
     struct board *board;   /* of fixed lines; NULL: there are none */
+    struct store *store;
+    struct conf *(*conf)(void *arg); /* the running one, for the caller to conf_unref */
+    /* worker_remove of an AoR. */
+    int (*remove)(struct str aor, struct removal *out, void *arg);
+    /* worker_trail and worker_ledger of a worker, 0 to workers() - 1. */
+    size_t (*trail)(unsigned worker, struct str aor, struct trail_entry *out, void *arg);
+    const struct ledger *(*ledger)(unsigned worker, void *arg);
+    struct shield_table *shields; /* of upstreams; NULL: there are none */
 };
 
 struct api {
@@ -38,6 +52,7 @@ struct api {
 
 struct api_request {
     struct str method, path, body;
+    const struct query *query; /* NULL: none */
 };
 
 struct api_response {

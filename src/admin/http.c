@@ -130,11 +130,26 @@ static enum MHD_Result begin(const struct door *d, struct MHD_Connection *c, con
     return *context ? MHD_YES : MHD_NO;
 }
 
+static enum MHD_Result add_param(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct query *q = arg;
+    (void)kind;
+    if (q->n == QUERY_MAX)
+        q->has_more = true;
+    else
+        q->params[q->n++] = (struct query_param){str_of(name), str_of(value)};
+    return MHD_YES;
+}
+
 static enum MHD_Result finish(const struct door *d, struct MHD_Connection *c,
                               const struct api_request *q)
 {
     struct api_response a;
-    api_serve(&d->http->api, q, &a);
+    struct query query = {.n = 0};
+    (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, &query);
+    const struct api_request whole = {q->method, q->path, q->body, &query};
+    api_serve(&d->http->api, &whole, &a);
     return send_response(c, &a);
 }
 
@@ -155,7 +170,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     }
     if (i->is_too_long)
         return send_failure(c, 413, "too-long", "the body is too long");
-    struct api_request q = {str_of(method), str_of(path), {i->body, i->len}};
+    struct api_request q = {str_of(method), str_of(path), {i->body, i->len}, NULL};
     return finish(d, c, &q);
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "admin/upview.h"
 #include "base/buf.h"
 #include "base/stats.h"
 
@@ -65,7 +66,7 @@ static void add_row(struct buf *out, enum stats_id id)
 
 char *metrics_text(const struct metrics_process *p, size_t *len)
 {
-    size_t most = most_text();
+    size_t most = most_text() + upview_metrics_room(p->shields);
     char *text = malloc(most);
     if (!text)
         return NULL;
@@ -73,6 +74,7 @@ char *metrics_text(const struct metrics_process *p, size_t *len)
     add_process(&out, p);
     for (int i = 0; i < STAT_MAX; i++)
         add_row(&out, (enum stats_id)i);
+    upview_add_metrics(p->shields, &out);
     *len = out.len;
     return text;
 }

@@ -6,12 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct shield_table;
+
 struct metrics_process {
     const char *version;
     uint64_t started_s; /* wall time, since 1970 */
     uint64_t uptime_ms;
     unsigned workers;
     bool is_ready;
+    struct shield_table *shields; /* of the upstreams; NULL: there are none */
 };
 
 /* The caller frees; NULL: no memory. */

@@ -75,9 +75,17 @@ int addr_parse(struct str s, uint16_t default_port, struct addr *out)
 
 void addr_print_bare(const struct addr *a, struct buf *out)
 {
-    char text[INET6_ADDRSTRLEN] = "";
-    inet_ntop(a->family == 6 ? AF_INET6 : AF_INET, a->ip, text, sizeof text);
-    buf_add(out, str_of(text));
+    if (a->family == 6) {
+        char text[INET6_ADDRSTRLEN] = "";
+        inet_ntop(AF_INET6, a->ip, text, sizeof text);
+        buf_add(out, str_of(text));
+        return;
+    }
+    for (int i = 0; i < 4; i++) { /* in each answer: inet_ntop takes ten times as long */
+        if (i)
+            buf_add_char(out, '.');
+        buf_add_u64(out, a->ip[i]);
+    }
 }
 
 void addr_print_host(const struct addr *a, struct buf *out)

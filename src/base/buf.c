@@ -21,6 +21,15 @@ void buf_add_u64(struct buf *b, uint64_t v)
     buf_add(b, (struct str){digits + at, sizeof digits - at});
 }
 
+void buf_add_digits(struct buf *b, uint32_t v, unsigned width)
+{
+    char digits[10];
+    for (size_t at = sizeof digits; at-- > 0; v /= 10)
+        digits[at] = (char)('0' + v % 10);
+    unsigned n = width < sizeof digits ? width : sizeof digits;
+    buf_add(b, (struct str){digits + sizeof digits - n, n});
+}
+
 void buf_add_hex(struct buf *b, const void *bytes, size_t n)
 {
     static const char hex[] = "0123456789abcdef";

@@ -50,6 +50,9 @@ static inline void buf_add_char(struct buf *b, char c)
 /* Decimal, no padding. */
 void buf_add_u64(struct buf *b, uint64_t v);
 
+/* The last digits, as many as the width says, at most 10; zeros in front. */
+void buf_add_digits(struct buf *b, uint32_t v, unsigned width);
+
 /* Lower-case hexadecimal, two digits a byte. */
 void buf_add_hex(struct buf *b, const void *bytes, size_t n);
 

@@ -5,7 +5,13 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "conf/dialling.h"
+#include "conf/gruucheck.h"
+#include "conf/keepcheck.h"
+#include "conf/lists.h"
 #include "conf/realm.h"
+#include "conf/secure.h"
+#include "conf/servers.h"
 #include "conf/upcheck.h"
 
 enum { WORKERS_MAX = 256 };
@@ -77,57 +83,93 @@ static void check_listen(struct checker *c, const struct conf_listen *listen,
                      listen->name);
 }
 
-static void check_listens(struct checker *c)
+/* There are listeners, and none has datagrams. */
+static bool is_without_core(const struct conf *conf)
+{
+    bool is_any_read = false;
+    for (size_t i = 0; i < conf->n_listens; i++) {
+        const struct conf_listen *l = &conf->listens[i];
+        if (l->addr.family && l->transport == FLOW_UDP)
+            return false;
+        is_any_read |= l->addr.family != 0;
+    }
+    return is_any_read;
+}
+
+static int check_listens(struct checker *c)
 {
     const struct settings_section *s = c->from->sections[SECTION_LISTEN];
-    for (size_t i = 0; i < c->conf->n_listens; i++, s = s->next)
+    if (is_without_core(c->conf))
+        finding_error(c->findings, line_of(s, SECTION_LISTEN, "address"),
+                      "listen \"%s\" address: no section has udp, expected one as well, for the "
+                      "upstreams",
+                      c->conf->listens[0].name);
+    int err = 0;
+    for (size_t i = 0; !err && i < c->conf->n_listens; i++, s = s->next) {
         check_listen(c, &c->conf->listens[i], s);
+        if (c->conf->listens[i].addr.family)
+            err = secure_check(c->findings, s, &c->conf->listens[i]);
+    }
+    return err;
 }
 
 /* ---------------------------------------------------------------- upstream */
 
-static const struct setting *first_server(const struct settings_section *s)
+/* Options that need an outage to be noticed, or devices to be served in it. */
+static void check_outage(struct checker *c, const struct settings_section *s,
+                         const struct conf_upstream *u)
 {
-    return settings_find(s, schema_find(SECTION_UPSTREAM, "servers"));
-}
-
-/* An upstream before u that has the address among its servers. */
-static const struct conf_upstream *
-owner_before(const struct conf *conf, const struct conf_upstream *u, const struct addr *server)
-{
-    for (const struct conf_upstream *other = conf->upstreams; other < u; other++)
-        for (size_t i = 0; i < other->n_servers; i++)
-            if (addr_is_equal(&other->servers[i].addr, server))
-                return other;
-    return NULL;
-}
-
-static void check_upstream(struct checker *c, const struct conf_upstream *u,
-                           const struct settings_section *s)
-{
-    const struct setting *setting = first_server(s);
-    if (u->n_servers > 1)
-        finding_error(c->findings, settings_next(setting)->line,
-                      "upstream \"%s\" servers: %zu are listed, expected exactly one server; "
-                      "fail-over between servers is not there yet",
-                      u->name, u->n_servers);
-    for (size_t i = 0; i < u->n_servers; i++, setting = settings_next(setting)) {
-        const struct conf_upstream *other = owner_before(c->conf, u, &u->servers[i].addr);
-        if (u->servers[i].addr.family == 0)
+    static const char *const names[] = {"outage", "serve-limit"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!settings_find(s, schema_find(SECTION_UPSTREAM, names[i])))
             continue;
-        if (other)
-            finding_warn(c->findings, setting->line,
-                         "upstream \"%s\" servers: \"%.200s\" is a server of upstream \"%s\", too; "
-                         "requests from it count as coming from \"%s\"",
-                         u->name, setting->text, other->name, other->name);
+        if (!u->probe_interval_s)
+            finding_error(c->findings, line_of(s, SECTION_UPSTREAM, names[i]),
+                          "upstream \"%.80s\" %s: without probes no outage is noticed, expected it "
+                          "with a probe-interval that is not 0",
+                          s->title, names[i]);
+        else if (i == 1 && u->outage == CONF_OUTAGE_REJECT)
+            finding_error(c->findings, line_of(s, SECTION_UPSTREAM, names[i]),
+                          "upstream \"%.80s\" %s: nobody is served with outage = reject, expected "
+                          "it with outage = serve",
+                          s->title, names[i]);
     }
 }
 
-static void check_upstreams(struct checker *c)
+static int check_upstreams(struct checker *c)
 {
     const struct settings_section *s = c->from->sections[SECTION_UPSTREAM];
-    for (size_t i = 0; i < c->conf->n_upstreams; i++, s = s->next)
-        check_upstream(c, &c->conf->upstreams[i], s);
+    int err = 0;
+    for (size_t i = 0; !err && i < c->conf->n_upstreams; i++, s = s->next) {
+        err = servers_check(c->findings, c->arena, s, c->conf, &c->conf->upstreams[i]);
+        check_outage(c, s, &c->conf->upstreams[i]);
+    }
+    return err;
+}
+
+/* ---------------------------------------------------------------- dns */
+
+static bool has_names(const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_upstreams; i++)
+        for (size_t k = 0; k < conf->upstreams[i].n_servers; k++)
+            if (conf->upstreams[i].servers[k].is_named)
+                return true;
+    return false;
+}
+
+static void check_dns(struct checker *c)
+{
+    enum { SERVERS_MAX = 16 };
+    unsigned line = line_of(c->from->sections[SECTION_DNS], SECTION_DNS, "servers");
+    size_t n = c->conf->n_dns_servers;
+    if (n > SERVERS_MAX)
+        finding_error(c->findings, line, "dns servers: %zu addresses, expected at most %d", n,
+                      SERVERS_MAX);
+    if (n && !has_names(c->conf))
+        finding_warn(c->findings, line,
+                     "dns servers: no upstream has a server that is given by name, so nobody asks "
+                     "them");
 }
 
 /* ---------------------------------------------------------------- domain */
@@ -146,7 +188,8 @@ static uint64_t form_of(const struct conf_domain *d)
 {
     static const struct hash_key fixed = {1, 2};
     const struct conf_upstream *u = d->upstream;
-    const uint64_t parts[] = {d->insertion, u->contact_token, hash_str(&fixed, str_of(u->name)),
+    const uint64_t how = d->insertion | (d->gruu == CONF_GRUU_UPSTREAM ? 2U : 0U);
+    const uint64_t parts[] = {how, u->contact_token, hash_str(&fixed, str_of(u->name)),
                               u->n_servers ? hash_str(&fixed, u->servers[0].uri) : 0};
     return (hash_bytes(&fixed, parts, sizeof parts) & ~(uint64_t)FORM_MODE_MASK) |
            FORM_OF_MODE(d->absorb.mode);
@@ -172,6 +215,10 @@ static void link_domain(struct checker *c, struct conf_domain *d, const struct s
     }
     if (d->upstream && d->upstream->name)
         d->absorb.form = form_of(d);
+    if (d->upstream && d->upstream->probe_interval_s && d->upstream->outage == CONF_OUTAGE_SERVE)
+        d->absorb.serve_limit_s = d->upstream->serve_limit_s;
+    d->absorb.is_by_flow = d->insertion == CONF_INSERT_PATH;
+    d->absorb.has_upstream_gruu = d->gruu == CONF_GRUU_UPSTREAM;
 }
 
 static int add_host(struct checker *c, struct str host, const struct conf_domain *d, unsigned line)
@@ -196,6 +243,19 @@ static const struct conf_access_list *list_named(const struct conf *conf, const 
     return NULL;
 }
 
+/* An account is no proof of itself. */
+static void check_trust(struct checker *c, const struct conf_domain *d,
+                        const struct settings_section *s, const struct setting *name)
+{
+    for (size_t i = 0; i < d->n_list_names; i++, name = settings_next(name))
+        if (d->lists[i] && lists_trusts_names(d->lists[i]))
+            finding_error(c->findings, name->line,
+                          "domain \"%.80s\" access-list: \"%s\" lets accounts in by their name, "
+                          "which proves nothing with authentication = trusted, expected a list "
+                          "with networks and require = all",
+                          s->title, name->text);
+}
+
 static int link_lists(struct checker *c, struct conf_domain *d, const struct settings_section *s)
 {
     const struct setting *name = settings_find(s, schema_find(SECTION_DOMAIN, "access-list"));
@@ -210,6 +270,8 @@ static int link_lists(struct checker *c, struct conf_domain *d, const struct set
                           "the name of an access-list section",
                           s->title, d->list_names[i]);
     }
+    if (d->absorb.authentication == AUTH_TRUSTED)
+        check_trust(c, d, s, settings_find(s, schema_find(SECTION_DOMAIN, "access-list")));
     return 0;
 }
 
@@ -247,6 +309,12 @@ static void check_policy(struct checker *c, const struct conf_domain *d,
                      "domain \"%.80s\" max-branches: %u, so of a line with all the %u devices of "
                      "max-contacts some are registered and never called",
                      s->title, d->max_branches, p->max_contacts);
+    if (p->authentication == AUTH_RELAY && d->registration == CONF_REGISTER_REFUSE)
+        finding_warn(c->findings, line_of(s, SECTION_DOMAIN, "registration"),
+                     "domain \"%.80s\" registration: with authentication = relay only who is "
+                     "registered can call, so with refuse nobody can; trusted with an access-list "
+                     "would let its sources",
+                     s->title);
     uint32_t margin = 2 * p->max_expires_s + 64;
     if (p->mode != MODE_MIRROR && margin >= p->upstream_expires_s)
         finding_warn(c->findings, line_of(s, SECTION_DOMAIN, "upstream-expires"),
@@ -289,9 +357,22 @@ static int check_domain(struct checker *c, struct conf_domain *d, const struct s
     };
     check_policy(c, d, s);
     check_redirects(c, d, s);
+    keepcheck_domain(c->findings, s, d);
+    gruucheck_domain(c->findings, c->conf, s, d);
+    if (!err)
+        err = dialling_check(c->findings, c->arena, s, d);
     if (!err)
         err = link_lists(c, d, s);
     return err ? err : realm_check(&(struct realm_domain){c->findings, c->arena, c->conf, s}, d);
+}
+
+static int check_lists(struct checker *c)
+{
+    const struct settings_section *s = c->from->sections[SECTION_ACCESS_LIST];
+    int err = 0;
+    for (size_t i = 0; !err && i < c->conf->n_lists; i++, s = s->next)
+        err = lists_check(c->findings, c->arena, s, &c->conf->lists[i]);
+    return err;
 }
 
 static int check_domains(struct checker *c)
@@ -334,9 +415,14 @@ int check_conf(struct findings *f, struct arena *a, const struct settings *from,
 {
     struct checker c = {.findings = f, .arena = a, .from = from, .conf = conf, .hosts = hosts};
     check_workers(&c);
-    check_listens(&c);
-    check_upstreams(&c);
-    int err = check_domains(&c);
+    int err = check_listens(&c);
+    if (!err)
+        err = check_upstreams(&c);
+    check_dns(&c);
+    if (!err)
+        err = check_lists(&c);
+    if (!err)
+        err = check_domains(&c);
     if (!err)
         err = upcheck_read(f, a, from, conf, hosts);
     return err ? err : check_admin(&c);

@@ -10,9 +10,11 @@
 #include "conf/fill.h"
 #include "conf/fixed.h"
 #include "conf/hosts.h"
+#include "conf/lists.h"
 #include "conf/settings.h"
 #include "conf/upcreds.h"
 #include "conf/value.h"
+#include "net/tls.h"
 #include "sip/uri.h"
 
 enum { ARENA_LIMIT = 1 << 30 };
@@ -98,6 +100,10 @@ void conf_unref(struct conf *c)
         credentials_free(s->conf.credentials[i]);
     for (size_t i = 0; i < s->conf.n_upcreds; i++)
         upcreds_free(s->conf.upcreds[i]);
+    for (size_t i = 0; i < s->conf.n_listens; i++)
+        tls_context_unref(s->conf.listens[i].tls);
+    for (size_t i = 0; i < s->conf.n_upstreams; i++)
+        tls_context_unref(s->conf.upstreams[i].tls);
     hosts_fini(&s->hosts);
     fixed_fini(&s->fixed);
     arena_fini(&s->arena);
@@ -115,11 +121,17 @@ const struct conf_domain *conf_domain_find(const struct conf *c, struct str host
     return hosts_find(&snapshot_of_const(c)->hosts, canonical);
 }
 
-static bool is_server_of(const struct conf_upstream *u, const struct addr *source)
+/* A connection that a server opens has any port. */
+static bool is_server_of(const struct conf_upstream *u, const struct addr *source,
+                         enum flow_transport transport)
 {
-    for (size_t i = 0; i < u->n_servers; i++)
-        if (addr_is_equal(&u->servers[i].addr, source))
+    for (size_t i = 0; i < u->n_servers; i++) {
+        const struct conf_server *s = &u->servers[i];
+        bool is_stream = s->transport != FLOW_UDP || !s->has_transport;
+        if (transport == FLOW_UDP ? addr_is_equal(&s->addr, source)
+                                  : is_stream && addr_is_same_host(&s->addr, source))
             return true;
+    }
     return false;
 }
 
@@ -139,11 +151,17 @@ static bool is_trusted_by(const struct conf_upstream *u, const struct addr *sour
     return false;
 }
 
-const struct conf_upstream *conf_upstream_of(const struct conf *c, const struct addr *source)
+const struct conf_upstream *conf_upstream_at(const struct conf *c, const struct addr *source,
+                                             enum flow_transport transport)
 {
     for (size_t i = 0; i < c->n_upstreams; i++)
-        if (is_server_of(&c->upstreams[i], source))
+        if (is_server_of(&c->upstreams[i], source, transport))
             return &c->upstreams[i];
+    return NULL;
+}
+
+const struct conf_upstream *conf_upstream_trusting(const struct conf *c, const struct addr *source)
+{
     for (size_t i = 0; i < c->n_upstreams; i++)
         if (is_trusted_by(&c->upstreams[i], source))
             return &c->upstreams[i];
@@ -190,28 +208,12 @@ bool conf_line_is_from(const struct conf_line *l, const struct addr *source)
     return false;
 }
 
-/* The bits of the longest of the networks that holds the address; -1: none does. */
-static int longest(const struct conf_net *nets, size_t n, const struct addr *a)
-{
-    int best = -1;
-    for (size_t i = 0; i < n; i++)
-        if (is_in_net(&nets[i], a) && (int)nets[i].bits > best)
-            best = (int)nets[i].bits;
-    return best;
-}
-
-static bool is_allowed(const struct conf_access_list *l, const struct addr *a)
-{
-    int allow = l->n_allow ? longest(l->allow, l->n_allow, a) : 0;
-    return allow > longest(l->deny, l->n_deny, a);
-}
-
-bool conf_domain_allows(const struct conf_domain *d, const struct addr *source)
+bool conf_domain_admits(const struct conf_domain *d, const struct addr *source, struct str aor)
 {
     for (size_t i = 0; i < d->n_list_names; i++)
-        if (is_allowed(d->lists[i], source))
+        if (lists_admits(d->lists[i], source, aor))
             return true;
-    return false;
+    return d->n_list_names == 0;
 }
 
 /* ---------------------------------------------------------------- reload */
@@ -260,7 +262,7 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_say_
     struct findings f = {.path = next->path, .say = say, .arg = arg};
     struct pair whole = {(const char *)running, (const char *)next, NULL};
     for (int id = 0; id < SECTION_MAX; id++)
-        if (!schema_sections[id].is_titled)
+        if (!schema_sections[id].is_titled && !schema_is_nested((enum schema_section_id)id))
             compare_options(&f, (enum schema_section_id)id, whole);
     compare_listens(&f, running, next);
 }

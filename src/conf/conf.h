@@ -22,10 +22,15 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_say_
  * value; RFC 3261 19.1.4), or NULL. Costs the same however many there are. */
 const struct conf_domain *conf_domain_find(const struct conf *c, struct str host);
 
-/* The upstream that a source belongs to: one of its servers, address and port, or an address of a
- * trusted network, whatever the port; NULL for everybody else. Phones may share a host with the
- * upstream, so a server's address alone is not enough. */
-const struct conf_upstream *conf_upstream_of(const struct conf *c, const struct addr *source);
+/* The upstream that has a source among the servers it gives by address: over UDP by address and
+ * port, else by the address, as a connection that it opens has any port; or NULL. Phones may share
+ * a host with an upstream over UDP, so there the address alone is not enough. For servers that are
+ * given by name, too: service/roster.h. */
+const struct conf_upstream *conf_upstream_at(const struct conf *c, const struct addr *source,
+                                             enum flow_transport transport);
+
+/* The upstream that has it in a trusted network, whatever its port; or NULL. */
+const struct conf_upstream *conf_upstream_trusting(const struct conf *c, const struct addr *source);
 
 /* The limits on sources do not apply to this one. */
 bool conf_is_exempt(const struct conf *c, const struct addr *source);
@@ -44,7 +49,8 @@ bool conf_is_contact(const struct conf *c, const struct addr *source);
  * others, behind a NAT for example. */
 bool conf_line_is_from(const struct conf_line *l, const struct addr *source);
 
-/* The domain's access lists let this source in. */
-bool conf_domain_allows(const struct conf_domain *d, const struct addr *source);
+/* One of the domain's access lists lets in who comes from there as that account: the AoR of his
+ * line, or none. Without lists everybody is let in. Costs the same however long they are. */
+bool conf_domain_admits(const struct conf_domain *d, const struct addr *source, struct str aor);
 
 #endif

@@ -40,6 +40,19 @@ static bool is_quoted(enum schema_type type)
     return type != SCHEMA_NUMBER && type != SCHEMA_SIZE;
 }
 
+static void print_default(const struct schema_option *o)
+{
+    const char *quote = is_quoted(o->type) ? "\\(dq" : "";
+    (void)printf("Default:\n.Ql %s%s", o->is_list ? "{" : "", quote);
+    for (const char *at = o->fallback; *at; at++) {
+        if (o->is_list && *at == ' ')
+            (void)printf("%s, %s", quote, quote);
+        else
+            (void)putchar(*at);
+    }
+    (void)printf("%s%s .\n", quote, o->is_list ? "}" : "");
+}
+
 static void print_option(const struct schema_option *o)
 {
     char expected[SCHEMA_TEXT], line[2 * SCHEMA_TEXT];
@@ -48,11 +61,10 @@ static void print_option(const struct schema_option *o)
     (void)snprintf(line, sizeof line, "%s%s.", o->is_list ? "A list; each element is " : "Value: ",
                    schema_expected(o, expected));
     print_text(line);
-    if (o->fallback && o->is_list)
+    if (o->fallback && o->is_list && !o->fallback[0])
         print_text("Default: an empty list.");
     else if (o->fallback)
-        (void)printf("Default:\n.Ql %s%s%s .\n", is_quoted(o->type) ? "\\(dq" : "", o->fallback,
-                     is_quoted(o->type) ? "\\(dq" : "");
+        print_default(o);
     else if (o->absent)
         (void)printf("Default: %s.\n", o->absent);
     else
@@ -66,6 +78,9 @@ static void print_section(enum schema_section_id id)
     const struct schema_section *s = &schema_sections[id];
     if (id == SECTION_TOP)
         (void)printf(".Ss Global options\n");
+    else if (schema_is_nested(id))
+        (void)printf(".Ss %s \\(dq%s\\(dq { %s { } }\n", schema_sections[s->parent].name,
+                     schema_sections[s->parent].title_help, s->name);
     else if (s->is_titled)
         (void)printf(".Ss %s \\(dq%s\\(dq { }\n", s->name, s->title_help);
     else

@@ -5,11 +5,15 @@
 static const char *const registration_words[] = {"yes", "refuse", NULL};
 static const char *const mode_words[] = {"mirror", "contact-throttle", "aor-throttle", NULL};
 static const char *const insertion_words[] = {"contact", "path", NULL};
+static const char *const gruu_words[] = {"off", "upstream", "local", NULL};
 static const char *const full_words[] = {"reject", "replace-oldest", NULL};
 static const char *const fork_words[] = {"parallel", "q", "redirect", NULL};
 static const char *const local_words[] = {"outage", "never", "always", NULL};
 static const char *const redirects_words[] = {"return", "follow", NULL};
+static const char *const keepalive_words[] = {"crlf", "options", "off", NULL};
+static const char *const devices_words[] = {"all", "nat", NULL};
 static const char *const media_words[] = {"all", "first", NULL};
+static const char *const caller_words[] = {"own", "check", "pass", NULL};
 static const char *const authentication_words[] = {"relay", "local", "trusted", NULL};
 static const char *const algorithm_words[] = {"MD5", "SHA-256", "SHA-512-256", NULL};
 
@@ -18,6 +22,9 @@ static const char *const algorithm_words[] = {"MD5", "SHA-256", "SHA-512-256", N
 #define LIST_IN_DOMAIN(list)                                                                       \
     .is_list = true, .offset = offsetof(struct conf_domain, list),                                 \
     .n_offset = offsetof(struct conf_domain, n_##list)
+#define LIST_IN_DESTINATIONS(list)                                                                 \
+    .is_list = true, .offset = offsetof(struct conf_domain, destinations.list),                    \
+    .n_offset = offsetof(struct conf_domain, destinations.n_##list)
 
 static const struct schema_option options[] = {
     {.section = SECTION_DOMAIN,
@@ -56,6 +63,19 @@ static const struct schema_option options[] = {
      .help =
          "How later requests find the way through here: by our Contact in place of the device's, "
          "or by a Path header beside it. path cannot consolidate, so not with aor-throttle."},
+    {.section = SECTION_DOMAIN,
+     .name = "gruu",
+     .type = SCHEMA_WORD,
+     .words = gruu_words,
+     .fallback = "off",
+     IN_DOMAIN(gruu),
+     .help =
+         "Names that reach one device of a line from anywhere (RFC 5627), for devices that ask "
+         "for them. off: none, and upstream is not asked either. upstream: its names are passed "
+         "to the device, which it is told the instance of; not with aor-throttle. local: we "
+         "give them and route to them, so that requests to the domain have to come here; its "
+         "name or one of its aliases must be the address or the advertised name of a listener "
+         "for devices. See GRUU."},
     {.section = SECTION_DOMAIN,
      .name = "upstream-expires",
      .type = SCHEMA_DURATION,
@@ -154,8 +174,9 @@ static const struct schema_option options[] = {
      IN_DOMAIN(credentials_path),
      .help =
          "The file with the hashes of the passwords, for authentication = local; see "
-         "CREDENTIALS. Nobody but its owner may be able to use it (mode 0600). It is read again "
-         "at each reload; with an error in it, everything stays as it was."},
+         "CREDENTIALS. It belongs to root or to the user that Breakwater runs as, and nobody else "
+         "may be able to use it (mode 0600). It is read again at each reload; with an error in "
+         "it, everything stays as it was."},
     {.section = SECTION_DOMAIN,
      .name = "allow-no-qop",
      .type = SCHEMA_YESNO,
@@ -169,7 +190,11 @@ static const struct schema_option options[] = {
      .type = SCHEMA_NAME,
      .fallback = "",
      LIST_IN_DOMAIN(list_names),
-     .help = "The access-list sections whose sources may register, for authentication = trusted."},
+     .help = "The access-list sections that say who may register and call here. Who is in none of "
+             "them is answered 403 before anything of his goes on, whatever the authentication; "
+             "calls that are up go on, and emergency numbers are always called. With "
+             "authentication = trusted their networks are the proof, too, so that they must name "
+             "some. Without any, everybody may try."},
     {.section = SECTION_DOMAIN,
      .name = "reproof",
      .type = SCHEMA_DURATION,
@@ -187,9 +212,10 @@ static const struct schema_option options[] = {
      .help = "The file with the accounts that we have at the upstream, for whole domains or single "
              "lines; see UPSTREAM CREDENTIALS. With an account for a line we refresh its "
              "registration by ourselves, and answer the challenges to that and to its removal; "
-             "unless authentication is relay, those to what a device asks for, too. Nobody but its "
-             "owner may be able to use the file (mode 0600). It is read again at each reload; with "
-             "an error in it, everything stays as it was. The default need not exist. \"\": none."},
+             "unless authentication is relay, those to what a device asks for, too. The file "
+             "belongs to root or to the user that Breakwater runs as, and nobody else may be able "
+             "to use it (mode 0600). It is read again at each reload; with an error in it, "
+             "everything stays as it was. The default need not exist. \"\": none."},
     {.section = SECTION_DOMAIN,
      .name = "own-contact-only",
      .type = SCHEMA_YESNO,
@@ -205,6 +231,24 @@ static const struct schema_option options[] = {
      .fallback = "yes",
      IN_DOMAIN(has_expires_header),
      .help = "Say what was granted in an Expires header, too, for devices that read nothing else."},
+    {.section = SECTION_DOMAIN,
+     .name = "require-path-support",
+     .type = SCHEMA_YESNO,
+     .fallback = "no",
+     IN_DOMAIN(is_path_support_required),
+     .help = "Answer 420 to a device behind a proxy that has put a Path into its REGISTER, unless "
+             "the device says Supported: path (RFC 3327). With no the Path is kept and used; it is "
+             "shown in the answer to those alone that know it."},
+    {.section = SECTION_DOMAIN,
+     .name = "flow-timer",
+     .type = SCHEMA_DURATION,
+     .max = 3600,
+     .fallback = "2m",
+     IN_DOMAIN(flow_timer_s),
+     .help = "The longest time between two keepalives of a device, told to those that register "
+             "over a connection and know outbound (RFC 5626), in a Flow-Timer header. Over UDP "
+             "they keep to that RFC's 24 to 29 seconds. 0: no header, which means 95 to 120 "
+             "seconds to them."},
     {.section = SECTION_DOMAIN,
      .name = "case-sensitive",
      .type = SCHEMA_YESNO,
@@ -294,8 +338,9 @@ static const struct schema_option options[] = {
      LIST_IN_DOMAIN(redirect_targets),
      .help = "The hosts that a redirect may lead a call to, for redirects = follow. A device says "
              "where the call goes, and who pays may be somebody else: a host that is a gateway, or "
-             "a domain whose upstream has one, is allowed with all numbers that it reaches. A "
-             "name means itself alone, not what stands below it; a network means addresses, not "
+             "a domain whose upstream has one, is allowed with all numbers that it reaches and "
+             "destinations let the line call. A name means itself alone, not what stands below it; "
+             "a network means addresses, not "
              "names that have them."},
     {.section = SECTION_DOMAIN,
      .name = "global-decline",
@@ -321,6 +366,103 @@ static const struct schema_option options[] = {
      IN_DOMAIN(has_late_fork),
      .help = "Whether a device that registers while its line is called joins the call, once. With "
              "fork = q it waits for the turn of its group."},
+    {.section = SECTION_DOMAIN,
+     .name = "caller-id",
+     .type = SCHEMA_WORD,
+     .words = caller_words,
+     .fallback = "own",
+     IN_DOMAIN(caller_id),
+     .help = "What a device may say of who calls. P-Asserted-Identity, P-Preferred-Identity and "
+             "Remote-Party-ID of a device never go on, and From is never changed. own: upstream is "
+             "told the line that calls in a P-Asserted-Identity of ours, whatever From says; of a "
+             "source that is trusted without a registration, the From if it is of this domain. "
+             "check: the same, and a request whose From, P-Preferred-Identity or "
+             "P-Asserted-Identity names another one than the line is answered 403; an anonymous "
+             "From, at anonymous.invalid or this domain, names nobody. pass: nothing is refused, "
+             "and where P-Preferred-Identity is an "
+             "address of this domain or a telephone number (tel:+...), upstream is told that, "
+             "unproven, in place of the line: for exchanges with many numbers on one line."},
+    {.section = SECTION_DOMAIN,
+     .name = "max-calls",
+     .type = SCHEMA_NUMBER,
+     .max = 10000,
+     .fallback = "0",
+     IN_DOMAIN(max_calls),
+     .help =
+         "Calls that a line may make at one time, from the INVITE to the BYE; those that it "
+         "gets do not count. One more is answered 403 with a Warning. A call has ended once "
+         "upstream says so, whether the caller can be told or not, or the caller's BYE has gone "
+         "where its call is; else it is forgotten two hours after it was answered, and all are "
+         "at a restart, until something changes in them. 0: as many as it likes."},
+    {.section = SECTION_DOMAIN,
+     .name = "calls-per-second",
+     .type = SCHEMA_NUMBER,
+     .max = 10000,
+     .fallback = "0",
+     IN_DOMAIN(calls_per_s),
+     .help = "Calls that a line may begin in one second of the clock. One more is answered 403 "
+             "with a Warning. 0: as many as it likes."},
+
+    {.section = SECTION_DESTINATIONS,
+     .name = "allow",
+     .type = SCHEMA_DIALLED,
+     .fallback = "",
+     LIST_IN_DESTINATIONS(allow),
+     .help = "Prefixes of numbers that may be called. Without any, all that are not denied."},
+    {.section = SECTION_DESTINATIONS,
+     .name = "deny",
+     .type = SCHEMA_DIALLED,
+     .fallback = "",
+     LIST_IN_DESTINATIONS(deny),
+     .help = "Prefixes of numbers that may not. allow and deny hold for calls and messages, for "
+             "transfers to a number (REFER), and for the redirects of a device that are followed. "
+             "In a call that is up the other end may have any number that upstream has given it."},
+    {.section = SECTION_DESTINATIONS,
+     .name = "emergency",
+     .type = SCHEMA_DIALLED,
+     .fallback = "112 911",
+     LIST_IN_DESTINATIONS(emergency),
+     .help = "Numbers, not prefixes, that every device which is registered from where it calls may "
+             "always call: whatever allow, deny, caller-id, the access-list and the limits on the "
+             "calls of its line say, and without a challenge of ours. At a domain or an address "
+             "that we or the upstream serve, or as tel:112, which upstream gets as a sip: URI of "
+             "the domain; urn:service:sos (RFC 5031) always is one, and goes on as it is. They go "
+             "to the upstream, whatever local-calls says."},
+
+    {.section = SECTION_KEEPALIVE,
+     .name = "udp",
+     .type = SCHEMA_DURATION,
+     .max = 3600,
+     .fallback = "25s",
+     IN_DOMAIN(keepalive.udp_s),
+     .help = "The interval for devices on UDP, whose mapping many NATs forget after 30 seconds "
+             "without a packet. Where mappings are seen to live shorter, the devices of that "
+             "network (IPv4: its /24, IPv6: its /48) get theirs more often; see NAT. 0: none."},
+    {.section = SECTION_KEEPALIVE,
+     .name = "stream",
+     .type = SCHEMA_DURATION,
+     .max = 3600,
+     .fallback = "90s",
+     IN_DOMAIN(keepalive.stream_s),
+     .help = "The interval for devices on TCP and TLS. 0: none."},
+    {.section = SECTION_KEEPALIVE,
+     .name = "method",
+     .type = SCHEMA_WORD,
+     .words = keepalive_words,
+     .fallback = "crlf",
+     IN_DOMAIN(keepalive.method),
+     .help = "What is sent. crlf: two empty lines, which a device ignores and which cost next to "
+             "nothing. options: an OPTIONS request, which any device answers, be it by a refusal; "
+             "one that does not answer for 32 seconds is marked unreachable and tried last, until "
+             "it answers or registers again. off: nothing."},
+    {.section = SECTION_KEEPALIVE,
+     .name = "devices",
+     .type = SCHEMA_WORD,
+     .words = devices_words,
+     .fallback = "all",
+     IN_DOMAIN(keepalive.devices),
+     .help = "Who gets them. all: a firewall that lets answers in, and nothing else, is as common "
+             "as NAT. nat: only devices whose Contact is not where their packets come from."},
 };
 
 const struct schema_table schema_of_domain = {options, sizeof options / sizeof options[0]};

@@ -60,30 +60,76 @@ static void say_missing(struct filler *f, const struct schema_option *o,
                   schema_label(o, s->title, label), schema_expected(o, expected));
 }
 
-static void fill_default(struct filler *f, const struct schema_option *o, void *base)
+static void fill_fallback(struct filler *f, const struct schema_option *o, struct str text,
+                          void *field)
 {
     char why[VALUE_WHY];
-    if (!o->fallback || o->is_list)
-        return;
-    int err = value_parse(o, str_of(o->fallback), f->arena, field_of(base, o->offset), why);
+    int err = value_parse(o, text, f->arena, field, why);
     BUG_ON(err == ERR_PARSE);
     f->has_no_memory = f->has_no_memory || err;
 }
 
-static void fill_options(struct filler *f, enum schema_section_id id,
-                         const struct settings_section *s, void *base)
+static bool take_word(struct str *rest, struct str *word)
+{
+    const char *blank = str_find(*rest, ' ');
+    *word = blank ? str_span(rest->p, blank) : *rest;
+    *rest = str_skip(*rest, word->n + 1);
+    return word->n > 0;
+}
+
+static void fill_default_list(struct filler *f, const struct schema_option *o, void *base)
+{
+    size_t size = value_size(o->type), n = 0;
+    struct str rest = str_of(o->fallback), word;
+    while (take_word(&rest, &word))
+        n++;
+    char *elements = arena_calloc(f->arena, n + 1, size);
+    if (!elements) {
+        f->has_no_memory = true;
+        return;
+    }
+    memcpy(field_of(base, o->offset), &elements, sizeof elements);
+    memcpy(field_of(base, o->n_offset), &n, sizeof n);
+    rest = str_of(o->fallback);
+    for (; take_word(&rest, &word); elements += size)
+        fill_fallback(f, o, word, elements);
+}
+
+static void fill_default(struct filler *f, const struct schema_option *o, void *base)
+{
+    if (o->fallback && o->is_list)
+        fill_default_list(f, o, base);
+    else if (o->fallback)
+        fill_fallback(f, o, str_of(o->fallback), field_of(base, o->offset));
+}
+
+static void fill_own_options(struct filler *f, enum schema_section_id id,
+                             const struct settings_section *s, void *base)
 {
     for (const struct schema_option *o = schema_next(id, NULL); o; o = schema_next(id, o)) {
         const struct setting *first = settings_find(s, o);
-        if (!first && !o->fallback && !o->absent)
+        bool has_value = first && !settings_is_empty(first);
+        if (!has_value && !o->fallback && !o->absent)
             say_missing(f, o, s);
         else if (!first)
             fill_default(f, o, base);
-        else if (o->is_list)
+        else if (has_value && o->is_list)
             fill_list(f, first, s->title, base);
-        else
+        else if (has_value)
             fill_value(f, first, s->title, field_of(base, o->offset));
     }
+}
+
+/* And those of the sections that stand in it. */
+static void fill_options(struct filler *f, enum schema_section_id id,
+                         const struct settings_section *s, void *base)
+{
+    fill_own_options(f, id, s, base);
+    if (id == SECTION_TOP) /* those are sections of their own */
+        return;
+    for (enum schema_section_id in = schema_next_in(id, SECTION_TOP); in < SECTION_MAX;
+         in = schema_next_in(id, in))
+        fill_own_options(f, in, s, base);
 }
 
 /* All sections of one kind that has titles. */
@@ -121,6 +167,8 @@ int fill_conf(struct findings *f, struct arena *a, const struct settings *from, 
     struct filler filler = {.findings = f, .arena = a, .is_partial = from->is_partial};
     for (int i = 0; i < SECTION_MAX; i++) {
         enum schema_section_id id = (enum schema_section_id)i;
+        if (schema_is_nested(id))
+            continue;
         if (schema_sections[i].is_titled)
             fill_sections(&filler, id, from, out);
         else

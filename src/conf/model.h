@@ -8,10 +8,15 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "base/nets.h"
 #include "base/str.h"
 #include "core/absorb.h"
+#include "core/dialplan.h"
 #include "core/fork.h"
+#include "core/pace.h"
 #include "net/flow.h"
+
+struct tls_context;
 
 enum conf_side { CONF_SIDE_ANY, CONF_SIDE_ACCESS, CONF_SIDE_CORE };
 
@@ -22,6 +27,14 @@ struct conf_listen {
     struct addr addr;
     struct str advertise_host; /* what a Via says; none: the address itself */
     uint16_t advertise_port;   /* 0: the bound port */
+    const char **certificates; /* TLS: files, a key for each */
+    size_t n_certificates;
+    const char **keys;
+    size_t n_keys;
+    const char *client_ca;   /* "": clients are not asked */
+    struct tls_context *tls; /* made of these; NULL: no TLS */
+    struct str *origins;     /* WebSockets: pages that may connect; none: all */
+    size_t n_origins;
 };
 
 struct conf_net {
@@ -38,7 +51,12 @@ struct conf_peer {
 struct conf_server {
     struct str uri; /* as configured */
     enum flow_transport transport;
+    bool has_transport; /* the URI names it; else a large request may go by TCP (D83) */
+    bool is_secure;     /* sips: */
+    bool is_named;      /* by host, which the DNS is asked for; addr has the port alone, or 0 */
     struct addr addr;
+    const char *host;     /* in lower case; NULL: by addr */
+    const char *tls_name; /* that its certificate must have */
 };
 
 struct conf_uri {
@@ -47,20 +65,39 @@ struct conf_uri {
 };
 
 enum conf_token { CONF_TOKEN_PARAMETER, CONF_TOKEN_USER };
+enum conf_outage { CONF_OUTAGE_SERVE, CONF_OUTAGE_REJECT };
+
+struct shield;
 
 struct conf_upstream {
     const char *name;
-    struct conf_server *servers; /* exactly one: check.c */
+    struct conf_server *servers; /* in order of preference */
     size_t n_servers;
+    const char *server_ca;    /* "": the system's authorities */
+    struct str server_name;   /* none: each server's own host */
+    bool is_verified;         /* whether servers must prove who they are */
+    struct tls_context *tls;  /* for those with TLS; NULL: there are none */
     struct conf_net *trusted; /* further sources that count as this upstream */
     size_t n_trusted;
     enum conf_token contact_token; /* where our token stands in the Contact */
+    struct pace_conf pace;         /* register-rate, register-burst */
+    uint32_t retry_after_cap_s;
+    uint32_t probe_interval_s; /* 0: whether it is there is not asked */
+    enum conf_outage outage;
+    uint32_t serve_limit_s;
+    struct shield *shield; /* of service/: what the workers share about it; NULL: no pace */
 };
+
+enum conf_require { CONF_REQUIRE_ANY, CONF_REQUIRE_ALL };
 
 struct conf_access_list {
     const char *name;
     struct conf_net *allow, *deny; /* the longest prefix decides; no allow: all but the denied */
     size_t n_allow, n_deny;
+    struct nets nets;     /* made from them */
+    struct str *accounts; /* canonical AoRs, and user parts of such; in order */
+    size_t n_accounts;
+    enum conf_require require;
 };
 
 /* Where the calls of a line go. */
@@ -90,14 +127,29 @@ struct conf_contact {
 
 enum conf_registration { CONF_REGISTER_YES, CONF_REGISTER_REFUSE };
 enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
+enum conf_gruu { CONF_GRUU_OFF, CONF_GRUU_UPSTREAM, CONF_GRUU_LOCAL };
 
 enum conf_fork { CONF_FORK_PARALLEL, CONF_FORK_Q, CONF_FORK_REDIRECT };
 enum conf_local { CONF_LOCAL_OUTAGE, CONF_LOCAL_NEVER, CONF_LOCAL_ALWAYS };
+enum conf_keepalive_method { CONF_KEEPALIVE_CRLF, CONF_KEEPALIVE_OPTIONS, CONF_KEEPALIVE_OFF };
+enum conf_keepalive_devices { CONF_KEEPALIVE_ALL, CONF_KEEPALIVE_NAT };
+
+struct conf_keepalive {
+    uint32_t udp_s, stream_s; /* 0: none there */
+    enum conf_keepalive_method method;
+    enum conf_keepalive_devices devices;
+};
+
 enum conf_redirects { CONF_REDIRECTS_RETURN, CONF_REDIRECTS_FOLLOW };
 enum conf_media { CONF_MEDIA_ALL, CONF_MEDIA_FIRST };
+enum conf_caller { CONF_CALLER_OWN, CONF_CALLER_CHECK, CONF_CALLER_PASS };
 
 struct credentials;
 struct upcreds;
+struct conf_destinations {
+    struct str *allow, *deny, *emergency; /* as number_read makes them */
+    size_t n_allow, n_deny, n_emergency;
+};
 
 struct conf_domain {
     struct str name;     /* canonical: lower case, no trailing dot, IPv6 in brackets */
@@ -107,6 +159,7 @@ struct conf_domain {
     const struct conf_upstream *upstream;
     enum conf_registration registration;
     enum conf_insertion insertion;
+    enum conf_gruu gruu;
     struct absorb_conf absorb;
     struct fork_policy fork; /* linked from the two below */
     enum conf_fork strategy;
@@ -120,6 +173,12 @@ struct conf_domain {
     bool is_decline_global;
     enum conf_media early_media;
     bool has_late_fork;
+    enum conf_caller caller_id;
+    struct conf_destinations destinations;
+    struct dialplan dialplan; /* linked from it */
+    uint32_t max_calls;       /* of a line; 0: any number */
+    uint32_t calls_per_s;     /* likewise */
+    struct conf_keepalive keepalive;
     const char **list_names; /* of access-list */
     size_t n_list_names;
     const struct conf_access_list **lists;
@@ -132,6 +191,8 @@ struct conf_domain {
     bool is_no_qop_allowed;
     bool is_own_contact_only;
     bool has_expires_header;
+    bool is_path_support_required; /* of a device behind a proxy that puts a Path in */
+    uint32_t flow_timer_s;         /* told to devices with outbound; 0: not */
     bool is_case_sensitive;
     const char *upcreds_path;      /* "": none */
     const struct upcreds *upcreds; /* who we are to the upstream; or NULL */
@@ -143,8 +204,11 @@ struct conf_limits {
     uint32_t requests_per_source; /* a second; 0: the default, and none for loopback addresses */
     uint32_t failures_before_ban; /* 0: no bans */
     uint32_t lines_before_ban;    /* 0: does not matter */
+    uint32_t lines_before_scan;   /* 0: any number */
     uint32_t ban_s;
-    const char **scanners; /* words in User-Agent */
+    uint32_t connections_per_source; /* that no binding needs */
+    uint32_t max_connections;        /* the same of all sources; 0: by the descriptors */
+    const char **scanners;           /* words in User-Agent */
     size_t n_scanners;
     struct conf_net *exempt; /* from all of these */
     size_t n_exempt;
@@ -165,6 +229,8 @@ struct conf {
     int durability; /* enum store_durability */
     uint32_t lease_checkpoint_s;
     struct log_conf log;
+    struct addr *dns_servers; /* none: the system's */
+    size_t n_dns_servers;
     struct conf_listen *listens;
     size_t n_listens;
     struct conf_upstream *upstreams;

@@ -7,6 +7,8 @@ static const char *const format_words[] = {"text", "json", NULL};
 static const char *const side_words[] = {"any", "access", "core", NULL};
 static const char *const durability_words[] = {"power", "process", NULL};
 static const char *const token_words[] = {"parameter", "user", NULL};
+static const char *const outage_words[] = {"serve", "reject", NULL};
+static const char *const require_words[] = {"any", "all", NULL};
 
 #define IN_CONF(field)   .offset = offsetof(struct conf, field)
 #define IN_LISTEN(field) .offset = offsetof(struct conf_listen, field)
@@ -19,6 +21,8 @@ static const char *const token_words[] = {"parameter", "user", NULL};
 const struct schema_section schema_sections[SECTION_MAX] = {
     [SECTION_TOP] = {.name = "", .help = "Options outside of all sections."},
     [SECTION_LOG] = {.name = "log", .help = "Where the log goes, and how much of it."},
+    [SECTION_DNS] = {.name = "dns",
+                     .help = "Who is asked for the upstreams' servers that are given by name."},
     [SECTION_LISTEN] = {.name = "listen",
                         .is_titled = true,
                         .title = {.section = SECTION_LISTEN, .type = SCHEMA_NAME, IN_LISTEN(name)},
@@ -49,6 +53,26 @@ const struct schema_section schema_sections[SECTION_MAX] = {
          .title_help = "HOST",
          .help = "A domain that is served: the host part of the addresses that devices register, "
                  "a name or an IP address, without a port. At least one is needed."},
+    [SECTION_DESTINATIONS] =
+        {.name = "destinations",
+         .parent = SECTION_DOMAIN,
+         .help =
+             "Which telephone numbers the devices of the domain may call or send messages to. "
+             "A number is compared as it is dialled, without visual separators, and of the "
+             "prefixes that fit the longest decides. 00 in front is the same as +, so that 0 in "
+             "allow stands for national numbers only; +31201234567 and 0201234567 are two "
+             "numbers here, and so are +44 and 01144: name all forms that your upstream takes. "
+             "A phone-context or a routing number (rn) in it has to be allowed as well. "
+             "What begins with no digit, +, * or # is a name and always allowed. A refused "
+             "request is answered 403 with a Warning that says why. Transfers (REFER) and "
+             "the contacts of 3xx answers are not looked at."},
+    [SECTION_KEEPALIVE] =
+        {.name = "keepalive",
+         .parent = SECTION_DOMAIN,
+         .help = "What is sent to the registered devices of the domain between their REGISTERs, so "
+                 "that the NAT or firewall in front of each goes on letting calls through. Each "
+                 "binding has its own moment in the interval, so that they are spread evenly over "
+                 "time. A device that is reached through another proxy (Path) gets none."},
     [SECTION_LINE] = {.name = "line",
                       .is_titled = true,
                       .is_optional = true,
@@ -72,8 +96,12 @@ const struct schema_section schema_sections[SECTION_MAX] = {
                              SECTION_IN_CONF(lists),
                              .max = 10000,
                              .title_help = "NAME",
-                             .help = "Networks by which a domain knows who belongs to it. The "
-                                     "longest prefix that holds the source decides."},
+                             .help = "Who may register and call in the domains that name it, by "
+                                     "the network that he comes from, by his account, or by both. "
+                                     "Of the networks that hold a source the longest prefix "
+                                     "decides. A domain may name several lists, one of which has "
+                                     "to let him in, and a list may serve several domains. A "
+                                     "hundred thousand networks cost no more than a few."},
     [SECTION_LIMITS] = {.name = "limits", .help = "Bounds that hold back abuse and mistakes."},
     [SECTION_ADMIN] = {.name = "admin",
                        .help = "Health, metrics and the JSON API. Over the socket every request is "
@@ -156,12 +184,24 @@ static const struct schema_option options[] = {
      IN_CONF(log.format),
      .help = "Plain lines, or one JSON object a line. For standard error and files."},
 
+    {.section = SECTION_DNS,
+     .name = "servers",
+     .type = SCHEMA_NAMESERVER,
+     .absent = "the system's, of resolv.conf(5)",
+     LIST_IN(conf, dns_servers),
+     .help = "Their addresses, at most 16. The next one is asked when one is silent for 2 s. They "
+             "are believed, so the way to them must be a safe one."},
+
     {.section = SECTION_LISTEN,
      .name = "address",
      .type = SCHEMA_LISTEN,
      .needs_restart = true,
-     .help = "The transport, the IP address and the port, 5060 if none is given. An IPv6 address "
-             "stands in brackets."},
+     .help =
+         "The transport, the IP address and the port, 5060 if none is given (tls: "
+         "5061, ws: 80, wss: 443). ws and wss are WebSockets, for phones in browsers (RFC 7118); "
+         "any path leads there. An IPv6 address stands in brackets. Upstreams are spoken to over "
+         "udp, so one section at least has "
+         "that."},
     {.section = SECTION_LISTEN,
      .name = "advertise",
      .type = SCHEMA_ADVERTISE,
@@ -169,6 +209,44 @@ static const struct schema_option options[] = {
      .needs_restart = true,
      .help = "The host and port that others are told to send to, in Via headers, where they "
              "differ from the address: behind a port forwarding, or for a wildcard address."},
+    {.section = SECTION_LISTEN,
+     .name = "certificate",
+     .type = SCHEMA_PATH,
+     .absent = "none; an address with tls or wss must have one",
+     LIST_IN(conf_listen, certificates),
+     .help = "A file in PEM: the certificate and those that lead to its authority. Of several the "
+             "one with the name that a device asks for is shown (SNI), else the first. A reload "
+             "reads the files again: who connects from then on is shown the new certificate, and "
+             "connections go on. Devices get session tickets, good for seven days, also over "
+             "restarts and new certificates, at this listener as long as it keeps its name and "
+             "its client-ca: one that comes back with its ticket is answered as on its old "
+             "connection, without the upstream, until reproof."},
+    {.section = SECTION_LISTEN,
+     .name = "private-key",
+     .type = SCHEMA_PATH,
+     .absent = "none; an address with tls or wss must have one",
+     LIST_IN(conf_listen, keys),
+     .help = "A file in PEM for each certificate, in their order, without a passphrase. Not "
+             "everybody may be able to read it (mode 0600 or 0640)."},
+    {.section = SECTION_LISTEN,
+     .name = "client-ca",
+     .type = SCHEMA_PATH,
+     .fallback = "",
+     .can_be_empty = true,
+     IN_LISTEN(client_ca),
+     .help = "A file in PEM with authorities: only devices with a certificate of one of them are "
+             "let in. \"\": devices are not asked for one. With authentication = \"local\" a "
+             "certificate that names a line by a sip URI (subject alternative name), or its domain "
+             "by one without a user or, without such URIs, by a DNS name, is its proof: it is not "
+             "challenged (RFC 5922)."},
+    {.section = SECTION_LISTEN,
+     .name = "origins",
+     .type = SCHEMA_ORIGIN,
+     .absent = "every page may",
+     LIST_IN(conf_listen, origins),
+     .help = "For ws and wss: the pages whose scripts may connect, as browsers name them: "
+             "https://phone.example.com. Others are answered 403. A client that names no origin is "
+             "no browser, and let in; it could name any."},
     {.section = SECTION_LISTEN,
      .name = "side",
      .type = SCHEMA_WORD,
@@ -183,16 +261,45 @@ static const struct schema_option options[] = {
      .type = SCHEMA_SERVER,
      LIST_IN(conf_upstream, servers),
      .help =
-         "The registrar's address: exactly one, as fail-over between servers is not there yet. The "
-         "port is 5060 if none is given. Requests that come from this address and port count as "
-         "coming from this upstream."},
+         "The registrar's addresses or names, in order of preference. With an address the port is "
+         "5060, with TLS 5061, unless it is given, and without ;transport= requests go over UDP. A "
+         "name is looked up in the DNS as RFC 3263 has it, see the section DNS. Where no "
+         "transport is given, requests of more than 1300 bytes go over TCP if there is a listen "
+         "section for it and the server takes the connection. A server that "
+         "is silent for 5 s, answers 503 or cannot be reached is left out for a while, and what it "
+         "has not answered goes to the next. Requests that come from such an address count as "
+         "coming from this upstream: over UDP from this port, else from any."},
+    {.section = SECTION_UPSTREAM,
+     .name = "server-ca",
+     .type = SCHEMA_PATH,
+     .fallback = "",
+     .can_be_empty = true,
+     .offset = offsetof(struct conf_upstream, server_ca),
+     .help = "With TLS: a file in PEM with the authorities that the servers' certificates must "
+             "come from. \"\": those of the system."},
+    {.section = SECTION_UPSTREAM,
+     .name = "server-name",
+     .type = SCHEMA_HOST,
+     .absent = "the host of the server's own URI",
+     .offset = offsetof(struct conf_upstream, server_name),
+     .help = "With TLS: the name that must stand in the servers' certificates (subjectAltName, RFC "
+             "5922), in place of the host in their URI."},
+    {.section = SECTION_UPSTREAM,
+     .name = "verify-server",
+     .type = SCHEMA_YESNO,
+     .fallback = "yes",
+     .offset = offsetof(struct conf_upstream, is_verified),
+     .help = "With TLS: no takes any certificate, so whoever is in between can read and change "
+             "all. For tests."},
     {.section = SECTION_UPSTREAM,
      .name = "trusted",
      .type = SCHEMA_NETWORK,
      .fallback = "",
      LIST_IN(conf_upstream, trusted),
      .help = "Further sources whose requests count as coming from this upstream, whatever their "
-             "port: its proxies, its senders of calls."},
+             "port: its proxies, its senders of calls. What is neither a server of it nor here is "
+             "not told who a caller is that wants privacy, and not believed about who it is; be it "
+             "the fallback of a domain."},
     {.section = SECTION_UPSTREAM,
      .name = "contact-token",
      .type = SCHEMA_WORD,
@@ -201,6 +308,59 @@ static const struct schema_option options[] = {
      .offset = offsetof(struct conf_upstream, contact_token),
      .help = "Where the token by which a registration is known again stands in the Contact: as a "
              "URI parameter, or as the user part, for registrars that drop parameters."},
+
+    {.section = SECTION_UPSTREAM,
+     .name = "probe-interval",
+     .type = SCHEMA_DURATION,
+     .max = 3600,
+     .fallback = "10s",
+     .offset = offsetof(struct conf_upstream, probe_interval_s),
+     .help = "How often the servers are asked with OPTIONS, in their order of preference until one "
+             "answers, whether the upstream is there; any answer but 408 and 503 says so. 0: "
+             "never, and an outage is not noticed. See the section OUTAGES."},
+    {.section = SECTION_UPSTREAM,
+     .name = "outage",
+     .type = SCHEMA_WORD,
+     .words = outage_words,
+     .fallback = "serve",
+     .offset = offsetof(struct conf_upstream, outage),
+     .help = "What a device that needs no new proof gets for its refresh while the upstream is "
+             "down. serve: it stays registered here, for min-expires to default-expires at a time. "
+             "reject: 503, so that it looks for another registrar."},
+    {.section = SECTION_UPSTREAM,
+     .name = "serve-limit",
+     .type = SCHEMA_DURATION,
+     .min = 60,
+     .max = 2592000,
+     .fallback = "24h",
+     .offset = offsetof(struct conf_upstream, serve_limit_s),
+     .help = "With outage = serve: how long after the end of its registration upstream, and after "
+             "a new proof was due, a device is still served."},
+    {.section = SECTION_UPSTREAM,
+     .name = "register-rate",
+     .type = SCHEMA_NUMBER,
+     .min = 1,
+     .max = 100000,
+     .fallback = "200",
+     .offset = offsetof(struct conf_upstream, pace.rate),
+     .help =
+         "REGISTERs a second upstream at most, of devices and of our own. See the section PACE."},
+    {.section = SECTION_UPSTREAM,
+     .name = "register-burst",
+     .type = SCHEMA_NUMBER,
+     .min = 1,
+     .max = 1000000,
+     .fallback = "400",
+     .offset = offsetof(struct conf_upstream, pace.burst),
+     .help = "REGISTERs that may go upstream at once after a quiet time."},
+    {.section = SECTION_UPSTREAM,
+     .name = "retry-after-cap",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = 3600,
+     .fallback = "60s",
+     .offset = offsetof(struct conf_upstream, retry_after_cap_s),
+     .help = "The longest pause that a 503 with Retry-After of the upstream can bring about."},
 
     {.section = SECTION_LINE,
      .name = "domain",
@@ -237,6 +397,24 @@ static const struct schema_option options[] = {
      .fallback = "",
      LIST_IN(conf_access_list, deny),
      .help = "Networks that do not."},
+    {.section = SECTION_ACCESS_LIST,
+     .name = "accounts",
+     .type = SCHEMA_ACCOUNT,
+     .fallback = "",
+     LIST_IN(conf_access_list, accounts),
+     .help = "Lines that belong: an address, with the name of the domain and not an alias, or a "
+             "user name, which means that user of each domain that names the list. In lower case "
+             "for domains with case-sensitive = no. It is the line that a REGISTER is for, or that "
+             "calls; that it is his, a device still proves as the domain's authentication says."},
+    {.section = SECTION_ACCESS_LIST,
+     .name = "require",
+     .type = SCHEMA_WORD,
+     .words = require_words,
+     .fallback = "any",
+     .offset = offsetof(struct conf_access_list, require),
+     .help = "What is enough where the list has both networks and accounts: any, the network or "
+             "the account, or all, the network and the account. A list that has accounts but no "
+             "networks goes by the accounts alone."},
 
     {.section = SECTION_LIMITS,
      .name = "max-message",
@@ -246,7 +424,8 @@ static const struct schema_option options[] = {
      .fallback = "65535",
      .needs_restart = true,
      IN_CONF(limits.max_message),
-     .help = "The longest SIP message that is accepted. Longer ones are dropped and counted."},
+     .help = "The longest SIP message that is accepted. A longer one is dropped and counted; on a "
+             "stream it ends the connection."},
     {.section = SECTION_LIMITS,
      .name = "max-transactions",
      .type = SCHEMA_NUMBER,
@@ -256,6 +435,23 @@ static const struct schema_option options[] = {
      IN_CONF(limits.max_transactions),
      .help = "SIP transactions at one time, for each worker. Further requests are answered with "
              "503."},
+    {.section = SECTION_LIMITS,
+     .name = "connections-per-source",
+     .type = SCHEMA_NUMBER,
+     .min = 1,
+     .max = 1000000,
+     .fallback = "50",
+     IN_CONF(limits.connections_per_source),
+     .help = "Connections from one address (IPv6: one /64) that no binding needs: nothing has "
+             "registered by them, or not lately. A further one is closed at once."},
+    {.section = SECTION_LIMITS,
+     .name = "max-connections",
+     .type = SCHEMA_NUMBER,
+     .max = 16000000,
+     .fallback = "0",
+     IN_CONF(limits.max_connections),
+     .help = "The same for all addresses together. 0: three quarters of the file descriptors that "
+             "the process may have."},
     {.section = SECTION_LIMITS,
      .name = "requests-per-source",
      .type = SCHEMA_NUMBER,
@@ -273,10 +469,12 @@ static const struct schema_option options[] = {
      .max = 10000,
      .fallback = "10",
      IN_CONF(limits.failures_before_ban),
-     .help = "An address is banned when credentials from it were refused so often, with no success "
-             "in between. Only credentials that answer a challenge which was sent to this very "
-             "address count, so nobody gets another one banned. A ban holds for what nothing "
-             "vouches for: devices that are registered from there notice nothing. 0: no bans."},
+     .help = "An address is banned when credentials from it were refused so often within "
+             "ban-time. A success forgives what has failed for its own line, and no other. Only "
+             "credentials count that answer a challenge which was sent to this very address, or "
+             "that come by a connection, so nobody gets another one banned. A ban holds for what "
+             "nothing vouches for: devices that are registered from there notice nothing. 0: no "
+             "bans."},
     {.section = SECTION_LIMITS,
      .name = "lines-before-ban",
      .type = SCHEMA_NUMBER,
@@ -286,13 +484,29 @@ static const struct schema_option options[] = {
      .help = "The same for failures that go through several lines, as scanners do: so many "
              "different ones are enough for a ban. 0: only the number of failures counts."},
     {.section = SECTION_LIMITS,
+     .name = "lines-before-scan",
+     .type = SCHEMA_NUMBER,
+     .max = 60,
+     .fallback = "0",
+     IN_CONF(limits.lines_before_scan),
+     .help =
+         "So many different lines may be asked for within ban-time, by REGISTERs, calls or "
+         "anything else that nothing vouches for, before one of them is proven; who goes on "
+         "to another one is a scanner. A connection that does so has its address banned. An "
+         "address that does so by datagrams, which may be forged, has a twentieth of "
+         "requests-per-source for what comes without credentials. Loopback addresses are "
+         "looked at only where requests-per-source is set. Gateways and proxies that bring many "
+         "lines at once belong into exempt. 0: nobody is."},
+    {.section = SECTION_LIMITS,
      .name = "ban-time",
      .type = SCHEMA_DURATION,
      .min = 1,
      .max = 604800,
      .fallback = "10m",
      IN_CONF(limits.ban_s),
-     .help = "How long a ban lasts, and how long failures are remembered."},
+     .help =
+         "How long a ban lasts, and within what time failures count: they are forgotten evenly, "
+         "one after the other, failures-before-ban of them in this time."},
     {.section = SECTION_LIMITS,
      .name = "scanners",
      .type = SCHEMA_NAME,
@@ -310,7 +524,8 @@ static const struct schema_option options[] = {
      .is_list = true,
      IN_CONF(limits.exempt),
      .n_offset = offsetof(struct conf, limits.n_exempt),
-     .help = "Networks to which requests-per-source, scanners and bans do not apply: an office "
+     .help = "Networks to which requests-per-source, the limits on connections, scanners and bans "
+             "do not apply: an office "
              "with many devices behind one address, monitoring. Upstreams are exempt anyway."},
 
     {.section = SECTION_ADMIN,
@@ -338,8 +553,9 @@ static const struct schema_option options[] = {
      .can_be_empty = true,
      IN_CONF(admin.token),
      .help = "A file whose first line is the secret that HTTP requests must carry, as Bearer "
-             "token or as password of HTTP Basic authentication, for metrics, too. Nobody but its "
-             "owner may be able to read it (mode 0600). \"\": no token."},
+             "token or as password of HTTP Basic authentication, for metrics, too. It belongs to "
+             "root or to the user that Breakwater runs as, and nobody else may be able to read it "
+             "(mode 0600). \"\": no token."},
 };
 
 const struct schema_table schema_of_others = {options, sizeof options / sizeof options[0]};

@@ -8,8 +8,9 @@
 const struct schema_option *schema_next(enum schema_section_id section,
                                         const struct schema_option *after)
 {
-    const struct schema_table *table =
-        section == SECTION_DOMAIN ? &schema_of_domain : &schema_of_others;
+    bool is_of_domain =
+        section == SECTION_DOMAIN || schema_sections[section].parent == SECTION_DOMAIN;
+    const struct schema_table *table = is_of_domain ? &schema_of_domain : &schema_of_others;
     const struct schema_option *end = table->list + table->n;
     for (const struct schema_option *o = after ? after + 1 : table->list; o < end; o++)
         if (o->section == section)
@@ -41,14 +42,27 @@ enum schema_section_id schema_section_find(const char *name)
     return (enum schema_section_id)id;
 }
 
+enum schema_section_id schema_next_in(enum schema_section_id parent, enum schema_section_id after)
+{
+    int id = after + 1;
+    while (id < SECTION_MAX && schema_sections[id].parent != parent)
+        id++;
+    return (enum schema_section_id)id;
+}
+
 const char *schema_label(const struct schema_option *o, const char *title, char text[SCHEMA_LABEL])
 {
-    char quoted[96] = "";
-    const char *section = schema_sections[o->section].name;
-    if (title)
-        (void)snprintf(quoted, sizeof quoted, " \"%.80s\"", title);
-    (void)snprintf(text, SCHEMA_LABEL, "%s%s%s%s", section, quoted,
-                   section[0] && o->name ? " " : "", o->name ? o->name : "");
+    const struct schema_section *in = &schema_sections[o->section];
+    const char *words[] = {schema_sections[in->parent].name, title, in->name, o->name};
+    if (!schema_is_nested(o->section)) {
+        words[0] = in->name;
+        words[2] = NULL;
+    }
+    struct buf out = buf_over(text, SCHEMA_LABEL - 1);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i] && words[i][0])
+            buf_addf(&out, i == 1 ? "%s\"%.80s\"" : "%s%s", out.len ? " " : "", words[i]);
+    text[out.len] = '\0';
     return text;
 }
 
@@ -80,14 +94,18 @@ const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT
         [SCHEMA_NAME] = "a name of letters, digits, '.', '_' and '-'",
         [SCHEMA_HOST] = "a host name or an IP address, without a port",
         [SCHEMA_REALM] = "a text of at most 255 characters without quotes and backslashes",
-        [SCHEMA_LISTEN] = "udp:IP-ADDRESS:PORT",
+        [SCHEMA_ORIGIN] = "SCHEME://HOST or SCHEME://HOST:PORT as a browser says it, or null",
+        [SCHEMA_LISTEN] = "udp:IP-ADDRESS:PORT, or the same with tcp:, tls:, ws: or wss:",
         [SCHEMA_ADVERTISE] = "HOST or HOST:PORT, HOST being a host name or an IP address",
-        [SCHEMA_SERVER] = "sip:IP-ADDRESS or sip:IP-ADDRESS:PORT, with ;transport=udp or without",
+        [SCHEMA_SERVER] = "sip:HOST or sips:, with :PORT and ;transport=udp, tcp or tls if need be",
+        [SCHEMA_NAMESERVER] = "an IP address, with a port if it is not 53",
         [SCHEMA_NETWORK] = "an IP address or a network IP-ADDRESS/BITS",
         [SCHEMA_PEER] = "a host name, an IP address or a network IP-ADDRESS/BITS",
         [SCHEMA_URI] = "a sip: URI",
         [SCHEMA_USER] = "a user name or number of 1 to 64 letters, digits and -_.!~*'()&=+$",
         [SCHEMA_PLACE] = "a sip: URI with an IP address, or USER@DOMAIN of a served domain",
+        [SCHEMA_ACCOUNT] = "a user name, or an address USER@DOMAIN",
+        [SCHEMA_DIALLED] = "a telephone number or its beginning: digits, '*', '#', a '+' in front",
         [SCHEMA_HTTP] = "IP-ADDRESS:PORT",
         [SCHEMA_TOKEN] = "the absolute path of a file with a token",
     };

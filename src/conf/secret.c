@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,12 @@
 
 enum { MODE_OTHERS = 077, MODE_ALL = 07777 };
 
+/* Of anybody else's the mode says nothing: he can change both. */
+static bool is_owned_well(const struct stat *st)
+{
+    return st->st_uid == 0 || st->st_uid == geteuid();
+}
+
 static int check(int fd, char why[SECRET_WHY])
 {
     struct stat st;
@@ -18,6 +25,11 @@ static int check(int fd, char why[SECRET_WHY])
         (void)snprintf(why, SECRET_WHY, "cannot be read: %s", strerror(errno));
     else if (!S_ISREG(st.st_mode))
         (void)snprintf(why, SECRET_WHY, "is not a regular file");
+    else if (!is_owned_well(&st))
+        (void)snprintf(why, SECRET_WHY,
+                       "belongs to user %u; expected root or the user of this "
+                       "process, %u",
+                       (unsigned)st.st_uid, (unsigned)geteuid());
     else if (st.st_mode & MODE_OTHERS)
         (void)snprintf(why, SECRET_WHY,
                        "has mode %04o: others than its owner may use it; expected 0600",

@@ -19,6 +19,7 @@ static struct reader {
     struct arena *arena;
     struct settings *out;
     struct settings_section *tails[SECTION_MAX];
+    cfg_t *root;
     struct scan scan;
     size_t n_closed; /* sections, so far: the next one's line is scan.lines[n_closed] */
     bool has_no_memory;
@@ -53,9 +54,22 @@ static struct settings_section *section_add(enum schema_section_id id, cfg_t *cf
     return s;
 }
 
-/* The section that libConfuse is in; sections do not nest, so it is the newest of its kind. */
+/* Itself, or the one that it stands in: which is the newest of its kind. */
+static cfg_t *outermost(cfg_t *cfg)
+{
+    enum schema_section_id id = id_of(cfg);
+    if (!schema_is_nested(id))
+        return cfg;
+    cfg_opt_t *parents =
+        cfg_getopt(reading->root, schema_sections[schema_sections[id].parent].name);
+    return cfg_opt_getnsec(parents, cfg_opt_size(parents) - 1);
+}
+
+/* The section that libConfuse is in, the newest of its kind; what stands in a nested one is kept
+ * with that around it. */
 static struct settings_section *section_of(cfg_t *cfg)
 {
+    cfg = outermost(cfg);
     enum schema_section_id id = id_of(cfg);
     struct settings_section *newest = reading->tails[id];
     if (!schema_sections[id].is_titled || (newest && newest->handle == cfg))
@@ -66,8 +80,8 @@ static struct settings_section *section_of(cfg_t *cfg)
 static int append(struct settings_section *s, struct setting with)
 {
     struct setting *item = arena_alloc(reading->arena, sizeof *item);
-    char *text = str_dup_z(reading->arena, str_of(with.text));
-    if (!item || !text) {
+    char *text = with.text ? str_dup_z(reading->arena, str_of(with.text)) : NULL;
+    if (!item || (with.text && !text)) {
         reading->has_no_memory = true;
         return -1;
     }
@@ -123,13 +137,27 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
     return append(s, (struct setting){.option = o, .text = value, .line = line});
 }
 
-/* A list that got values and then "= {}", for which libConfuse calls nobody. */
-static void check_emptied(cfg_t *cfg, const struct settings_section *s)
+/* "= {}", for which libConfuse calls nobody: alone, or after the list had values. */
+static int take_emptied(cfg_t *cfg, struct settings_section *s, const struct schema_option *o)
 {
-    for (const struct schema_option *o = schema_next(id_of(cfg), NULL); o;
+    const cfg_opt_t *opt = cfg_getopt(cfg, o->name);
+    const struct setting *before = settings_find(s, o);
+    if (!o->is_list || opt->nvalues > 0 || !(opt->flags & CFGF_MODIFIED))
+        return 0;
+    if (!before)
+        return append(s, (struct setting){.option = o, .line = (unsigned)cfg->line});
+    if (!settings_is_empty(before))
+        (void)is_repeated(s, o, 0, (unsigned)cfg->line);
+    return 0;
+}
+
+static int take_all_emptied(cfg_t *cfg, struct settings_section *s)
+{
+    int err = 0;
+    for (const struct schema_option *o = schema_next(id_of(cfg), NULL); o && !err;
          o = schema_next(id_of(cfg), o))
-        if (o->is_list && cfg_size(cfg, o->name) == 0)
-            (void)is_repeated(s, o, 0, (unsigned)cfg->line);
+        err = take_emptied(cfg, s, o);
+    return err;
 }
 
 static int on_section_end(cfg_t *parent, cfg_opt_t *opt)
@@ -139,8 +167,11 @@ static int on_section_end(cfg_t *parent, cfg_opt_t *opt)
     struct settings_section *s = section_of(cfg);
     if (!s)
         return -1;
-    check_emptied(cfg, s);
+    if (take_all_emptied(cfg, s))
+        return -1;
     size_t nth = reading->n_closed++;
+    if (schema_is_nested(id_of(cfg)))
+        return 0;
     if (s->line == 0 && nth < reading->scan.n)
         s->line = reading->scan.lines[nth];
     s->handle = NULL;
@@ -154,8 +185,9 @@ static void add_options(struct buf *out, enum schema_section_id id)
         buf_addf(out, "%s%s", comma, o->name);
         comma = ", ";
     }
-    for (int i = SECTION_TOP + 1; id == SECTION_TOP && i < SECTION_MAX; i++)
-        buf_addf(out, ", %s { }", schema_sections[i].name);
+    for (enum schema_section_id in = schema_next_in(id, SECTION_TOP); in < SECTION_MAX;
+         in = schema_next_in(id, in))
+        buf_addf(out, ", %s { }", schema_sections[in].name);
 }
 
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
@@ -189,10 +221,10 @@ static cfg_opt_t value_option(const struct schema_option *o)
                        .parsecb = on_value};
 }
 
-/* The options of a section, with room for more; NULL: no memory. */
-static cfg_opt_t *section_options(enum schema_section_id id, size_t more, size_t *n)
+/* The options of a section, with room for the sections in it; NULL: no memory. */
+static cfg_opt_t *section_options(enum schema_section_id id, size_t *n)
 {
-    cfg_opt_t *opts = arena_calloc(reading->arena, schema_count(id) + more + 1, sizeof *opts);
+    cfg_opt_t *opts = arena_calloc(reading->arena, schema_count(id) + SECTION_MAX, sizeof *opts);
     *n = 0;
     if (!opts)
         return NULL;
@@ -201,21 +233,42 @@ static cfg_opt_t *section_options(enum schema_section_id id, size_t more, size_t
     return opts;
 }
 
-static cfg_opt_t *all_options(void)
+static cfg_opt_t section_option(enum schema_section_id id, cfg_opt_t *subopts)
+{
+    bool is_titled = schema_sections[id].is_titled;
+    return (cfg_opt_t){.name = schema_sections[id].name,
+                       .type = CFGT_SEC,
+                       .flags =
+                           is_titled ? CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES : CFGF_NONE,
+                       .subopts = subopts,
+                       .validcb = on_section_end};
+}
+
+/* Of a section and all that it can hold. */
+static cfg_opt_t *all_options_of(enum schema_section_id id)
 {
     size_t n, unused;
-    cfg_opt_t *opts = section_options(SECTION_TOP, SECTION_MAX, &n);
-    for (int id = SECTION_TOP + 1; opts && id < SECTION_MAX; id++) {
-        bool is_titled = schema_sections[id].is_titled;
-        cfg_opt_t *subopts = section_options((enum schema_section_id)id, 0, &unused);
+    cfg_opt_t *opts = section_options(id, &n);
+    for (enum schema_section_id in = schema_next_in(id, SECTION_TOP); opts && in < SECTION_MAX;
+         in = schema_next_in(id, in)) {
+        cfg_opt_t *subopts = section_options(in, &unused);
         if (!subopts)
             return NULL;
-        opts[n++] = (cfg_opt_t){.name = schema_sections[id].name,
-                                .type = CFGT_SEC,
-                                .flags = is_titled ? CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES
-                                                   : CFGF_NONE,
-                                .subopts = subopts,
-                                .validcb = on_section_end};
+        opts[n++] = section_option(in, subopts);
+    }
+    return opts;
+}
+
+static cfg_opt_t *all_options(void)
+{
+    size_t n;
+    cfg_opt_t *opts = section_options(SECTION_TOP, &n);
+    for (enum schema_section_id id = schema_next_in(SECTION_TOP, SECTION_TOP);
+         opts && id < SECTION_MAX; id = schema_next_in(SECTION_TOP, id)) {
+        cfg_opt_t *subopts = all_options_of(id);
+        if (!subopts)
+            return NULL;
+        opts[n++] = section_option(id, subopts);
     }
     return opts;
 }
@@ -240,6 +293,7 @@ static int parse(char *text, size_t len)
     cfg_opt_t *opts = all_options();
     FILE *in = opts ? fmemopen(text, len, "r") : NULL;
     cfg_t *cfg = in ? cfg_init(opts, CFGF_NONE) : NULL;
+    reading->root = cfg;
     if (cfg) {
         cfg_set_error_function(cfg, on_error);
         errno = 0;
@@ -255,7 +309,8 @@ static int parse(char *text, size_t len)
 static int add_untitled(void)
 {
     for (int id = 0; id < SECTION_MAX; id++)
-        if (!schema_sections[id].is_titled && !section_add((enum schema_section_id)id, NULL))
+        if (!schema_sections[id].is_titled && !schema_is_nested((enum schema_section_id)id) &&
+            !section_add((enum schema_section_id)id, NULL))
             return ERR_NOMEM;
     return 0;
 }

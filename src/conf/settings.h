@@ -15,7 +15,7 @@
 struct setting {
     struct setting *next; /* of the same section, in the file's order */
     const struct schema_option *option;
-    const char *text;
+    const char *text; /* NULL: see settings_is_empty */
     unsigned line;
 };
 
@@ -37,10 +37,16 @@ struct settings {
  * or its grammar is of no use; what was understood before is in *out all the same. ERR_NOMEM. */
 int settings_read(struct findings *f, struct arena *a, struct settings *out);
 
-/* The first value of an option in a section, NULL if it is not there; settings_next: the next
- * element of a list. */
+/* The first value of an option in a section, or in one that stands in it; NULL if it is not there.
+ * settings_next: the next element of a list. */
 const struct setting *settings_find(const struct settings_section *s,
                                     const struct schema_option *o);
 const struct setting *settings_next(const struct setting *s);
+
+/* A list that is there and has no elements. */
+static inline bool settings_is_empty(const struct setting *s)
+{
+    return !s->text;
+}
 
 #endif

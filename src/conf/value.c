@@ -7,11 +7,15 @@
 
 #include "base/err.h"
 #include "conf/model.h"
+#include "conf/origin.h"
 #include "conf/secret.h"
+#include "conf/serveruri.h"
+#include "core/number.h"
 #include "sip/htdigest.h"
 #include "sip/uri.h"
 
-enum { LABEL_MAX = 63, NAME_MAX_LEN = 64, TOKEN_MAX = 1024, SIP_PORT = 5060 };
+enum { LABEL_MAX = 63, NAME_MAX_LEN = 64, TOKEN_MAX = 1024, SIP_PORT = 5060, SIPS_PORT = 5061 };
+enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
 
 /* One value on its way into its field. */
 struct value {
@@ -157,17 +161,17 @@ bool value_host(struct str text, char out[VALUE_HOST_MAX], struct str *host)
 {
     struct buf b = buf_over(out, VALUE_HOST_MAX);
     struct addr a;
-    if (addr_parse_host(text, &a) == 0) {
+    struct str name = text;
+    if (name.n && name.p[name.n - 1] == '.')
+        name.n--;
+    if (name.n <= 253 && is_host_name(name)) { /* no address is one, too */
+        for (size_t i = 0; i < name.n; i++)
+            buf_add_char(&b, ascii_lower(name.p[i]));
+    } else if (addr_parse_host(text, &a) == 0) {
         addr_print_host(&a, &b);
-        *host = buf_str(&b);
-        return true;
-    }
-    if (text.n && text.p[text.n - 1] == '.')
-        text.n--;
-    if (text.n > 253 || !is_host_name(text))
+    } else {
         return false;
-    for (size_t i = 0; i < text.n; i++)
-        buf_add_char(&b, ascii_lower(text.p[i]));
+    }
     *host = buf_str(&b);
     return true;
 }
@@ -197,21 +201,41 @@ static int parse_host(struct value *v)
     return ERR_PARSE;
 }
 
+static bool find_transport(struct str word, enum flow_transport *out)
+{
+    for (int i = 0; i < FLOW_TRANSPORT_MAX; i++) {
+        char lower[8];
+        struct str name = flow_transport_name((enum flow_transport)i);
+        for (size_t k = 0; k < name.n; k++)
+            lower[k] = ascii_lower(name.p[k]);
+        if (!str_eq(word, (struct str){lower, name.n}))
+            continue;
+        *out = (enum flow_transport)i;
+        return true;
+    }
+    return false;
+}
+
 static int parse_listen(struct value *v)
 {
+    static const uint16_t ports[FLOW_TRANSPORT_MAX] = {[FLOW_UDP] = SIP_PORT,
+                                                       [FLOW_TCP] = SIP_PORT,
+                                                       [FLOW_TLS] = SIPS_PORT,
+                                                       [FLOW_WS] = HTTP_PORT,
+                                                       [FLOW_WSS] = HTTPS_PORT};
     struct conf_listen *listen = v->field;
     const char *colon = str_find(v->text, ':');
     if (!colon || !ascii_is_alpha(v->text.p[0]))
         return ERR_PARSE;
     struct str transport = str_span(v->text.p, colon);
-    if (!str_eq(transport, STR("udp")))
-        return fault(v, "transport \"%.*s\" is not known; known: udp", STR_FMT(transport));
+    if (!find_transport(transport, &listen->transport))
+        return fault(v, "transport \"%.*s\" is not known; known: udp, tcp, tls, ws, wss",
+                     STR_FMT(transport));
     struct str where = str_span(colon + 1, str_end(v->text));
-    if (addr_parse(where, SIP_PORT, &listen->addr))
+    if (addr_parse(where, ports[listen->transport], &listen->addr))
         return ERR_PARSE;
     if (listen->addr.port == 0)
         return fault(v, "the port cannot be 0");
-    listen->transport = FLOW_UDP;
     return 0;
 }
 
@@ -244,39 +268,31 @@ static int parse_advertise(struct value *v)
     return keep_str(v, host, &listen->advertise_host);
 }
 
-/* What a server's URI may not say; NULL: nothing of that. */
-static const char *uri_excess(const struct uri *u)
+static int parse_origin(struct value *v)
 {
-    if (u->scheme != URI_SIP)
-        return "is not a sip: URI";
-    if (!str_is_none(u->user) || !str_is_none(u->password))
-        return "has a user part";
-    if (!str_is_none(u->headers))
-        return "has headers";
-    struct str transport;
-    if (str_is_none(u->params) || u->params.n == 0)
-        return NULL;
-    if (!uri_param(u, STR("transport"), &transport) || !str_ieq(u->params, STR(";transport=udp")))
-        return "has a parameter other than ;transport=udp";
-    return NULL;
+    const char *why = origin_fault(v->text);
+    if (why)
+        return why[0] ? fault(v, "%s", why) : ERR_PARSE;
+    return keep_str(v, v->text, v->field);
 }
 
 static int parse_server(struct value *v)
 {
     struct conf_server *server = v->field;
-    struct uri u;
-    if (uri_parse(v->text, &u))
+    const char *why = NULL;
+    int err = serveruri_parse(v->text, server, &why);
+    if (why)
+        return fault(v, "%s", why);
+    return err ? err : keep_str(v, v->text, &server->uri);
+}
+
+static int parse_nameserver(struct value *v)
+{
+    enum { DNS_PORT = 53 };
+    struct addr *server = v->field;
+    if (addr_parse(v->text, DNS_PORT, server) || server->port == 0)
         return ERR_PARSE;
-    const char *excess = uri_excess(&u);
-    if (excess)
-        return fault(v, "%s", excess);
-    server->addr = (struct addr){.port = u.port ? u.port : SIP_PORT};
-    if (addr_parse_host(u.host, &server->addr))
-        return fault(v, "an IP address is expected: names are not looked up");
-    if (addr_is_any(&server->addr))
-        return fault(v, "nobody can send to a wildcard address");
-    server->transport = FLOW_UDP;
-    return keep_str(v, v->text, &server->uri);
+    return addr_is_any(server) ? fault(v, "nobody can send to a wildcard address") : 0;
 }
 
 static bool has_bits_behind(const struct addr *a, uint32_t bits)
@@ -383,6 +399,36 @@ static int parse_place(struct value *v)
     return 0;
 }
 
+/* "user" or "user@domain", in the form of an AoR. */
+static int parse_account(struct value *v)
+{
+    static const struct str any_domain = {"@x", 2};
+    bool has_domain = str_find(v->text, '@') != NULL;
+    struct buf text = buf_in(v->arena, v->text.n + 8);
+    struct buf aor = buf_in(v->arena, 3 * v->text.n + 8);
+    struct uri u;
+    buf_add(&text, STR("sip:"));
+    buf_add(&text, v->text);
+    buf_add(&text, has_domain ? STR("") : any_domain);
+    if (text.has_overflown || aor.has_overflown)
+        return ERR_NOMEM;
+    if (uri_parse(buf_str(&text), &u) || !str_is_none(u.password) || !str_is_none(u.headers) ||
+        (!str_is_none(u.params) && u.params.n) || u.port || uri_to_aor(&u, true, &aor) != URI_OK)
+        return ERR_PARSE;
+    if (!has_domain)
+        aor.len -= any_domain.n;
+    *(struct str *)v->field = buf_str(&aor);
+    return 0;
+}
+
+static int parse_dialled(struct value *v)
+{
+    struct number number = number_read(v->text);
+    if (number.n == 0 || !number.is_whole || str_find(v->text, ';') || str_find(v->text, '%'))
+        return ERR_PARSE;
+    return keep_str(v, number_str(&number), v->field);
+}
+
 static int parse_http(struct value *v)
 {
     struct addr *a = v->field;
@@ -461,14 +507,18 @@ static const struct {
     [SCHEMA_NAME] = {sizeof(char *), parse_name},
     [SCHEMA_HOST] = {sizeof(struct str), parse_host},
     [SCHEMA_REALM] = {sizeof(struct str), parse_realm},
+    [SCHEMA_ORIGIN] = {sizeof(struct str), parse_origin},
     [SCHEMA_LISTEN] = {sizeof(struct conf_listen), parse_listen},
     [SCHEMA_ADVERTISE] = {sizeof(struct conf_listen), parse_advertise},
     [SCHEMA_SERVER] = {sizeof(struct conf_server), parse_server},
+    [SCHEMA_NAMESERVER] = {sizeof(struct addr), parse_nameserver},
     [SCHEMA_NETWORK] = {sizeof(struct conf_net), parse_network},
     [SCHEMA_PEER] = {sizeof(struct conf_peer), parse_peer},
     [SCHEMA_URI] = {sizeof(struct conf_uri), parse_target_uri},
     [SCHEMA_USER] = {sizeof(struct str), parse_user},
     [SCHEMA_PLACE] = {sizeof(struct conf_place), parse_place},
+    [SCHEMA_ACCOUNT] = {sizeof(struct str), parse_account},
+    [SCHEMA_DIALLED] = {sizeof(struct str), parse_dialled},
     [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
     [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},
 };

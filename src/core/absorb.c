@@ -3,105 +3,17 @@
 #include "base/err.h"
 #include "core/accept.h"
 #include "core/commit.h"
+#include "core/expiry.h"
 #include "core/licence.h"
 #include "core/survey.h"
 #include "core/upreg.h"
 
-enum {
-    SAFETY_S = 32,     /* a device's registration ends so long before upstream's (timer F) */
-    MARGIN_S = 64,     /* two lost transactions beside two device intervals */
-    RFC_BRIEF_S = 3600 /* what lasts an hour is never too brief (RFC 3261 10.3 step 7) */
-};
-
-/* ---------------------------------------------------------------- arithmetic of expiries */
-
-static uint64_t between(uint64_t v, uint64_t min, uint64_t max)
-{
-    v = v < max ? v : max;
-    return v > min ? v : min;
-}
-
-/* Up to so many percent less, the same for a retransmission, never below the minimum (D89). */
-static uint64_t spread_out(const struct absorb_input *in, uint64_t v)
-{
-    uint64_t most = v * in->conf->expires_spread_percent / 100;
-    uint64_t less = in->view->spread % (most + 1);
-    return v - less > in->conf->min_expires_s ? v - less : in->conf->min_expires_s;
-}
-
-/* How long a device may rely on upstream (D37, D51). */
-static uint64_t reliable_s(const struct absorb_input *in, uint64_t dead_at_s)
-{
-    uint64_t until_s = in->now_s + (in->conf->mode == MODE_MIRROR ? 0 : SAFETY_S);
-    return dead_at_s > until_s ? dead_at_s - until_s : 0;
-}
-
-uint32_t absorb_grant_s(const struct absorb_input *in, int64_t asked_s, uint64_t dead_at_s,
-                        bool can_refresh)
-{
-    const struct absorb_conf *conf = in->conf;
-    uint64_t v = asked_s < 0 ? conf->default_expires_s : (uint64_t)asked_s;
-    v = between(v, conf->min_expires_s, conf->max_expires_s);
-    if (conf->mode != MODE_MIRROR)
-        v = spread_out(in, v);
-    if (!can_refresh && v > reliable_s(in, dead_at_s))
-        v = reliable_s(in, dead_at_s);
-    return v ? (uint32_t)v : 1;
-}
-
-uint64_t absorb_told_s(const struct absorb_input *in, const struct upreg *u, uint64_t left_s)
-{
-    if (!u || !left_s || absorb_can_refresh(in))
-        return left_s;
-    uint64_t most_s = reliable_s(in, u->dead_at_s);
-    return left_s <= most_s ? left_s : most_s ? most_s : 1;
-}
-
-bool absorb_can_refresh(const struct absorb_input *in)
-{
-    return (in->conf->authentication != AUTH_RELAY || in->view->has_account) &&
-           in->conf->mode != MODE_MIRROR;
-}
-
-/* A device with an interval so long leaves no time for a refresh of ours between two of its own:
- * then it is the device's REGISTER that refreshes upstream, so upstream's end binds it. */
-static bool is_plannable(const struct upreg *u, uint64_t interval_s)
-{
-    return 2 * interval_s + MARGIN_S < u->granted_s;
-}
-
-uint32_t absorb_grant_on_s(const struct absorb_input *in, int64_t asked_s, const struct upreg *u)
-{
-    bool can_refresh = absorb_can_refresh(in);
-    uint32_t v = absorb_grant_s(in, asked_s, u->dead_at_s, can_refresh);
-    return can_refresh && !is_plannable(u, v) ? absorb_grant_s(in, asked_s, u->dead_at_s, false)
-                                              : v;
-}
+enum { RFC_BRIEF_S = 3600 }; /* what lasts an hour is never too brief (RFC 3261 10.3 step 7) */
 
 static uint32_t grant_s(const struct absorb_input *in, const struct register_contact *c,
                         const struct upreg *u)
 {
-    return absorb_grant_on_s(in, c->expires_s, u);
-}
-
-uint64_t absorb_refresh_by_s(const struct aor_record *r, const struct upreg *u)
-{
-    uint64_t longest_s = 0;
-    for (size_t i = 0; i < r->n_bindings; i++)
-        if (r->bindings[i].upreg_id == u->id && r->bindings[i].granted_s > longest_s)
-            longest_s = r->bindings[i].granted_s;
-    uint64_t early_s = 2 * longest_s + MARGIN_S;
-    if (early_s < u->granted_s / 10)
-        early_s = u->granted_s / 10;
-    return u->dead_at_s > early_s ? u->dead_at_s - early_s : 0;
-}
-
-bool absorb_is_refresh_ours(const struct absorb_input *in, const struct upreg *u)
-{
-    uint64_t by_s = absorb_refresh_by_s(in->now_state, u);
-    bool is_planned = by_s + u->granted_s > u->dead_at_s;
-    return absorb_can_refresh(in) && u->state == UPREG_LIVE && by_s <= in->now_s &&
-           (is_planned || u->dead_at_s <= in->now_s);
+    return expiry_grant_on_s(in, c->expires_s, u);
 }
 
 const struct upreg *absorb_upreg(const struct absorb_input *in)
@@ -155,39 +67,43 @@ static bool forward(const struct decision *d, enum reason why, struct verdict *v
 
 /* ---------------------------------------------------------------- judging one contact */
 
-/* A postponed refresh leaves the device an interval worth having; else it rather waits a moment. */
-static bool has_room(const struct absorb_input *in, const struct upreg *u)
-{
-    return absorb_can_refresh(in) || reliable_s(in, u->dead_at_s) >= in->conf->min_expires_s;
-}
-
 /* What upstream's registration makes of a licence (D56a). */
 static enum reason judge_upstream(const struct absorb_input *in, const struct binding *b,
                                   enum reason licence)
 {
     const struct upreg *u = binding_upreg(in->now_state, b->upreg_id);
-    if (!u || u->state != UPREG_LIVE || u->dead_at_s <= in->now_s)
+    uint32_t serve_s = register_serve_s(in);
+    if (!u || u->state != UPREG_LIVE || u->dead_at_s + serve_s <= in->now_s)
         return REASON_UPSTREAM_DUE;
     enum reason due = REASON_UPSTREAM_DUE;
     if (upreg_is_moved(in->conf, u))
         due = REASON_MOVED;
-    else if (in->now_s < absorb_refresh_by_s(in->now_state, u))
+    else if (in->now_s < expiry_refresh_by_s(in->now_state, u))
         return licence;
-    return in->is_upstream_busy && has_room(in, u) ? REASON_POSTPONED_IN_FLIGHT : due;
+    if (serve_s)
+        return REASON_SERVED;
+    return in->is_upstream_busy && expiry_has_room(in, u) ? REASON_POSTPONED_IN_FLIGHT : due;
+}
+
+static bool is_licence(enum reason r)
+{
+    switch (r) {
+    case REASON_LICENSED_FLOW:
+    case REASON_LICENSED_SESSION:
+    case REASON_LICENSED_SOURCE:
+    case REASON_LICENSED_DIGEST:
+    case REASON_TRUSTED:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static enum reason judge_refresh(const struct decision *d, const struct register_contact *c, int at)
 {
     enum reason licence = licence_refresh(d->in, c, at);
-    switch (licence) {
-    case REASON_LICENSED_FLOW:
-    case REASON_LICENSED_SOURCE:
-    case REASON_LICENSED_DIGEST:
-    case REASON_TRUSTED:
-        break;
-    default:
+    if (!is_licence(licence))
         return licence;
-    }
     /* From its grace it comes back into a line that has filled up: that evicts, by a commit. */
     if (!survey_has(d->s.current, at) && survey_excess(d->in, &d->s))
         return REASON_LAPSED;
@@ -217,27 +133,17 @@ static enum reason judge_contact(const struct decision *d, size_t k)
 
 static bool is_covered(enum reason r)
 {
-    switch (r) {
-    case REASON_LICENSED_FLOW:
-    case REASON_LICENSED_SOURCE:
-    case REASON_LICENSED_DIGEST:
-    case REASON_TRUSTED:
-    case REASON_REPEAT:
-    case REASON_POSTPONED_IN_FLIGHT:
-    case REASON_REMOVED_LOCALLY:
-    case REASON_NOTHING_TO_REMOVE:
-        return true;
-    default:
-        return false;
-    }
+    return is_licence(r) || r == REASON_REPEAT || r == REASON_POSTPONED_IN_FLIGHT ||
+           r == REASON_SERVED || r == REASON_REMOVED_LOCALLY || r == REASON_NOTHING_TO_REMOVE;
 }
 
 /* Which of two covered contacts' reasons tells more: what is done rather than what is not. */
 static enum reason weightier(enum reason a, enum reason b)
 {
     static const enum reason order[] = {
-        REASON_REMOVED_LOCALLY, REASON_POSTPONED_IN_FLIGHT, REASON_LICENSED_DIGEST, REASON_TRUSTED,
-        REASON_LICENSED_FLOW,   REASON_LICENSED_SOURCE,     REASON_REPEAT};
+        REASON_REMOVED_LOCALLY, REASON_SERVED,          REASON_POSTPONED_IN_FLIGHT,
+        REASON_LICENSED_DIGEST, REASON_TRUSTED,         REASON_LICENSED_SESSION,
+        REASON_LICENSED_FLOW,   REASON_LICENSED_SOURCE, REASON_REPEAT};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         if (a == order[i] || b == order[i])
             return order[i];
@@ -275,12 +181,19 @@ static bool is_longer(const struct absorb_input *in, const struct register_conta
     return b->granted_s < now_s - now_s * in->conf->expires_spread_percent / 100;
 }
 
-/* By L3 alone: the binding takes the REGISTER's way, Call-ID and proof. */
+static bool is_by_digest(const struct decision *d, size_t k)
+{
+    return d->in->view->is_proven &&
+           licence_refresh(d->in, &d->in->view->contacts[k], d->s.at[k]) == REASON_LICENSED_DIGEST;
+}
+
+/* Of what a licence covers: by L3, or by a session (L1), the binding takes the REGISTER's way. */
 static bool is_moved_here(const struct decision *d, size_t k)
 {
-    const struct register_contact *c = &d->in->view->contacts[k];
-    return d->in->view->is_proven && c->expires_s != 0 &&
-           licence_refresh(d->in, c, d->s.at[k]) == REASON_LICENSED_DIGEST;
+    const struct register_view *view = d->in->view;
+    return view->contacts[k].expires_s != 0 &&
+           (is_by_digest(d, k) ||
+            !binding_is_same_way(&d->in->now_state->bindings[d->s.at[k]].way, &view->way));
 }
 
 static bool is_any_moved_here(const struct decision *d)
@@ -315,7 +228,7 @@ static void commit_licensed(const struct decision *d, struct aor_record *next)
         if (u) /* a repeat may have lost it */
             commit_extend(in, grant_s(in, c, u), b);
         if (is_moved_here(d, k))
-            commit_move(in, b);
+            commit_move(in, is_by_digest(d, k), b);
     }
     commit_drop(next, d->s.removed | ~d->s.alive);
     commit_settle(next, in->now_s);
@@ -389,7 +302,8 @@ static bool refuse_full(const struct decision *d, struct verdict *v)
 
 static bool relay_mirrored(const struct decision *d, struct verdict *v)
 {
-    return d->in->conf->mode == MODE_MIRROR && forward(d, REASON_MIRROR, v);
+    return d->in->conf->mode == MODE_MIRROR && !register_serve_s(d->in) &&
+           forward(d, REASON_MIRROR, v);
 }
 
 static bool answer_query(const struct decision *d, struct verdict *v)
@@ -463,6 +377,18 @@ struct verdict absorb_decide(const struct absorb_input *in, struct aor_record *n
     if (v.what == VERDICT_COMMIT && next)
         commit_licensed(&d, next);
     return v;
+}
+
+bool absorb_is_still(enum reason why)
+{
+    return why == REASON_REPEAT || why == REASON_QUERY || why == REASON_NOTHING_TO_REMOVE;
+}
+
+void absorb_extend(const struct absorb_input *in, struct aor_record *next)
+{
+    struct decision d = {.in = in};
+    survey_take(in, &d.s);
+    commit_licensed(&d, next);
 }
 
 /* ---------------------------------------------------------------- upstream said yes */

@@ -50,6 +50,12 @@ bool absorb_is_left(const struct absorb_input *in, const struct upreg *u);
  * for others it is left as it was. next may be NULL in the read-only phase. */
 struct verdict absorb_decide(const struct absorb_input *in, struct aor_record *next);
 
+/* VERDICT_ABSORB for this reason moves no lease. */
+bool absorb_is_still(enum reason why);
+
+/* What VERDICT_ABSORB does to leases, done to *next: for the writer, who has them busy. */
+void absorb_extend(const struct absorb_input *in, struct aor_record *next);
+
 /* Applies an accepted REGISTER to `next` (a copy of in->now_state, with its bindings in their
  * order; it then borrows slices of view and grant): adds, refreshes and removes bindings of the
  * view, all or none (D19), evicts if the line is full and that is the policy, sets the upstream
@@ -67,34 +73,6 @@ enum reason absorb_apply(const struct absorb_input *in, const struct upstream_gr
  * challenged): what goes from `next` (a copy, as above). True if anything did. status: upstream's.
  */
 bool absorb_refused(const struct absorb_input *in, unsigned status, struct aor_record *next);
-
-/* The expiry to tell a device for one of its contacts (D15, D17, D37, D51, D89): between
- * min-expires and max-expires, spread, and never beyond dead_at - now - 32 s unless we refresh the
- * upstream registration ourselves (can_refresh). In mirror each refresh goes upstream, so neither
- * spread nor the 32 s are taken off. At least 1. */
-uint32_t absorb_grant_s(const struct absorb_input *in, int64_t asked_s, uint64_t dead_at_s,
-                        bool can_refresh);
-
-/* Of what a binding has left, how much a device may be told: no more than upstream holds less 32 s,
- * unless we refresh that (D37); a restart may have prolonged the lease beyond (D77). Of in: conf,
- * view and now_s. u: the registration that stands for it, or NULL. */
-uint64_t absorb_told_s(const struct absorb_input *in, const struct upreg *u, uint64_t left_s);
-
-/* Whether we refresh the line's upstream registrations ourselves: we do where upstream trusts our
- * address, or has an account for us. Of in: conf and view. */
-bool absorb_can_refresh(const struct absorb_input *in);
-
-/* The same for a device on an upstream registration: where we refresh that, but its interval is too
- * long for doing so between two of its own REGISTERs, it is bound as if we did not. */
-uint32_t absorb_grant_on_s(const struct absorb_input *in, int64_t asked_s, const struct upreg *u);
-
-/* A REGISTER of our own is due for it. Where the deadline already lay in the past when upstream
- * granted it, each device's refresh is relayed instead, and ours is due at its end only. */
-bool absorb_is_refresh_ours(const struct absorb_input *in, const struct upreg *u);
-
-/* When the upstream registration must be refreshed: dead_at - max(granted/10, 2 * longest + 64),
- * where longest is the longest expiry granted to a live device of it (architecture, section 5). */
-uint64_t absorb_refresh_by_s(const struct aor_record *r, const struct upreg *u);
 
 /* Takes bindings whose grace has ended from `next`; leases as in absorb_input. An upstream
  * registration that thereby stands for nobody is then UPREG_LEAVING, or goes if it is dead: the

@@ -9,7 +9,7 @@ struct proof accept_proof(const struct absorb_input *in)
         kind = PROOF_TRUSTED;
     if (in->conf->authentication == AUTH_LOCAL)
         kind = in->view->is_proven ? PROOF_DIGEST : PROOF_NONE;
-    return (struct proof){kind, in->now_s};
+    return (struct proof){kind, in->now_s, in->view->family};
 }
 
 /* Relayed by L1 or L2. */
@@ -23,7 +23,7 @@ bool accept_is_beyond_proof(const struct absorb_input *in, int at)
     if (is_by_licence(in))
         return !licence_is_own(in, at);
     return accept_proof(in).kind == PROOF_OPEN &&
-           !binding_is_same_way(&in->now_state->bindings[at].way, &in->view->way);
+           !binding_is_from(&in->now_state->bindings[at], &in->view->way, &in->view->family);
 }
 
 static bool is_stale(const struct absorb_input *in, int at)

@@ -38,7 +38,7 @@ static bool own_binding(struct arena *a, struct binding *b)
 static bool own_upreg(struct arena *a, struct upreg *u)
 {
     return own(a, &u->contact) && own(a, &u->call_id) && own(a, &u->service_route) &&
-           own(a, &u->associated);
+           own(a, &u->associated) && own(a, &u->pub_gruu) && own(a, &u->temp_gruu);
 }
 
 struct aor_record *binding_record_copy(struct arena *a, const struct aor_record *r)
@@ -147,7 +147,14 @@ bool binding_can(const struct binding *b, enum sip_method method)
 bool binding_is_same_way(const struct way *a, const struct way *b)
 {
     return addr_is_equal(&a->peer, &b->peer) && addr_is_equal(&a->local, &b->local) &&
-           a->transport == b->transport && a->listener == b->listener && a->family == b->family;
+           a->transport == b->transport && a->listener == b->listener && a->flow_id == b->flow_id;
+}
+
+bool binding_is_from(const struct binding *b, const struct way *way, const struct family *family)
+{
+    bool is_same_listener = b->way.transport == way->transport && b->way.listener == way->listener;
+    return binding_is_same_way(&b->way, way) ||
+           (is_same_listener && family_is_same(&b->proof.family, family));
 }
 
 /* ---------------------------------------------------------------- upstream registrations */

@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/arena.h"
+#include "base/family.h"
 #include "base/str.h"
 #include "sip/hdr.h"
 
@@ -20,7 +21,7 @@ enum { RECORD_BINDINGS_MAX = 64, RECORD_UPREGS_MAX = 64 };
 struct way {
     struct addr peer;
     struct addr local; /* see struct flow_ref */
-    uint64_t family;   /* TLS session family, or the connection's id; 0: none (UDP) */
+    uint64_t flow_id;  /* the live stream's name, of flow_id(); 0: UDP, or it has ended */
     uint8_t transport; /* enum flow_transport */
     uint8_t listener;  /* index of the listen section; its name is what the store keeps */
     uint16_t zero;
@@ -36,7 +37,8 @@ enum proof_kind {
 
 struct proof {
     enum proof_kind kind;
-    uint64_t at_s; /* service clock */
+    uint64_t at_s;        /* service clock */
+    struct family family; /* of the TLS session that the proof came by; or none */
 };
 
 /* Names a slot of the lease table; generation 0: none. */
@@ -86,11 +88,14 @@ struct upreg {
     struct str call_id; /* mirror: the phone's; else ours */
     uint32_t cseq;      /* the last one sent that was accepted or committed */
     uint32_t granted_s;
-    uint64_t dead_at_s;       /* service clock */
-    struct str service_route; /* header values, comma-separated, in order; or none */
-    struct str associated;    /* P-Associated-URI, likewise */
-    uint64_t form;            /* absorb_conf.form as it was; 0: it was not kept */
-    uint8_t is_fixed;         /* of a fixed line: stands without any device, until it is released */
+    uint64_t dead_at_s;             /* service clock */
+    struct str service_route;       /* header values, comma-separated, in order; or none */
+    struct str associated;          /* P-Associated-URI, likewise */
+    uint64_t form;                  /* absorb_conf.form as it was; 0: it was not kept */
+    uint8_t is_bulk;                /* stands for all numbers of the line (RFC 6140) */
+    struct str pub_gruu, temp_gruu; /* upstream's, as they stood in its answer, quotes and all */
+    uint8_t has_instance;           /* upstream was told the device's instance for their sake */
+    uint8_t is_fixed; /* of a fixed line: stands without any device, until it is released */
 };
 
 struct aor_record {
@@ -127,7 +132,12 @@ void binding_upreg_del(struct aor_record *r, struct upreg *u);
  * of a method that we do not know by name, nothing is said against it (RFC 3261 20.5). */
 bool binding_can(const struct binding *b, enum sip_method method);
 
-/* The same path: address, port, transport, listener and family. */
+/* The same path: address, port, transport, listener and stream. */
 bool binding_is_same_way(const struct way *a, const struct way *b);
+
+/* It comes from the binding's own device, as far as the network tells: by the same path, or by the
+ * same listener in a session of the family that the binding was proven in (L1). Whether that still
+ * licenses anything is another question. */
+bool binding_is_from(const struct binding *b, const struct way *way, const struct family *family);
 
 #endif

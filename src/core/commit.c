@@ -63,13 +63,30 @@ void commit_contact(const struct absorb_input *in, const struct register_contact
     commit_extend(in, terms->granted_s, b);
 }
 
-void commit_move(const struct absorb_input *in, struct binding *b)
+void commit_move(const struct absorb_input *in, bool is_proof, struct binding *b)
 {
     b->call_id = in->view->call_id;
     b->user_agent = in->view->user_agent;
     b->methods = in->view->methods;
     b->way = in->view->way;
-    b->proof = (struct proof){PROOF_DIGEST, in->now_s};
+    if (is_proof)
+        b->proof = (struct proof){PROOF_DIGEST, in->now_s, in->view->family};
+}
+
+size_t commit_lose(struct aor_record *next, uint64_t flow_id, uint64_t now_s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < next->n_bindings; i++) {
+        struct binding *b = &next->bindings[i];
+        if (b->way.flow_id != flow_id)
+            continue;
+        b->way.flow_id = 0;
+        if (b->expires_at_s > now_s)
+            b->expires_at_s = now_s;
+        b->is_changed = true;
+        n++;
+    }
+    return n;
 }
 
 void commit_distrust(struct aor_record *next)
@@ -99,7 +116,11 @@ static void begin(struct upreg *u, uint64_t id, const struct upstream_grant *gra
         .dead_at_s = now_s + grant->granted_s,
         .service_route = grant->service_route,
         .associated = grant->associated,
+        .pub_gruu = grant->pub_gruu,
+        .temp_gruu = grant->temp_gruu,
+        .has_instance = grant->has_instance,
         .form = grant->form,
+        .is_bulk = grant->is_bulk,
         .is_fixed = u->is_fixed,
     };
 }
@@ -143,6 +164,7 @@ static void finish(struct upreg *u)
                         .call_id = u->call_id,
                         .cseq = u->cseq,
                         .form = u->form,
+                        .is_bulk = u->is_bulk,
                         .dead_at_s = u->dead_at_s};
 }
 

@@ -28,9 +28,13 @@ void commit_contact(const struct absorb_input *in, const struct register_contact
 /* Moves expiry and CSeq only. */
 void commit_extend(const struct absorb_input *in, uint32_t granted_s, struct binding *b);
 
-/* The binding's device has proven itself to us: its way, Call-ID and proof are now the REGISTER's.
- * After commit_extend. */
-void commit_move(const struct absorb_input *in, struct binding *b);
+/* The binding's device is where the REGISTER came from: its way and Call-ID are now the REGISTER's,
+ * and its proof, if it has just proven itself to us. After commit_extend. */
+void commit_move(const struct absorb_input *in, bool is_proof, struct binding *b);
+
+/* The bindings that were reached by that stream (flow_id, not 0) have no flow any more and are in
+ * their grace from now on. How many there are. */
+size_t commit_lose(struct aor_record *next, uint64_t flow_id, uint64_t now_s);
 
 /* Withdraws every proof: each device must prove itself with its next REGISTER (D53). */
 void commit_distrust(struct aor_record *next);

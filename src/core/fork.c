@@ -27,6 +27,15 @@ bool fork_is_ended(const struct fork *f, size_t branch)
     return is_ended(&f->branches[branch]);
 }
 
+uint32_t fork_breadth_left(const struct fork *f, uint32_t breadth, int ending)
+{
+    uint32_t taken = 0;
+    for (size_t i = 0; i < f->n; i++)
+        if (!is_ended(&f->branches[i]) && !f->branches[i].is_silent && (int)i != ending)
+            taken += f->branches[i].breadth;
+    return taken < breadth ? breadth - taken : 0;
+}
+
 bool fork_is_over(const struct fork *f)
 {
     for (size_t i = 0; i < f->n; i++)
@@ -210,8 +219,9 @@ static unsigned rank(const struct fork *f, const struct fork_branch *b)
     for (size_t i = 0; i < sizeof preferred / sizeof *preferred; i++)
         if (status == preferred[i])
             return 400;
-    /* Silence says less than any answer of its class; a cancelled branch says nothing. */
-    if (status == 408 || status == 487)
+    /* Silence, and a flow that is gone, say less than any answer of their class; a cancelled branch
+     * says nothing. */
+    if (status == 408 || status == 430 || status == 487)
         return 498;
     return status / 100 * 100 + 1;
 }

@@ -7,8 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Devices (D74), what is tried after them, and the upstream that may be tried before them. */
-enum { FORK_DEVICES_MAX = 32, FORK_BRANCHES_MAX = FORK_DEVICES_MAX + 2 };
+/* Devices (D74), what a search may grow to with what is tried after them and an upstream before
+ * them, and further servers of that upstream. */
+enum {
+    FORK_DEVICES_MAX = 32,
+    FORK_GROWN_MAX = FORK_DEVICES_MAX + 2,
+    FORK_BRANCHES_MAX = FORK_GROWN_MAX + 2
+};
 
 enum fork_state {
     FORK_TRYING,   /* nothing has come */
@@ -31,6 +36,7 @@ struct fork_branch {
     bool is_given_up;    /* it has rung its time: others are tried while its end is awaited */
     bool is_silent;      /* given up without a word from it: its end is not awaited either */
     bool is_followed;    /* its redirect was: its targets speak in its place (16.7 step 4) */
+    uint32_t breadth;    /* its part (RFC 5393): set by the caller of fork_add */
     bool is_last_resort; /* fallback: set by the caller of fork_add. It is tried for whoever calls
                             and does not speak for the line: its 6xx ends nothing */
 };
@@ -109,6 +115,11 @@ bool fork_is_open(const struct fork *f);
 /* A branch has had its final response. */
 bool fork_is_ended(const struct fork *f, size_t branch);
 
+/* What of the breadth no branch has but one that is about to end, or -1 (RFC 5393). One that
+ * is_silent is not counted: it has most likely never got the request, and others are in its place.
+ */
+uint32_t fork_breadth_left(const struct fork *f, uint32_t breadth, int ending);
+
 /* An answer of a branch is waited for before anything else is tried. */
 bool fork_is_awaited(const struct fork *f);
 
@@ -117,7 +128,7 @@ bool fork_is_over(const struct fork *f);
 
 /* The branch whose failure the caller gets (16.7 step 6, D68): a 6xx if there is one; else of the
  * lowest class (a 6xx that speaks for its branch alone is as a 4xx), in the 4xx class 401, 407,
- * 415, 420 and 484 first; a local 408 after any answer that a device gave; one that is_followed
+ * 415, 420 and 484 first; a 408 and a 430 after any answer that a device gave; one that is_followed
  * after all others. The failure of the last resort, be it a 6xx, comes after even that: that a line
  * has no voicemail says nothing of the line. Its 3xx is no failure, but names who would take the
  * call. -1: there is none. A 503 is told as 500, by the caller of this. */

@@ -26,9 +26,14 @@ static bool is_other_call_id(const struct claim *q)
     return !str_eq(q->b->call_id, q->in->view->call_id);
 }
 
+static bool is_here(const struct claim *q)
+{
+    return binding_is_same_way(&q->b->way, &q->in->view->way);
+}
+
 static bool is_other_way(const struct claim *q)
 {
-    return !binding_is_same_way(&q->b->way, &q->in->view->way);
+    return !binding_is_from(q->b, &q->in->view->way, &q->in->view->family);
 }
 
 /* Without a lease there is nothing to extend: another commit has overtaken this snapshot. */
@@ -47,9 +52,10 @@ static bool is_unproven(const struct claim *q)
            (kind == PROOF_OPEN && authentication == AUTH_LOCAL);
 }
 
+/* On another connection it is none: the device has to be reached by that one now. */
 static bool is_repeat(const struct claim *q)
 {
-    return q->lease->is_held && q->in->view->cseq == q->lease->cseq &&
+    return q->lease->is_held && is_here(q) && q->in->view->cseq == q->lease->cseq &&
            q->in->view->branch_hash == q->lease->branch_hash;
 }
 
@@ -73,7 +79,8 @@ static bool is_stale_here(const struct claim *q)
 static bool is_reproof_due(const struct claim *q)
 {
     uint64_t at_s = q->b->proof.at_s;
-    return q->in->now_s > at_s && q->in->now_s - at_s >= q->in->conf->reproof_s;
+    uint64_t good_s = (uint64_t)q->in->conf->reproof_s + register_serve_s(q->in);
+    return q->in->now_s > at_s && q->in->now_s - at_s >= good_s;
 }
 
 /* Bytes are compared: calls go to the contact's very bytes (D65). */
@@ -142,7 +149,9 @@ static enum reason granted(const struct claim *q)
 {
     if (q->b->proof.kind == PROOF_TRUSTED)
         return REASON_TRUSTED;
-    return q->b->way.family ? REASON_LICENSED_FLOW : REASON_LICENSED_SOURCE;
+    if (!is_here(q))
+        return REASON_LICENSED_SESSION;
+    return q->b->way.flow_id ? REASON_LICENSED_FLOW : REASON_LICENSED_SOURCE;
 }
 
 /* The first of the conditions that is there; REASON_MAX: none is. */

@@ -1,7 +1,8 @@
 /* The licence: the right of a device to have its own REGISTER answered here (architecture, section
- * 5: L1 the same stream, L2 the same UDP source with the same Call-ID and a rising CSeq, L3 a right
- * answer to our own challenge; L1 and L2 never beyond reproof, and resting on one binding without
- * covering any other). Pure; any thread. */
+ * 5: L1 the same stream, or a
+ * resumed TLS session of its family, L2 the same UDP source with the same Call-ID and a rising
+ * CSeq, L3 a right answer to our own challenge; L1 and L2 never beyond reproof, and resting on one
+ * binding without covering any other). Pure; any thread. */
 #ifndef BW_CORE_LICENCE_H
 #define BW_CORE_LICENCE_H
 
@@ -12,8 +13,8 @@
 #include "core/survey.h"
 
 /* May a contact refresh the binding that it names (index `at`, alive)? REASON_LICENSED_FLOW,
- * REASON_LICENSED_SOURCE, REASON_LICENSED_DIGEST, REASON_TRUSTED, REASON_REPEAT: yes; else what is
- * in the way. */
+ * REASON_LICENSED_SESSION, REASON_LICENSED_SOURCE, REASON_LICENSED_DIGEST, REASON_TRUSTED,
+ * REASON_REPEAT: yes; else what is in the way. */
 enum reason licence_refresh(const struct absorb_input *in, const struct register_contact *c,
                             int at);
 

@@ -30,7 +30,10 @@ struct absorb_conf {
     uint32_t grace_s;
     uint32_t reproof_s;
     uint32_t max_contacts;
+    uint32_t serve_limit_s; /* beyond its end upstream, and beyond reproof; 0: not at all (D56a) */
     bool is_equal_cseq_allowed; /* D29 */
+    bool is_by_flow; /* insertion by Path: each flow of a device has a registration of its own */
+    bool has_upstream_gruu; /* upstream is told the instances of devices that want its GRUUs */
 };
 
 /* All that the policy may know of one Contact of a REGISTER. */
@@ -52,6 +55,7 @@ struct register_view {
     bool is_star;
     int64_t expires_s; /* the Expires header, for a star (D11); -1: none or malformed */
     struct way way;
+    struct family family; /* of the TLS session that it came by; or none */
     struct str path;
     struct str user_agent;
     uint32_t methods; /* as binding.methods */
@@ -60,6 +64,9 @@ struct register_view {
     bool is_proven;         /* a right answer to our own challenge, by the line's own user (L3) */
     bool has_account;       /* we have one for the line at the upstream: upstream-credentials */
     uint64_t spread;        /* keyed hash of Call-ID, CSeq and branch: expiry jitter (D29, D89) */
+    bool is_outbound;       /* it names a flow of its device (RFC 5626) */
+    bool is_bulk;           /* its contacts stand for all numbers of the line (RFC 6140) */
+    bool is_gruu_asked;     /* the device wants GRUUs, and the domain has them (RFC 5627) */
     uint32_t branch_hash;   /* as the lease keeps it: tells a retransmission (D29) */
     bool is_line;           /* no phone's: for a fixed line, which keeps the registration */
     uint64_t own_upreg_id;  /* no phone's: our own REGISTER for this upstream registration, without
@@ -74,6 +81,7 @@ struct lease_view {
                               upstream or has been challenged (D30) */
     uint64_t expires_at_s; /* service clock; of a binding without a lease: the record's */
     uint32_t cseq, branch_hash; /* of the last refresh */
+    bool is_unreachable;        /* the device does not answer our keepalives: it is tried last */
 };
 
 struct absorb_input {
@@ -82,8 +90,16 @@ struct absorb_input {
     const struct aor_record *now_state; /* never NULL: an empty record for an unknown AoR */
     const struct lease_view *leases;
     bool is_upstream_busy; /* a REGISTER of the upstream registration concerned is in flight */
+    bool is_outage;        /* upstream is down, or has only just returned */
     uint64_t now_s;        /* service clock */
 };
+
+/* How long a device may stand on what upstream has dropped, and go without a new proof: as there is
+ * no turn upstream to be had, because it is or was down (D56a). 0: not at all. */
+static inline uint32_t register_serve_s(const struct absorb_input *in)
+{
+    return in->is_outage && in->is_upstream_busy ? in->conf->serve_limit_s : 0;
+}
 
 /* How upstream answered a forwarded REGISTER. */
 struct upstream_grant {
@@ -94,6 +110,9 @@ struct upstream_grant {
     uint32_t granted_s; /* D50; 0 after a removal */
     bool is_removal;    /* what was asked: expires 0 */
     struct str service_route, associated;
+    struct str pub_gruu, temp_gruu;        /* as upreg has them */
+    bool has_instance;                     /* likewise */
+    bool is_bulk;                          /* of the view */
     uint64_t form;                         /* of what was asked for */
     uint64_t new_binding_id, new_upreg_id; /* random, for what this commit creates */
 };

@@ -4,8 +4,10 @@
 
 #include "base/err.h"
 
-/* rr KIND FAMILY LISTENER PORT CORE IP [LOCAL] MAC, all but the first three in hex. */
-enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2, MAC_BYTES = 10, BODY_MAX = FIXED + 2 * 16 };
+/* rr KIND FAMILY LISTENER PORT CORE IP [LOCAL] [STREAM] MAC, all but the first three in hex. The
+ * high half of FAMILY is the transport; STREAM is there for all but UDP, which is 0. */
+enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2, MAC_BYTES = 10, STREAM = 8 };
+enum { BODY_MAX = FIXED + 2 * 16 + STREAM };
 
 /* In the order of enum route_side, for a phone that was called, then for one that calls. */
 static const char kinds[] = "bacdef";
@@ -19,34 +21,52 @@ static size_t ip_len(unsigned family)
 static size_t pack(const struct route *r, uint8_t out[BODY_MAX])
 {
     const struct addr *peer = &r->phone.peer, *local = &r->phone.local;
-    size_t n = ip_len(peer->family);
-    out[0] = peer->family;
+    size_t ip = ip_len(peer->family), n = FIXED + ip;
+    out[0] = (uint8_t)(peer->family | r->phone.transport << 4);
     out[1] = r->phone.listener;
     out[2] = (uint8_t)(peer->port >> 8);
     out[3] = (uint8_t)peer->port;
     out[4] = (uint8_t)(r->core >> 8);
     out[5] = (uint8_t)r->core;
-    memcpy(out + FIXED, peer->ip, n);
-    if (local->family != peer->family)
-        return FIXED + n;
-    memcpy(out + FIXED + n, local->ip, n);
-    return FIXED + 2 * n;
+    memcpy(out + FIXED, peer->ip, ip);
+    if (local->family == peer->family) {
+        memcpy(out + n, local->ip, ip);
+        n += ip;
+    }
+    if (!r->phone.transport)
+        return n;
+    for (int i = 0; i < STREAM; i++)
+        out[n++] = (uint8_t)(r->phone.flow_id >> (8 * i));
+    return n;
+}
+
+static uint64_t take_stream(const uint8_t *in)
+{
+    uint64_t id = 0;
+    for (int i = 0; i < STREAM; i++)
+        id |= (uint64_t)in[i] << (8 * i);
+    return id;
 }
 
 static bool unpack(const uint8_t *in, size_t n, struct route *r)
 {
     struct addr *peer = &r->phone.peer, *local = &r->phone.local;
-    size_t ip = ip_len(in[0]);
+    size_t ip = ip_len(in[0] & 0xf);
+    r->phone.transport = in[0] >> 4;
+    if (r->phone.transport && n > STREAM) {
+        n -= STREAM;
+        r->phone.flow_id = take_stream(in + n);
+    }
     if (ip == 0 || (n != FIXED + ip && n != FIXED + 2 * ip))
         return false;
-    peer->family = in[0];
+    peer->family = in[0] & 0xf;
     r->phone.listener = in[1];
     peer->port = (uint16_t)(in[2] << 8 | in[3]);
     r->core = (uint16_t)(in[4] << 8 | in[5]);
     memcpy(peer->ip, in + FIXED, ip);
     if (n == FIXED + ip)
         return true;
-    local->family = in[0];
+    local->family = peer->family;
     memcpy(local->ip, in + FIXED + ip, ip);
     return true;
 }

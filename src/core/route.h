@@ -19,7 +19,7 @@ enum route_side {
 };
 
 /* The longest user part. */
-enum { ROUTE_LEN = 112 };
+enum { ROUTE_LEN = 128 };
 
 struct route {
     enum route_side side;

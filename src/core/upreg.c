@@ -16,12 +16,15 @@ bool upreg_is_of_mode(const struct absorb_conf *conf, const struct upreg *u)
 
 /* ---------------------------------------------------------------- finding */
 
-/* A device is its instance, or its Call-ID where it has none. */
-static bool is_same_device(const struct register_view *view, const struct binding *b)
+/* A device is its instance, or its Call-ID where it has none; by flow each of those by itself. */
+static bool is_same_device(const struct absorb_input *in, const struct binding *b)
 {
-    struct str instance = view->n_contacts ? view->contacts[0].instance : STR_NONE;
-    if (instance.n || b->instance.n)
-        return str_eq(instance, b->instance);
+    const struct register_view *view = in->view;
+    const struct register_contact none = {.instance = STR_NONE};
+    const struct register_contact *c = view->n_contacts ? &view->contacts[0] : &none;
+    if (c->instance.n || b->instance.n)
+        return str_eq(c->instance, b->instance) &&
+               (!in->conf->is_by_flow || c->reg_id == b->reg_id);
     return str_eq(view->call_id, b->call_id);
 }
 
@@ -33,18 +36,20 @@ static const struct upreg *standing(const struct absorb_input *in, const struct 
         if (s->at[k] >= 0)
             return binding_upreg(r, r->bindings[s->at[k]].upreg_id);
     for (size_t i = 0; i < r->n_bindings; i++)
-        if (is_same_device(in->view, &r->bindings[i]))
+        if (is_same_device(in, &r->bindings[i]))
             return binding_upreg(r, r->bindings[i].upreg_id);
     return NULL;
 }
 
-/* One that is leaving or orphaned comes back to life when a device does (D58). */
+/* One that is leaving or orphaned comes back to life when a device does (D58). One that stands for
+ * all numbers of the line is not the one that stands for the line. */
 static const struct upreg *of_aor(const struct absorb_input *in)
 {
     const struct upreg *found = NULL;
     for (size_t i = 0; i < in->now_state->n_upregs; i++) {
         const struct upreg *u = &in->now_state->upregs[i];
-        if (!upreg_is_of_mode(in->conf, u))
+        if (!upreg_is_of_mode(in->conf, u) ||
+            (in->view->n_contacts && u->is_bulk != in->view->is_bulk))
             continue;
         if (u->state == UPREG_LIVE)
             return u;

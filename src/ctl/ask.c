@@ -183,8 +183,7 @@ static void complain_in_its_words(const struct ask_answer *a)
     ask_print_findings(stderr, a->json);
 }
 
-static int show_answer(const struct call *c, const struct ask_answer *a,
-                       bool (*show)(const json_t *answer))
+int ask_show(const struct call *c, const struct ask_answer *a, bool (*show)(const json_t *answer))
 {
     bool is_done = a->status >= 200 && a->status < 300;
     if (!is_done)
@@ -196,16 +195,20 @@ static int show_answer(const struct call *c, const struct ask_answer *a,
     return is_done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+int ask_end(int status)
+{
+    if (status || fflush(stdout) == 0)
+        return status;
+    (void)fprintf(stderr, "breakwaterctl: standard output: %s\n", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 int ask_and_show(const struct call *c, const struct ask *q, bool (*show)(const json_t *answer))
 {
     struct ask_answer a;
     int err = ask(q, &a);
     if (!err)
-        err = show_answer(c, &a, show);
+        err = ask_show(c, &a, show);
     ask_free(&a);
-    if (!err && fflush(stdout)) {
-        (void)fprintf(stderr, "breakwaterctl: standard output: %s\n", strerror(errno));
-        return EXIT_FAILURE;
-    }
-    return err;
+    return ask_end(err);
 }

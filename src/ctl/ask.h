@@ -30,6 +30,11 @@ void ask_free(struct ask_answer *a);
  * API's own words. The exit status. */
 int ask_and_show(const struct call *c, const struct ask *q, bool (*show)(const json_t *answer));
 
+/* The second half of it, for who asks more than once; then ask_end has the exit status, which is
+ * EXIT_FAILURE where standard output took not all. */
+int ask_show(const struct call *c, const struct ask_answer *a, bool (*show)(const json_t *answer));
+int ask_end(int status);
+
 /* Text from an answer as a terminal may have it: what would steer that is a question mark. */
 void ask_print(FILE *out, const char *text);
 

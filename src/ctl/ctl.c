@@ -5,11 +5,16 @@
 #include "config.h"
 
 #include "ctl/alarms.h"
+#include "ctl/aorcmd.h"
+#include "ctl/aorlist.h"
 #include "ctl/ask.h"
 #include "ctl/bans.h"
 #include "ctl/linelist.h"
 #include "ctl/operate.h"
 #include "ctl/passwd.h"
+#include "ctl/savings.h"
+#include "ctl/why.h"
+#include "ctl/uplist.h"
 
 static int run_passwd(const struct call *c)
 {
@@ -25,7 +30,13 @@ static const struct {
 } commands[] = {
     {{"status"}, "", 0, 0, "version, readiness and totals of the running daemon", operate_status},
     {{"alarms"}, "", 0, 0, "what is wrong now, and since when", alarms_run},
+    {{"aor", "list"}, "[FILTER]... [PREFIX]", 0, 11, "the lines with their devices", aorlist_run},
+    {{"aor", "show"}, "AOR", 1, 1, "one line: devices, deadlines, upstream", aorcmd_show},
+    {{"aor", "remove"}, "AOR", 1, 1, "take a line away, here and upstream", aorcmd_remove},
+    {{"why"}, "AOR", 1, 1, "the last decisions on a line, explained", why_run},
+    {{"savings"}, "", 0, 0, "REGISTERs in, absorbed and out", savings_run},
     {{"line", "list"}, "", 0, 0, "the fixed lines and their registrations", linelist_run},
+    {{"upstream", "list"}, "", 0, 0, "the upstreams: state, pace, what waits", uplist_run},
     {{"upstream", "resync"}, "NAME", 1, 1, "register again what we can prove", operate_resync},
     {{"ban", "list"}, "", 0, 0, "the sources that are banned", bans_list},
     {{"ban", "add"}, "ADDRESS [SECONDS]", 1, 2, "ban a source, for 10 minutes", bans_add},
@@ -51,6 +62,10 @@ static void print_usage(FILE *out)
         (void)fprintf(out, "  %-*s %s\n", COMMAND_WIDTH, text, commands[i].help);
     }
     (void)fprintf(out,
+                  "\n"
+                  "  FILTER: --domain NAME, --upstream NAME, --source ADDRESS[/BITS], "
+                  "--user-agent TEXT,\n"
+                  "          --limit NUMBER\n"
                   "\n"
                   "  %-*s the daemon's admin socket, else /run/breakwater/admin.sock\n"
                   "  %-*s print the answer of the admin API as it is\n"

@@ -6,8 +6,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "ctl/ask.h"
-
-enum { PATH_MAX_LEN = 1024 };
+#include "ctl/urltext.h"
 
 /* ---------------------------------------------------------------- status */
 
@@ -112,27 +111,12 @@ static bool show_resync(const json_t *answer)
     return true;
 }
 
-/* RFC 3986 2.1. */
-static void add_escaped(struct buf *b, const char *name)
-{
-    for (; *name; name++) {
-        uint8_t c = (uint8_t)*name;
-        bool is_plain = ascii_is_alpha(*name) || ascii_is_digit(*name) || strchr("-._~", *name);
-        if (is_plain) {
-            buf_add_char(b, *name);
-        } else {
-            buf_add_char(b, '%');
-            buf_add_hex(b, &c, 1);
-        }
-    }
-}
-
 int operate_resync(const struct call *c)
 {
-    char path[PATH_MAX_LEN];
+    char path[URLTEXT_MAX];
     struct buf b = buf_over(path, sizeof path - 1);
     buf_add(&b, STR("/api/v1/upstreams/"));
-    add_escaped(&b, c->words[0]);
+    urltext_add(&b, c->words[0]);
     buf_add(&b, STR("/resync"));
     if (b.has_overflown)
         return EXIT_USAGE;

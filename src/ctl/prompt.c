@@ -1,6 +1,7 @@
 #include "ctl/prompt.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <termios.h>
@@ -47,25 +48,49 @@ static void on_signal(int number)
 static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 enum { N_SIGNALS = sizeof signals / sizeof signals[0] };
 
+/* For the whole line, which a terminal gives at once. A signal that came before is not overslept.
+ */
+static int wait_line(const sigset_t *open)
+{
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (ppoll(&in, 1, NULL, open) >= 0)
+        return 0;
+    return errno == EINTR ? ERR_AGAIN : ERR_IO;
+}
+
+static void block_signals(sigset_t *old)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        sigaddset(&ours, signals[i]);
+    (void)sigprocmask(SIG_BLOCK, &ours, old);
+}
+
 /* A signal must not leave the terminal without echo: it takes effect once that is on again. */
 static int read_hidden(const char *ask, const char *user, char text[PROMPT_MAX], struct str *line)
 {
     struct sigaction old[N_SIGNALS], act = {.sa_handler = on_signal};
     struct termios shown, hidden;
+    sigset_t open;
     if (tcgetattr(STDIN_FILENO, &shown))
         return ERR_IO;
     hidden = shown;
     hidden.c_lflag = (hidden.c_lflag & ~(tcflag_t)ECHO) | ECHONL;
     caught = 0;
+    block_signals(&open);
     for (size_t i = 0; i < N_SIGNALS; i++)
         (void)sigaction(signals[i], &act, &old[i]);
     int err = tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) ? ERR_IO : 0;
     (void)fprintf(stderr, "%s%s: ", ask, user); /* now, so that who types at once is not shown */
     if (!err)
+        err = wait_line(&open);
+    if (!err)
         err = read_line(text, line);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
     for (size_t i = 0; i < N_SIGNALS; i++)
         (void)sigaction(signals[i], &old[i], NULL);
+    (void)sigprocmask(SIG_SETMASK, &open, NULL);
     if (caught)
         (void)raise(caught);
     return err;

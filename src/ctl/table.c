@@ -37,22 +37,37 @@ static void print_row(FILE *out, const size_t widths[TABLE_COLUMNS], int n_colum
     (void)fputc('\n', out);
 }
 
+void table_begin(struct table *t, FILE *out, const struct table_row *titles)
+{
+    *t = (struct table){.out = out, .titles = titles};
+    widen(t->widths, titles);
+}
+
+void table_add_rows(struct table *t, size_t n,
+                    void (*fill)(const void *from, size_t i, struct table_row *out),
+                    const void *from)
+{
+    int n_columns = columns_of(t->titles);
+    struct table_row r;
+    for (size_t i = 0; i < n; i++) {
+        r = (struct table_row){{{0}}};
+        fill(from, i, &r);
+        widen(t->widths, &r);
+    }
+    if (!t->is_begun)
+        print_row(t->out, t->widths, n_columns, t->titles);
+    t->is_begun = true;
+    for (size_t i = 0; i < n; i++) {
+        r = (struct table_row){{{0}}};
+        fill(from, i, &r);
+        print_row(t->out, t->widths, n_columns, &r);
+    }
+}
+
 void table_print(FILE *out, const struct table_row *titles, size_t n,
                  void (*fill)(const void *from, size_t i, struct table_row *out), const void *from)
 {
-    size_t widths[TABLE_COLUMNS] = {0};
-    int n_columns = columns_of(titles);
-    struct table_row r;
-    widen(widths, titles);
-    for (size_t i = 0; i < n; i++) {
-        r = (struct table_row){{{0}}};
-        fill(from, i, &r);
-        widen(widths, &r);
-    }
-    print_row(out, widths, n_columns, titles);
-    for (size_t i = 0; i < n; i++) {
-        r = (struct table_row){{{0}}};
-        fill(from, i, &r);
-        print_row(out, widths, n_columns, &r);
-    }
+    struct table t;
+    table_begin(&t, out, titles);
+    table_add_rows(&t, n, fill, from);
 }

@@ -22,16 +22,22 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "net/namebook.h"
+#include "net/tls.h"
 #include "service/alarm.h"
 #include "service/board.h"
 #include "service/regview.h"
+#include "service/shield.h"
 #include "service/source.h"
+#include "service/tally.h"
+#include "service/told.h"
 #include "service/worker.h"
 #include "sip/glue.h"
 #include "store/keyring.h"
 #include "store/store.h"
+#include "store/ticketfile.h"
 
-enum { STORE_QUEUE_MAX = 65536 };
+enum { STORE_QUEUE_MAX = 65536, TEND_MS = 60000 };
 
 struct daemon {
     pthread_mutex_t reloading; /* one at a time: it may come by signal and by the admin API */
@@ -41,6 +47,7 @@ struct daemon {
     struct conf *first_conf; /* of the start: for changes that wait for a restart */
     struct http *http;
     struct worker_group group;
+    struct tickets tickets; /* of all TLS listeners */
     struct store *store;
     pthread_t store_thread;
     bool has_store_thread;
@@ -72,9 +79,18 @@ static void say_to_log(bool is_error, const char *text, void *arg)
         log_warn("%s", text);
 }
 
+/* Before any worker has the snapshot. */
+static void share_tickets(struct daemon *d, struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_listens; i++)
+        if (conf->listens[i].tls)
+            tls_context_set_tickets(conf->listens[i].tls, &d->tickets);
+}
+
 /* All workers get the new snapshot; without memory some keep the old one, and the log says so. */
 static void spread(struct daemon *d, struct conf *next)
 {
+    share_tickets(d, next);
     for (unsigned i = 0; i < d->group.n; i++)
         if (worker_reload(d->group.workers[i], next))
             log_error("reload: worker %u keeps the old configuration: out of memory", i);
@@ -93,6 +109,10 @@ static int reload(struct daemon *d, conf_say_fn *say, void *arg)
     struct conf *next;
     pthread_mutex_lock(&d->reloading); /* a large credentials file takes its time */
     int err = conf_load(d->conf->path, say, arg, &next);
+    if (!err && shield_table_link(d->group.shields, next)) {
+        conf_unref(next);
+        err = ERR_NOMEM;
+    }
     if (err) {
         log_error("reload: the running configuration stays (%s)", err_text(err));
     } else {
@@ -166,8 +186,9 @@ static void wait_for_end(struct daemon *d)
     uint64_t n_idle = 0, n;
     struct signalfd_siginfo info;
     while (n_idle < d->group.n) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, TEND_MS) < 0 && errno != EINTR)
             return;
+        ticketfile_tend(d->first_conf->state_dir, &d->tickets);
         if (read(d->idle_fd, &n, sizeof n) == sizeof n)
             n_idle += n;
         if (read(d->signal_fd, &info, sizeof info) == sizeof info && on_signal(d, info.ssi_signo))
@@ -242,6 +263,9 @@ static int open_store(struct daemon *d)
                                     .arg = d};
     err = store_open(&conf, &d->store);
     d->group.store = d->store;
+    if (!err)
+        err = ticketfile_load(d->conf->state_dir, &d->tickets);
+    share_tickets(d, d->conf);
     return err;
 }
 
@@ -279,7 +303,9 @@ static int make_workers(struct daemon *d)
     d->group.workers = calloc(d->group.n, sizeof *d->group.workers);
     d->threads = calloc(d->group.n, sizeof *d->threads);
     if (!d->group.workers || !d->threads || source_table_new(&d->group.sources) ||
-        alarm_new(&d->group.alarms) || board_new(&d->group.board))
+        alarm_new(&d->group.alarms) || board_new(&d->group.board) ||
+        namebook_new(&d->group.names) || tally_new(&d->group.tally) || told_new(&d->group.told) ||
+        shield_table_new(&d->group.shields) || shield_table_link(d->group.shields, d->conf))
         return ERR_NOMEM;
     for (unsigned i = 0; i < d->group.n; i++) {
         const struct conf_listen *failed;
@@ -364,11 +390,38 @@ static int on_resync(struct str upstream, void *arg)
     return err;
 }
 
+static struct conf *running_conf(void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    struct conf *conf = conf_ref(d->conf);
+    pthread_mutex_unlock(&d->lock);
+    return conf;
+}
+
+static int on_remove(struct str aor, struct removal *out, void *arg)
+{
+    const struct daemon *d = arg;
+    return worker_remove(&d->group, aor, out);
+}
+
+static size_t trail_of(unsigned worker, struct str aor, struct trail_entry *out, void *arg)
+{
+    return worker_trail(&((const struct daemon *)arg)->group, worker, aor, out);
+}
+
+static const struct ledger *ledger_of(unsigned worker, void *arg)
+{
+    return worker_ledger(&((const struct daemon *)arg)->group, worker);
+}
+
 static int start_admin(struct daemon *d)
 {
     const struct http_conf conf = {.admin = &d->conf->admin,
                                    .hooks = {is_ready, n_workers, on_reload, on_resync, d,
-                                             d->group.sources, d->group.alarms, d->group.board}};
+                                             d->group.sources, d->group.alarms, d->group.board,
+                                             d->store, running_conf, on_remove, trail_of, ledger_of,
+                                             d->group.shields}};
     return http_start(&conf, &d->http);
 }
 
@@ -411,6 +464,10 @@ static void stop(struct daemon *d)
     source_table_free(d->group.sources);
     alarm_free(d->group.alarms);
     board_free(d->group.board);
+    namebook_free(d->group.names);
+    tally_free(d->group.tally);
+    told_free(d->group.told);
+    shield_table_free(d->group.shields);
     store_close(d->store);
     free(d->listener_names);
     free(d->threads);
@@ -427,6 +484,7 @@ int daemon_run(struct conf *conf)
 {
     struct daemon d = {.reloading = PTHREAD_MUTEX_INITIALIZER,
                        .lock = PTHREAD_MUTEX_INITIALIZER,
+                       .tickets = {.lock = PTHREAD_MUTEX_INITIALIZER},
                        .conf = conf,
                        .first_conf = conf_ref(conf),
                        .signal_fd = -1,

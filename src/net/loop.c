@@ -199,6 +199,17 @@ void loop_io_free(struct loop_io *io)
     free(io);
 }
 
+void loop_io_watch(struct loop_io *io, bool is_reading, bool is_writing)
+{
+    int events = (is_reading ? EV_READ : 0) | (is_writing ? EV_WRITE : 0);
+    if (events == (io->watcher.events & (EV_READ | EV_WRITE)))
+        return;
+    ev_io_stop(io->loop->ev, &io->watcher);
+    ev_io_set(&io->watcher, io->watcher.fd, events);
+    if (events)
+        ev_io_start(io->loop->ev, &io->watcher);
+}
+
 static void on_wake(struct ev_loop *ev, ev_async *watcher, int events)
 {
     (void)ev;

@@ -5,6 +5,7 @@
 #ifndef BW_NET_LOOP_H
 #define BW_NET_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "net/wheel.h"
@@ -34,6 +35,9 @@ uint64_t loop_now_ms(const struct loop *l);
 /* fn runs in each turn in which fd is readable. ERR_NOMEM. The descriptor stays the caller's. */
 int loop_io_new(struct loop *l, int fd, loop_fn *fn, void *arg, struct loop_io **out);
 void loop_io_free(struct loop_io *io);
+
+/* What fn runs for from now on: at first only for what can be read. */
+void loop_io_watch(struct loop_io *io, bool is_reading, bool is_writing);
 
 /* A wake-up: sends from any thread before the loop gets to it count as one. */
 int loop_wake_new(struct loop *l, loop_fn *fn, void *arg, struct loop_wake **out);

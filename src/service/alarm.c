@@ -38,6 +38,14 @@ static const struct {
                                "upstream's 200 to a REGISTER does not list what was registered; "
                                "see contact-token and insertion",
                                STAT_ALARM_MISSING, STAT_ALARM_STANDS_MISSING},
+    [ALARM_UNRESOLVED] = {"upstream-unresolved",
+                          "the DNS knows no servers for a name in servers, or does not answer; "
+                          "those that were found last are used as long as there are any",
+                          STAT_ALARM_UNRESOLVED, STAT_ALARM_STANDS_UNRESOLVED},
+    [ALARM_UPSTREAM_DOWN] = {"upstream-down",
+                             "upstream answers neither probes nor REGISTERs; see its servers, the "
+                             "way to them, and probe-interval",
+                             STAT_ALARM_DOWN, STAT_ALARM_STANDS_DOWN},
 };
 
 const char *alarm_word(enum alarm_code code)

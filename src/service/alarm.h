@@ -15,6 +15,8 @@ enum alarm_code {
     ALARM_CHALLENGES_US,       /* upstream wants a proof of us that we do not have */
     ALARM_REFUSES_CREDENTIALS, /* upstream does not take an account that we have */
     ALARM_CONTACT_MISSING, /* upstream's 2xx does not list our Contact (D49), or our Path (D91) */
+    ALARM_UNRESOLVED,      /* the DNS does not say where its servers are */
+    ALARM_UPSTREAM_DOWN,   /* nobody answers there (outage.h) */
     ALARM_CODES
 };
 

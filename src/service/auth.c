@@ -6,9 +6,12 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "conf/credentials.h"
+#include "net/namebook.h"
 #include "service/alarm.h"
 #include "service/guard.h"
 #include "service/nonce.h"
+#include "service/source.h"
+#include "service/txn.h"
 #include "sip/digest_answer.h"
 #include "sip/uri.h"
 
@@ -177,10 +180,18 @@ static enum objection check_uri(struct answer *a)
     return str_is_none(said.user) || is_same ? NO_OBJECTION : WRONG_URI;
 }
 
+static struct nonce_scope scope_of(struct context *c, const struct packet *p,
+                                   const struct auth_claim *claim)
+{
+    uint64_t key = source_key(&p->flow.peer);
+    return (struct nonce_scope){claim->domain->realm,
+                                (uint32_t)hash_bytes(&c->auth->draw_key, &key, sizeof key)};
+}
+
 static enum objection check_nonce(struct answer *a)
 {
-    switch (nonce_parse(a->c->auth->nonces, a->given.nonce, a->claim->domain->realm,
-                        sys_service_s(), &a->nonce)) {
+    const struct nonce_scope scope = scope_of(a->c, a->packet, a->claim);
+    switch (nonce_parse(a->c->auth->nonces, a->given.nonce, &scope, sys_service_s(), &a->nonce)) {
     case NONCE_YOUNG:
         return NO_OBJECTION;
     case NONCE_OLD:
@@ -263,12 +274,23 @@ static uint64_t request_mark(const struct answer *a)
     return hash_bytes(key, parts, sizeof parts);
 }
 
+/* A REGISTER may be answered without state, and again. All else has a transaction, which takes what
+ * is repeated, so it comes here twice only where a call that is under way looks its line up once
+ * more; when the call is over, the same bytes would begin another one. */
+static bool may_repeat(const struct answer *a)
+{
+    return a->msg->method == METHOD_REGISTER ||
+           (a->msg->method == METHOD_INVITE &&
+            txn_server_of_cancel(a->c->txns, a->msg, &a->packet->flow.peer));
+}
+
 static enum objection take_nonce(struct answer *a)
 {
     const struct nonce_use use = {
         .number = a->nonce,
         .count = str_is_none(a->given.qop) ? 0 : a->given.nonce_count,
         .request = request_mark(a),
+        .may_repeat = may_repeat(a),
     };
     switch (nonce_take(a->c->auth->nonces, &use)) {
     case NONCE_TAKEN:
@@ -334,36 +356,62 @@ static void count(enum objection why, enum auth_verdict verdict)
         stats_inc(failures[why]);
 }
 
-/* A guess, or somebody else's line. What only came too late or twice may be a bad network's doing.
- */
-static void tell_guard(const struct answer *a, enum objection why, enum auth_verdict verdict)
+/* Whom a failure is of: the user that is guessed at, in whatever line's name. */
+static struct str failed_line(const struct answer *a, bool is_guess)
 {
+    if (is_guess && !str_is_none(a->user) && !a->given.has_userhash)
+        return str_find(a->user, '@') ? a->user : at_domain(a->c, a->user, a->claim->domain);
+    return a->claim->n_lines ? a->claim->lines[0] : STR("");
+}
+
+/* A guess, or somebody else's line. What only came too late or twice may be a bad network's doing.
+ * A success forgives the line that it has proven, whatever others the request has named. */
+static void tell_guard(const struct answer *a, enum objection why, const struct auth_result *result)
+{
+    const bool is_guess = why == UNKNOWN_USER || why == WRONG_PASSWORD;
     struct guard_case what = {
         .flow = &a->packet->flow,
         .request = a->msg,
-        .aor = a->claim->n_lines ? a->claim->lines[0] : STR(""),
+        .aor = failed_line(a, is_guess),
         .status = a->claim->is_proxy ? 407 : 401,
     };
-    if (verdict == AUTH_PROVEN)
-        what.status = 200;
-    else if (verdict == AUTH_OTHER_USER)
-        what.status = 403;
-    else if (why != UNKNOWN_USER && why != WRONG_PASSWORD)
-        return;
-    guard_on_proof(a->c, &what, a->given.nonce);
+    if (result->verdict == AUTH_PROVEN) {
+        bool has_line = result->line < a->claim->n_lines;
+        what.aor = has_line ? a->claim->lines[result->line] : STR_NONE;
+        guard_on_success(a->c, &what);
+    }
+    what.status = result->verdict == AUTH_OTHER_USER ? 403 : what.status;
+    if (result->verdict == AUTH_OTHER_USER || is_guess)
+        guard_on_failure(a->c, &what);
+}
+
+/* RFC 5922: the certificate of the connection names one of the lines; nothing needs to be asked. */
+static bool is_certified(struct context *c, const struct packet *p, const struct auth_claim *claim,
+                         struct auth_result *out)
+{
+    *out = (struct auth_result){.verdict = AUTH_PROVEN};
+    for (; out->line < claim->n_lines; out->line++)
+        if (namebook_has(c->names, flow_id(&p->flow), claim->lines[out->line])) {
+            out->user = user_of(claim->lines[out->line]);
+            stats_inc(STAT_AUTH_CERTIFICATE);
+            return true;
+        }
+    return false;
 }
 
 enum auth_verdict auth_check(struct context *c, const struct packet *p, const struct msg *m,
                              const struct auth_claim *claim, struct auth_result *out)
 {
     struct answer a = {.c = c, .packet = p, .msg = m, .claim = claim};
+    if (is_certified(c, p, claim, out))
+        return out->verdict;
     enum objection why = find_answer(&a);
     for (size_t i = 0; why == NO_OBJECTION && i < sizeof checks / sizeof *checks; i++)
         why = checks[i](&a);
     *out = (struct auth_result){.is_stale = why == OLD_NONCE};
     out->verdict = why == NO_OBJECTION ? judge_user(&a, out) : verdict_of(why);
     count(why, out->verdict);
-    tell_guard(&a, why, out->verdict);
+    tell_guard(&a, why, out);
     return out->verdict;
 }
 
@@ -430,11 +478,12 @@ struct build_reply auth_challenge(struct context *c, const struct packet *p,
 {
     char nonce[NONCE_LEN], opaque[OPAQUE_LEN];
     struct str realm = claim->domain->realm;
+    const struct nonce_scope scope = scope_of(c, p, claim);
     struct buf out = buf_in(&c->scratch, DIGEST_ALGORITHM_MAX * (realm.n + (size_t)CHALLENGE_MAX));
     const struct challenge ch = {
         .header = hdr_name(claim->is_proxy ? HDR_PROXY_AUTHENTICATE : HDR_WWW_AUTHENTICATE),
         .realm = realm,
-        .nonce = nonce_print(c->auth->nonces, realm, sys_service_s(), nonce),
+        .nonce = nonce_print(c->auth->nonces, &scope, sys_service_s(), nonce),
         .opaque = print_opaque(c->auth, realm, opaque),
         .is_stale = result->is_stale,
     };
@@ -443,7 +492,6 @@ struct build_reply auth_challenge(struct context *c, const struct packet *p,
         if (set >> i & 1)
             print_challenge(&ch, (enum digest_algorithm)i, &out);
     count_challenge(result);
-    guard_on_challenge(c, p, ch.nonce);
     if (out.has_overflown)
         return (struct build_reply){.status = 503};
     return (struct build_reply){.status = claim->is_proxy ? 407 : 401, .headers = buf_str(&out)};
@@ -456,15 +504,13 @@ static bool is_of_ours(struct context *c, struct str value)
     struct digest_credentials given;
     uint32_t ignored;
     return digest_parse_credentials(&c->scratch, value, &given) == 0 &&
-           nonce_parse(c->auth->nonces, given.nonce, given.realm, sys_service_s(), &ignored) !=
-               NONCE_FOREIGN;
+           nonce_parse(c->auth->nonces, given.nonce, &(struct nonce_scope){given.realm, 0},
+                       sys_service_s(), &ignored) != NONCE_FOREIGN;
 }
 
 static void strip(struct context *c, struct build *b, enum hdr_id id)
 {
-    int n = 0;
-    for (const struct msg_line *l = msg_first(b->msg, id); l && n < LINES_LOOKED_AT;
-         l = msg_next(b->msg, l), n++)
+    for (const struct msg_line *l = msg_first(b->msg, id); l; l = msg_next(b->msg, l))
         if (is_of_ours(c, l->value))
             build_remove(b, l);
 }

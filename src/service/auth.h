@@ -14,7 +14,7 @@ int auth_new(const struct token_key *nonce_key, struct auth **out);
 /* NULL is legal. */
 void auth_free(struct auth *a);
 
-enum { AUTH_LINES_MAX = 2 };
+enum { AUTH_LINES_MAX = 5 };
 
 /* Who must have sent a request. */
 struct auth_claim {
@@ -35,11 +35,12 @@ struct auth_result {
     enum auth_verdict verdict;
     bool is_stale;   /* AUTH_UNPROVEN: the nonce was ours, but is good no more */
     size_t line;     /* AUTH_PROVEN: which of the claim's lines */
-    struct str user; /* AUTH_PROVEN: as in the credentials */
+    struct str user; /* AUTH_PROVEN, AUTH_OTHER_USER: as in the credentials */
 };
 
 /* Judges a request, counts it and tells the guard; a right answer uses its nonce up. A user that
- * there is not costs what a wrong password costs. The verdict is in the result, too. */
+ * there is not costs what a wrong password costs. A client's certificate that names one of the
+ * lines proves as much as an answer (RFC 5922). The verdict is in the result, too. */
 enum auth_verdict auth_check(struct context *c, const struct packet *p, const struct msg *m,
                              const struct auth_claim *claim, struct auth_result *out);
 

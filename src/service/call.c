@@ -16,9 +16,12 @@
 #include "service/hunt.h"
 #include "service/late.h"
 #include "service/local.h"
-#include "service/regview.h"
+#include "service/reach.h"
 #include "service/reply.h"
+#include "service/servers.h"
 #include "service/silence.h"
+#include "service/told.h"
+#include "service/trial.h"
 #include "service/txn.h"
 
 /* Longer than three minutes (RFC 3261 16.6 step 11). */
@@ -28,7 +31,8 @@ struct branch {
     struct call *call;
     struct txn *client;
     struct wheel_timer timer_c;
-    uint32_t breadth; /* its part (RFC 5393) */
+    struct identity identity; /* of its answers */
+    struct addr peer;
 };
 
 struct call {
@@ -45,12 +49,13 @@ struct call {
     struct caller caller; /* nobody, unless a phone of ours calls */
     bool is_group_due;    /* the next group has its turn once the handlers are through */
     uint32_t ring_timeout_s;
-    uint16_t trial;       /* target_set.trial, until it is known whether that upstream is silent */
+    struct trial trial;
     struct str own_realm; /* of the challenges that are not for the caller; or none */
     struct wheel_timer ring;
     struct late_watch late; /* for devices that register while it rings */
     struct wheel_timer look;
     uint32_t breadth; /* that the branches share */
+    struct ongoing ongoing;
     unsigned n_holds; /* handlers that are at work on it */
     struct branch branches[FORK_BRANCHES_MAX];
     const struct msg *failures[FORK_BRANCHES_MAX]; /* of each branch, for the choice among them */
@@ -77,6 +82,7 @@ static void free_call(struct call *k)
     loop_timer_stop(k->context->loop, &k->ring);
     stop_waiting(k);
     caller_del(k->context, &k->caller);
+    ongoing_end(k->context, &k->ongoing);
     list_del(&k->link);
     arena_fini(&k->arena);
     stats_dec(STAT_CALLS);
@@ -85,8 +91,7 @@ static void free_call(struct call *k)
 
 static void start_group(struct call *k);
 
-/* Once nobody waits for an answer any more. A stop that cannot wait ends transactions without one.
- */
+/* Once nobody waits for an answer any more; a stop may end transactions without one. */
 static void end_log(struct call *k)
 {
     if (k->server && txn_server_is_open(k->server))
@@ -121,6 +126,7 @@ static void answer(struct call *k, unsigned status)
     if (!k->server || !txn_server_is_open(k->server))
         return;
     calllog_on_response(&k->log, status, loop_now_ms(k->context->loop));
+    ongoing_on_answer(k->context, &k->ongoing, &(struct ongoing_answer){.status = status});
     txn_server_reply(k->server, &(struct build_reply){.status = status});
 }
 
@@ -167,13 +173,18 @@ static void on_timer_c(void *arg)
 
 /* ---------------------------------------------------------------- answers */
 
-static void forward(struct call *k, const struct msg *m, struct str extra)
+static void forward(struct branch *b, const struct msg *m, struct str extra)
 {
+    struct call *k = b->call;
     struct str bytes;
     if (!k->server)
         return;
-    int err = forward_response(k->context, m, extra, &bytes);
+    if (!b->identity.is_from_phone)
+        told_note(k->context, m);
+    int err = forward_response(k->context, m, &b->identity, extra, &bytes);
     if (err == 0) {
+        const struct ongoing_answer a = {m->status, m, &b->peer};
+        ongoing_on_answer(k->context, &k->ongoing, &a);
         calllog_on_response(&k->log, m->status, loop_now_ms(k->context->loop));
         txn_server_send(k->server, m->status, bytes);
     } else if (m->status >= 200) {
@@ -193,9 +204,10 @@ static void send_best(struct call *k)
     else if (status == 503 || !m || m->status != status)
         answer(k, status == 503 ? 500 : status); /* 16.7 step 6: it is not us who is overloaded */
     else if (status == 401 || status == 407)
-        forward(k, m, challenge_lines(k->context, k->failures, k->fork.n, (size_t)best));
+        forward(&k->branches[best], m,
+                challenge_lines(k->context, k->failures, k->fork.n, (size_t)best));
     else
-        forward(k, m, STR_NONE);
+        forward(&k->branches[best], m, STR_NONE);
 }
 
 /* Early media that another branch's keeps from the caller (RFC 3261 16.7 lets a proxy choose). */
@@ -220,30 +232,10 @@ static void act(struct call *k, unsigned actions)
         txn_server_drop(k->server);
 }
 
-/* The upstream has an answer, whatever it is: the devices are its own to call. */
-static void end_trial(struct call *k)
-{
-    if (!k->trial)
-        return;
-    k->trial = 0;
-    hunt_drop(&k->hunt);
-    fork_set_more(&k->fork, false);
-    loop_timer_stop(k->context->loop, &k->ring);
-}
-
-/* True: the upstream was on trial. What is no INVITE may be answered late by one that is well (RFC
- * 4320), so it tells of nothing but itself. */
-static bool is_trial_lost(struct call *k)
-{
-    if (k->trial && k->fork.is_invite && !k->fork.is_finished)
-        silence_on_timeout(k->context, k->trial);
-    return k->trial;
-}
-
 static void on_ring_timeout(void *arg)
 {
     struct call *k = arg;
-    bool is_silent = is_trial_lost(k);
+    bool is_silent = trial_on_silence(&k->trial);
     unsigned actions = is_silent ? fork_on_silence(&k->fork) : fork_on_ring_timeout(&k->fork);
     if (!actions)
         return;
@@ -253,22 +245,11 @@ static void on_ring_timeout(void *arg)
     release(k);
 }
 
-/* What no branch has but one that is about to end, or NULL (RFC 5393). One that has not said a word
- * is not counted: it has most likely never got the request, and others are in its place. */
-static uint32_t breadth_left(const struct call *k, const struct branch *ending)
-{
-    uint32_t taken = 0;
-    for (size_t i = 0; i < k->fork.n; i++)
-        if (!fork_is_ended(&k->fork, i) && !k->fork.branches[i].is_silent &&
-            &k->branches[i] != ending)
-            taken += k->branches[i].breadth;
-    return taken < k->breadth ? k->breadth - taken : 0;
-}
-
 /* What becomes of an answer; *m is NULL where it is not told. */
 static unsigned judge(struct branch *b, unsigned status, const struct msg **m)
 {
     struct call *k = b->call;
+    size_t branch = (size_t)(b - k->branches);
     const struct follow f = {.context = k->context,
                              .source = &k->source,
                              .request = k->server ? txn_server_request(k->server) : NULL,
@@ -276,27 +257,35 @@ static unsigned judge(struct branch *b, unsigned status, const struct msg **m)
                              .fork = &k->fork,
                              .hunt = &k->hunt,
                              .arena = &k->arena,
-                             .breadth = breadth_left(k, b)};
-    return follow_on_response(&f, (size_t)(b - k->branches), status, m);
+                             .breadth = fork_breadth_left(&k->fork, k->breadth, (int)branch)};
+    return follow_on_response(&f, branch, status, m);
 }
 
 /* One answer of a branch: 408 for its silence, 503 for a transport that failed, without m. */
 static void on_event(struct branch *b, unsigned status, const struct msg *m)
 {
     struct call *k = b->call;
+    trial_note(&k->trial, (size_t)(b - k->branches), status, m != NULL);
     unsigned actions = judge(b, status, &m);
     if (m && status >= 300)
         k->failures[b - k->branches] = msg_copy(&k->arena, m);
     if (m && (actions & FORK_FORWARD) && !is_unheard(k, b, m))
-        forward(k, m, STR_NONE);
+        forward(b, m, STR_NONE);
     k->cancel_reason = elsewhere_reason(&k->arena, &k->fork, k->cancel_reason, status);
     act(k, actions);
+}
+
+static bool is_server(const struct branch *b)
+{
+    return trial_is_server(&b->call->trial, (size_t)(b - b->call->branches));
 }
 
 static void on_response(struct branch *b, const struct msg *m)
 {
     struct call *k = b->call;
-    end_trial(k);
+    bool is_given_up = k->fork.branches[b - k->branches].is_silent;
+    if (!is_given_up && trial_on_response(&k->trial, m->status))
+        loop_timer_stop(k->context->loop, &k->ring);
     if (m->status >= 200)
         loop_timer_stop(k->context->loop, &b->timer_c);
     else if (m->status > 100 && !k->fork.branches[b - k->branches].is_cancel_sent)
@@ -315,12 +304,13 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
         on_response(b, m);
         break;
     case TXN_NOTE_TIMEOUT:
-        (void)is_trial_lost(k);
+        (void)trial_is_lost(&k->trial);
         on_event(b, k->fork.is_cancelled ? 487 : 408, NULL);
         break;
     case TXN_NOTE_ERROR:
-        (void)is_trial_lost(k);
-        on_event(b, 503, NULL); /* 16.9 */
+    case TXN_NOTE_GONE: /* a device is away then (D69); else 16.9 */
+        (void)trial_is_lost(&k->trial);
+        on_event(b, what == TXN_NOTE_GONE && !is_server(b) ? 480 : 503, NULL);
         break;
     case TXN_NOTE_END:
         b->client = NULL;
@@ -339,7 +329,7 @@ static void on_cancel(struct call *k, const struct msg *cancel)
         return;
     stats_inc(STAT_CANCELLED);
     struct str reason = elsewhere_of_cancel(&k->arena, cancel);
-    if (!str_is_none(reason) && conf_upstream_of(k->context->conf, &k->source.peer))
+    if (!str_is_none(reason) && servers_owner(k->context, &k->source))
         k->cancel_reason = reason;
     cancel_rest(k);
 }
@@ -377,6 +367,8 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
     struct branch *b = &k->branches[at];
     b->call = k;
     calllog_add_branch(&k->log, (size_t)at, &plan->flow.peer);
+    b->identity = identity_of_answers(&plan->identity);
+    b->peer = plan->flow.peer;
     wheel_timer_init(&b->timer_c, on_timer_c, b);
     int err = forward_build(k->context, &p, m, plan, &f) == FORWARD_OK ? 0 : ERR_NOMEM;
     const struct txn_request request = {.flow = f.flow,
@@ -392,7 +384,7 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
         return;
     }
     stats_inc(STAT_FORWARDED);
-    b->breadth = plan->max_breadth;
+    k->fork.branches[at].breadth = plan->max_breadth;
     arm_timer_c(b, TIMER_C_MS);
 }
 
@@ -400,10 +392,10 @@ static void start_branch(struct call *k, const struct msg *m, const struct forwa
  */
 static void start_ring(struct call *k, bool is_joined)
 {
-    uint64_t ms = (uint64_t)(k->trial ? SILENCE_S : k->ring_timeout_s) * 1000;
+    uint64_t ms = (uint64_t)(k->trial.mark ? SILENCE_S : k->ring_timeout_s) * 1000;
     bool is_running = is_joined && k->fork.has_more;
     fork_set_more(&k->fork, hunt_has_more(&k->hunt));
-    if (hunt_has_more(&k->hunt) && (k->fork.is_invite || k->trial) && !is_running)
+    if (hunt_has_more(&k->hunt) && (k->fork.is_invite || k->trial.mark) && !is_running)
         loop_timer_start(k->context->loop, &k->ring, ms);
     act(k, fork_step(&k->fork));
 }
@@ -413,7 +405,7 @@ static void wait_for_devices(struct call *k);
 /* The devices have it in place of the upstream, and may have become others meanwhile. */
 static void begin_local(struct call *k)
 {
-    k->trial = 0;
+    k->trial.mark = 0;
     stats_inc(STAT_LOCAL_OUTAGE);
     wait_for_devices(k);
     if (k->late.is_set)
@@ -432,11 +424,15 @@ static void start_group(struct call *k)
     bool is_joined = fork_is_awaited(&k->fork);
     size_t n_ended = hunt_del_ended(&k->hunt, loop_now_ms(k->context->loop));
     stats_add(STAT_REDIRECT_EXPIRED, (int64_t)n_ended);
-    if (first && k->trial)
+    bool is_to_server = hunt_is_server_next(&k->hunt);
+    stats_add(STAT_FAILOVER_CALL, first && is_to_server);
+    if (first && k->trial.mark && !is_to_server)
         begin_local(k);
     for (size_t n = hunt_group_size(&k->hunt); n > 0; n--) {
         const struct hunt_entry *e = &k->hunt.list[k->hunt.next++];
         start_branch(k, m, e->plan);
+        if (is_to_server)
+            k->trial.servers[k->fork.n - 1] = e->plan->flow;
         k->fork.branches[k->fork.n - 1].is_last_resort = e->is_last_resort;
     }
     start_ring(k, is_joined);
@@ -451,7 +447,7 @@ static void start_group(struct call *k)
 static bool admit(struct call *k, const struct msg *m, struct target *t,
                   const struct target_set *now)
 {
-    uint32_t left = breadth_left(k, NULL);
+    uint32_t left = fork_breadth_left(&k->fork, k->breadth, -1);
     bool is_due;
     t->plan.max_breadth = left - left / 2;
     if (left == 0 || hunt_count(&k->hunt) >= now->max_devices ||
@@ -518,7 +514,7 @@ static void note_parties(struct call *k, const struct msg *m, const struct targe
 {
     const struct calllog_origin origin = {
         .to = set->aor, .from = &k->source.peer, .now_ms = loop_now_ms(k->context->loop)};
-    const struct caller who = {.aor = set->caller, .way = regview_way(&k->source)};
+    const struct caller who = {.aor = set->caller, .way = reach_way(&k->source)};
     calllog_start(&k->log, &k->arena, m, &origin);
     if (k->fork.is_invite && !str_is_none(set->caller))
         caller_add(k->context, &k->arena, m, &who, &k->caller);
@@ -562,7 +558,8 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
     hunt_init(&k->hunt, targets);
     k->ring_timeout_s = targets->ring_timeout_s;
     k->breadth = targets->breadth;
-    k->trial = targets->trial;
+    k->ongoing = targets->ongoing;
+    k->trial = (struct trial){c, &k->hunt, &k->fork, targets->trial, {{.generation = 0}}};
     if (!str_is_none(targets->own_realm))
         k->own_realm = str_dup(&k->arena, targets->own_realm);
     if (targets->can_grow)
@@ -575,7 +572,7 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
         start_group(k);
     else
         answer(k, 503);
-    if (is_kept && !k->trial) /* nobody joins a call that has not begun */
+    if (is_kept && !k->trial.mark) /* nobody joins a call that has not begun */
         wait_for_devices(k);
     release(k);
     return 0;

@@ -1,5 +1,6 @@
 #include "service/caller.h"
 
+#include "service/gruu.h"
 #include "sip/uri.h"
 
 static struct str contact_of(const struct msg *m)
@@ -45,7 +46,7 @@ bool caller_has_contact(const struct msg *request, struct str contact)
 
 /* Several devices may come by one way, from behind a proxy or a NAT that knows SIP: then the
  * Contact says which it is. */
-static bool is_device(const struct caller *k, const struct aor_record *line,
+static bool is_device(struct context *c, const struct caller *k, const struct aor_record *line,
                       const struct binding *device)
 {
     size_t n = 0;
@@ -53,7 +54,8 @@ static bool is_device(const struct caller *k, const struct aor_record *line,
         return false;
     for (size_t i = 0; i < line->n_bindings; i++)
         n += binding_is_same_way(&k->way, &line->bindings[i].way);
-    return n == 1 || is_same_contact(k->contact, device->contact);
+    return n == 1 || is_same_contact(k->contact, device->contact) ||
+           gruu_is_of(c, k->contact, device);
 }
 
 static bool is_call_of(const struct caller *k, const struct msg *invite, struct str aor)
@@ -62,13 +64,13 @@ static bool is_call_of(const struct caller *k, const struct msg *invite, struct 
            str_eq(k->aor, aor);
 }
 
-bool caller_is(const struct context *c, const struct msg *invite, const struct aor_record *line,
+bool caller_is(struct context *c, const struct msg *invite, const struct aor_record *line,
                const struct binding *device)
 {
     struct hmap_node *n = hmap_first(&c->callers, hmap_hash(&c->callers, invite->call_id));
     for (; n; n = hmap_next(n)) {
         const struct caller *k = container_of(n, const struct caller, node);
-        if (is_call_of(k, invite, line->aor) && is_device(k, line, device))
+        if (is_call_of(k, invite, line->aor) && is_device(c, k, line, device))
             return true;
     }
     return false;

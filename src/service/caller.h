@@ -31,7 +31,7 @@ void caller_add(struct context *c, struct arena *a, const struct msg *invite,
 void caller_del(struct context *c, struct caller *k);
 
 /* The INVITE is a call that the device of this binding makes. */
-bool caller_is(const struct context *c, const struct msg *invite, const struct aor_record *line,
+bool caller_is(struct context *c, const struct msg *invite, const struct aor_record *line,
                const struct binding *device);
 
 /* The Contact of a request names the same user at the same place as that of a binding. */

@@ -22,18 +22,30 @@ struct auth;
 struct board;
 struct digest_answer;
 struct egress;
+struct gruuseal;
 struct inbox;
+struct keepalive;
 struct keeper;
 struct late;
+struct ledger;
+struct listener;
 struct loop;
+struct lost;
+struct natlife;
+struct ongoing_table;
 struct silence;
+struct pacer;
 struct probes;
 struct refused;
+struct roster;
+struct servers;
 struct source_table;
 struct store;
 struct store_reader;
+struct tally;
+struct told;
+struct trail;
 struct txn_table;
-struct udp;
 struct upstream;
 
 struct context {
@@ -44,10 +56,12 @@ struct context {
     struct loop *loop;
     struct flow_table *flows;
     const struct conf_listen *listens; /* as they were at the start: they change at a restart */
-    struct udp **listeners;            /* one for each of them */
+    struct listener *listeners;        /* one for each of them */
     size_t n_listeners;
     struct txn_table *txns;
     struct egress *egress;
+    struct servers *servers; /* of upstreams */
+    struct roster *roster;   /* those that are given by name */
     struct digest_answer *digest;
     struct denied denied;       /* accounts of ours at upstreams */
     struct arena scratch;       /* emptied after each message */
@@ -58,14 +72,21 @@ struct context {
     struct msg_limits limits;
     struct token_key token_key; /* of our Contact upstream */
     struct auth *auth;          /* our own challenges */
+    struct gruuseal *gruuseal;  /* temporary names of devices */
     struct store *store;
     struct store_reader *reader;
     struct inbox *inbox;          /* ours: store results, events */
     struct keeper *keeper;        /* fixed lines */
+    struct lost *lost;            /* connections that have ended under devices */
     struct probes *probes;        /* of their contacts */
+    struct namebook *names;       /* of all workers: whom certificates name; or NULL */
+    struct keepalive *keepalive;  /* of registered devices */
+    struct natlife *natlife;      /* shared by all workers */
     struct board *board;          /* of all workers: what the admin API sees; or NULL */
+    struct pacer *pacer;          /* REGISTERs that wait for their turn upstream */
     struct upstream *upstream;    /* legs and REGISTERs on their way */
     struct list regs;             /* of reg.c, but for those that wait for a leg */
+    struct list done_regs;        /* of reg.c: they go at the end of the turn */
     struct list calls;            /* of call.c */
     struct late *late;            /* what the workers share for late.c */
     struct hmap watches;          /* of late.c: calls that wait for devices */
@@ -74,7 +95,12 @@ struct context {
     struct source_table *sources; /* shared by all workers */
     struct alarms *alarms;        /* shared by all workers; or NULL */
     struct refused *refused;
-    bool is_draining; /* new requests outside a dialog get 503 */
+    struct tally *tally; /* what the workers share for ongoing.c */
+    struct ongoing_table *ongoing;
+    struct told *told;     /* shared by all workers */
+    struct trail *trail;   /* the last decisions */
+    struct ledger *ledger; /* of each domain */
+    bool is_draining;      /* new requests outside a dialog get 503 */
 };
 
 /* The worker that owns an AoR or a Call-ID. */

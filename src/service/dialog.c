@@ -85,6 +85,7 @@ static void take_signed(struct context *c, const struct msg *m, struct str user,
     }
     if (out->n_legs == 0) {
         out->is_from_phone = is_from_phone;
+        out->is_caller = is_from_phone && r.is_caller;
         out->core = r.core;
     }
     add_leg(out, &r, *last);
@@ -104,16 +105,25 @@ static void take_route(struct context *c, const struct msg *m, const struct uri 
         take_signed(c, m, user, last, out);
 }
 
-/* A wildcard listener does not know all of its addresses; the signature does. */
-static bool is_ours(struct context *c, const struct packet *p, const struct msg *m,
-                    const struct uri *u)
+static bool verifies(struct context *c, const struct msg *m, const struct uri *u)
 {
     const struct route_dialog request = {m->call_id, m->from_tag, m->to_tag};
     struct route r;
     bool is_from_phone;
-    return is_us(c, p, u) ||
-           (egress_may_be_us(c->egress, u->host, u->port) &&
-            route_parse(&c->token_key, plain_user(c, u->user), &request, &r, &is_from_phone));
+    return route_parse(&c->token_key, plain_user(c, u->user), &request, &r, &is_from_phone);
+}
+
+bool dialog_is_signed(struct context *c, const struct msg *m, struct str uri)
+{
+    struct uri u;
+    return uri_parse(uri, &u) == 0 && verifies(c, m, &u);
+}
+
+/* A wildcard listener does not know all of its addresses; the signature does. */
+static bool is_ours(struct context *c, const struct packet *p, const struct msg *m,
+                    const struct uri *u)
+{
+    return is_us(c, p, u) || (egress_may_be_us(c->egress, u->host, u->port) && verifies(c, m, u));
 }
 
 void dialog_read(struct context *c, const struct packet *p, const struct msg *m, struct dialog *out)

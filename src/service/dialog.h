@@ -13,6 +13,7 @@ struct dialog {
     struct way legs[DIALOG_LEGS_MAX]; /* phones, in order: two for a call between phones of ours */
     unsigned n_legs;
     bool is_from_phone;   /* that of the first leg has sent the request */
+    bool is_caller;       /* and it has begun the dialog */
     uint16_t core;        /* the mark of the upstream beyond it; 0: none */
     struct str path_user; /* the user part of a Path of ours (upreq.c), or none */
     struct str next;      /* the URI of the first Route that is not ours, or none */
@@ -21,6 +22,9 @@ struct dialog {
 
 void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
                  struct dialog *out);
+
+/* The URI of a Record-Route is one that we have made for this dialog. */
+bool dialog_is_signed(struct context *c, const struct msg *m, struct str uri);
 
 /* RFC 3261 16.4: where a strict router has put our Record-Route into the Request-URI, the request
  * as a loose router would have sent it: the last Route is the Request-URI, and ours the first

@@ -112,7 +112,7 @@ static void on_request(struct context *c, const struct packet *p, const struct m
 static void on_response(struct context *c, const struct packet *p, const struct msg *m)
 {
     if (txn_client_receive(c->txns, m))
-        silence_on_response(c, &p->flow.peer);
+        silence_on_response(c, &p->flow);
     else
         stats_inc(STAT_STRAY_RESPONSE); /* RFC 6026 8.8: not forwarded */
 }

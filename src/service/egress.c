@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "net/listener.h"
 #include "net/loop.h"
+#include "net/stream.h"
 #include "net/udp.h"
 #include "service/context.h"
 #include "sip/uri.h"
@@ -37,23 +39,58 @@ void egress_free(struct egress *e)
     free(e);
 }
 
-int egress_pick(struct egress *e, enum conf_side side, enum flow_transport transport,
-                const struct addr *target, struct flow_ref *out)
+/* The index of a listener, or ERR_ABSENT. */
+static int find(const struct egress *e, enum conf_side side, enum flow_transport transport,
+                uint8_t family)
 {
     const struct context *c = e->context;
-    int best = -1;
+    int best = ERR_ABSENT;
     for (size_t i = 0; i < c->n_listeners; i++) {
         const struct conf_listen *l = &c->listens[i];
-        if (l->transport != transport || l->addr.family != target->family ||
+        if (l->transport != transport || l->addr.family != family ||
             (l->side != side && l->side != CONF_SIDE_ANY))
             continue;
         if (best < 0 || (l->side == side && c->listens[best].side != side))
             best = (int)i;
     }
-    if (best < 0)
+    return best;
+}
+
+bool egress_has(const struct egress *e, enum conf_side side, enum flow_transport transport,
+                uint8_t family)
+{
+    return find(e, side, transport, family) >= 0;
+}
+
+int egress_reach(struct egress *e, enum conf_side side, const struct egress_peer *to,
+                 struct flow_ref *out)
+{
+    int best = find(e, side, to->transport, to->addr.family);
+    if (best < 0 || (to->transport == FLOW_TLS && !to->tls))
         return ERR_ABSENT;
-    *out = udp_flow_to(c->listeners[best], target);
+    const struct listener *l = &e->context->listeners[best];
+    if (to->transport != FLOW_UDP) {
+        const struct stream_peer peer = {to->addr, to->transport == FLOW_TLS ? to->tls : NULL,
+                                         to->name, to->is_open_only};
+        return listener_connect(l, &peer, out);
+    }
+    *out = listener_flow_to(l, &to->addr);
     return 0;
+}
+
+void egress_retire(struct egress *e, enum flow_transport transport, const struct addr *peer)
+{
+    const struct context *c = e->context;
+    for (size_t i = 0; i < c->n_listeners; i++)
+        if (c->listens[i].transport == transport && transport != FLOW_UDP)
+            listener_retire(&c->listeners[i], peer);
+}
+
+int egress_pick(struct egress *e, enum conf_side side, const struct addr *target,
+                struct flow_ref *out)
+{
+    const struct egress_peer to = {.transport = FLOW_UDP, .addr = *target};
+    return egress_reach(e, side, &to, out);
 }
 
 static const struct addr *local_for(struct egress *e, const struct addr *peer)
@@ -74,7 +111,7 @@ void egress_print_sent_by(struct egress *e, const struct flow_ref *flow, struct 
 {
     const struct context *c = e->context;
     const struct conf_listen *l = &c->listens[flow->listener];
-    struct addr bound = udp_addr(c->listeners[flow->listener]);
+    struct addr bound = listener_addr(&c->listeners[flow->listener]);
     if (!str_is_none(l->advertise_host))
         buf_add(out, l->advertise_host);
     else if (flow->local.family)
@@ -98,7 +135,7 @@ bool egress_is_us(const struct egress *e, struct str host, uint16_t port,
     uint16_t want = port ? port : SIP_PORT;
     for (size_t i = 0; i < c->n_listeners; i++) {
         const struct conf_listen *l = &c->listens[i];
-        struct addr bound = udp_addr(c->listeners[i]);
+        struct addr bound = listener_addr(&c->listeners[i]);
         uint16_t advertised = l->advertise_port ? l->advertise_port : bound.port;
         if (l->advertise_host.n && advertised == want && uri_is_same_host(l->advertise_host, host))
             return true;
@@ -119,7 +156,7 @@ bool egress_may_be_us(const struct egress *e, struct str host, uint16_t port)
     if (str_is_none(host) || addr_parse_host(host, &named))
         return false;
     for (size_t i = 0; i < c->n_listeners; i++) {
-        struct addr bound = udp_addr(c->listeners[i]);
+        struct addr bound = listener_addr(&c->listeners[i]);
         if (addr_is_any(&bound) && bound.port == want && bound.family == named.family)
             return true;
     }

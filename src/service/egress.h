@@ -14,10 +14,32 @@ struct egress;
 int egress_new(struct context *c, struct egress **out);
 void egress_free(struct egress *e); /* NULL is legal */
 
-/* The flow to a target through a listener of that side (or of side any) with its transport and
- * address family. ERR_ABSENT: there is none. */
-int egress_pick(struct egress *e, enum conf_side side, enum flow_transport transport,
-                const struct addr *target, struct flow_ref *out);
+/* A server is not used any more: a connection that we have to it ends once it is silent for a
+ * while. */
+void egress_retire(struct egress *e, enum flow_transport transport, const struct addr *peer);
+
+/* Whom a request is for. */
+struct egress_peer {
+    enum flow_transport transport;
+    struct addr addr;
+    struct tls_context *tls; /* TLS: a client's */
+    const char *name;        /* and the name that the peer's certificate must have */
+    bool is_open_only;       /* ERR_AGAIN while a connection is being opened */
+};
+
+/* The flow to a peer through a listener of that side (or of side any) with its transport and
+ * address family; of a stream the connection that we have to it, or a new one. ERR_ABSENT: there is
+ * no such listener, or no TLS; ERR_GONE: it cannot be reached; others as stream_connect. */
+int egress_reach(struct egress *e, enum conf_side side, const struct egress_peer *to,
+                 struct flow_ref *out);
+
+/* egress_reach over UDP. */
+int egress_pick(struct egress *e, enum conf_side side, const struct addr *target,
+                struct flow_ref *out);
+
+/* There is a listener for it. */
+bool egress_has(const struct egress *e, enum conf_side side, enum flow_transport transport,
+                uint8_t family);
 
 /* Appends the sent-by of a Via for a flow: the listener's advertise, else its address; for a
  * wildcard the address that the system's routes give for the peer. */

@@ -5,18 +5,32 @@
 #include "base/sys.h"
 #include "net/loop.h"
 #include "service/leg.h"
+#include "service/outage.h"
 #include "service/own.h"
+#include "service/shield.h"
+#include "service/ledger.h"
 #include "service/turn.h"
 
 /* ---------------------------------------------------------------- sending */
 
-static int build(struct reg *r, struct forward *out)
+static int build_once(struct reg *r, struct forward *out)
 {
     if (r->is_own)
         return upreq_own(r->context, &r->up, out);
     const struct packet p = {.flow = r->flow};
     const struct msg *m = reg_request(r);
     return m ? upreq_forward(r->context, &p, m, &r->up, out) : ERR_GONE;
+}
+
+/* A large one may go over TCP (D83); its Contact stays as it is (D47). */
+static int build(struct reg *r, struct forward *out)
+{
+    const struct flow_ref flow = r->up.flow;
+    int err = build_once(r, out);
+    if (!err && servers_grow(r->context->servers, out->bytes.n, &r->up.flow))
+        err = build_once(r, out);
+    r->up.flow = flow;
+    return err;
 }
 
 /* One sequence for each registration (D32). One that is used up goes on under another Call-ID,
@@ -47,6 +61,8 @@ int flight_repeat(struct reg *r)
     int err = count_on(r);
     own_authorize(r);
     if (!err)
+        err = upreq_aim_again(c, &r->up);
+    if (!err)
         err = build(r, &f);
     if (err)
         return err;
@@ -59,9 +75,66 @@ int flight_repeat(struct reg *r)
     if (err)
         return err;
     stats_inc(STAT_REGISTER_OUT);
+    ledger_count(c->ledger, r->v.domain->name, r->is_own ? LEDGER_OWN : LEDGER_RELAYED);
+    r->sent_ms = loop_now_ms(c->loop);
     wheel_timer_init(&r->patience, r->leg->on_patience, r);
     loop_timer_start(c->loop, &r->patience, TURN_MS);
     return 0;
+}
+
+bool flight_divert(struct reg *r, uint32_t for_s)
+{
+    struct context *c = r->context;
+    servers_on_failure(c->servers, &r->up.flow, for_s);
+    if (!r->leg || r->leg->busy != r || upreq_aim(c, &r->up) || flight_repeat(r))
+        return false;
+    stats_inc(STAT_FAILOVER_REGISTER);
+    return true;
+}
+
+void flight_charge(const struct reg *r)
+{
+    const struct conf_upstream *u = r->v.domain->upstream;
+    if (!u->shield)
+        return;
+    shield_charge(u, loop_now_ms(r->context->loop));
+    shield_count(u, SHIELD_SENT, 1);
+}
+
+/* What it tells of upstream's state. A line that nothing is known of is anybody's invention, so
+ * there only what the server says of itself counts. */
+static void note_pace(const struct reg *r, unsigned status)
+{
+    const struct conf_upstream *u = r->v.domain->upstream;
+    uint64_t now_ms = loop_now_ms(r->context->loop);
+    bool is_trouble = status == 0 || status == 408 || (status >= 500 && status < 600);
+    if (!u->shield || (is_trouble && status && status != 503 && r->pace_class == PACE_NEW))
+        return;
+    shield_note(u, !is_trouble && now_ms < r->sent_ms + PACE_LATE_MS, now_ms);
+}
+
+/* What nobody has ever answered, a stranger may have made so. */
+static void note_outage(const struct reg *r, unsigned status)
+{
+    bool is_bad = status == 0 || status == 408 || status == 503;
+    if (!is_bad || r->pace_class != PACE_NEW)
+        outage_on_register(r->context, r->v.domain->upstream, status);
+}
+
+void flight_note(const struct reg *r, unsigned status)
+{
+    note_pace(r, status);
+    note_outage(r, status);
+    struct servers *s = r->context->servers;
+    const struct server_want want = {r->v.domain->upstream, r->v.view.aor};
+    if (status == 0)
+        return;
+    if (status != 503 && status != 408)
+        servers_on_answer(s, &r->up.flow);
+    if (status < 300)
+        servers_stick(s, &want, &r->up.flow, r->up.expires_s);
+    else if (status == 401 || status == 407)
+        servers_stick(s, &want, &r->up.flow, SERVERS_CHALLENGE_S);
 }
 
 /* ---------------------------------------------------------------- what is asked for */
@@ -90,6 +163,15 @@ static void take_moved(struct reg *r, const struct upreg *known)
         r->up.leaving[r->up.n_leaving++] = str_dup(&r->arena, known->contact);
 }
 
+/* With insertion by Path the phone's contact stands upstream: the one that stays, if any does. */
+static struct str contact_of(const struct register_view *v)
+{
+    size_t i = 0;
+    while (i < v->n_contacts && v->contacts[i].expires_s == 0)
+        i++;
+    return i < v->n_contacts ? v->contacts[i].uri : v->n_contacts ? v->contacts[0].uri : STR_NONE;
+}
+
 /* What stands upstream is removed, and refreshed by ourselves, as it stands there; a phone's
  * REGISTER moves it to what the configuration asks for by now. */
 static void choose_contact(struct reg *r, const struct aor_record *record)
@@ -102,7 +184,7 @@ static void choose_contact(struct reg *r, const struct aor_record *record)
         u->contact = str_dup(&r->arena, known->contact);
         u->form = known->form;
     } else if (!str_is_none(u->path) && r->v.view.n_contacts) {
-        upreq_keep_contact(r->context, &r->arena, record, r->v.view.contacts[0].uri, u);
+        upreq_keep_contact(r->context, &r->arena, record, contact_of(&r->v.view), u);
     }
 }
 
@@ -116,11 +198,13 @@ static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
     u->is_line = r->v.view.is_line;
     if (r->leg->is_renewed && !u->is_mirror)
         u->call_id = str_dup(&r->arena, (struct str){r->leg->renewed, sizeof r->leg->renewed});
+    const struct upreg *known = binding_upreg(in->now_state, u->upreg_id);
+    u->is_bulk = r->v.view.is_bulk || (known && known->is_bulk);
+    device_find(&r->arena, in, u->upreg_id, &u->device);
     int err = upreq_plan(c, &r->arena, u);
     if (err)
         return err;
     u->expires_s = upreq_expires_s(u, &r->v.view, least_s);
-    const struct upreg *known = binding_upreg(in->now_state, u->upreg_id);
     choose_contact(r, in->now_state);
     if (!r->is_own) /* each of them has one of its own */
         take_leaving(r, in);
@@ -134,7 +218,7 @@ static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
 /* A stranger's REGISTER must not stop the owner's refreshes. */
 static bool is_own_binding(const struct binding *b, const struct register_view *v)
 {
-    return binding_is_same_way(&b->way, &v->way) && str_eq(b->call_id, v->call_id);
+    return binding_is_from(b, &v->way, &v->family) && str_eq(b->call_id, v->call_id);
 }
 
 static void hold_bindings(struct reg *r, const struct aor_record *record)

@@ -10,6 +10,17 @@
  * shorter, or 0. ERR_ABSENT: no listener fits; others as a transaction's. */
 int flight_start(struct reg *r, const struct absorb_input *in, uint32_t least_s);
 
+/* The server has failed (left out for_s from now on, 0: as long as it is usual): sends it to the
+ * next one. False: there is none, or others have gone meanwhile. */
+bool flight_divert(struct reg *r, uint32_t for_s);
+
+/* One more goes for this REGISTER, whatever the pace: charged to those that come later. */
+void flight_charge(const struct reg *r);
+
+/* What a final answer, or silence (0), says of the upstream's pace, and of the server that it is
+ * from: it is well, and the line stays with it if it has accepted or challenged it (D90). */
+void flight_note(const struct reg *r, unsigned status);
+
 /* Sends what r->up is by now, under the next CSeq, in place of what is on its way. */
 int flight_repeat(struct reg *r);
 

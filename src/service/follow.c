@@ -5,10 +5,15 @@
 #include "base/sys.h"
 #include "core/redirect.h"
 #include "net/loop.h"
+#include "service/barrier.h"
 #include "service/dialog.h"
+#include "service/callees.h"
 #include "service/egress.h"
+#include "service/gruu.h"
+#include "service/gruucall.h"
 #include "service/local.h"
 #include "service/regview.h"
+#include "service/servers.h"
 #include "service/silence.h"
 
 enum { SIP_PORT = 5060, SHOWN_MAX = 200 };
@@ -32,16 +37,19 @@ static struct str shown(struct str s)
     return (struct str){s.p, s.n < SHOWN_MAX ? s.n : SHOWN_MAX};
 }
 
-/* maddr would lead whoever heeds it to another host than the one that is allowed. */
+/* maddr would lead whoever heeds it to another host than the one that is allowed. A device sends
+ * calls nowhere where it might not call itself. */
 static bool is_allowed(const struct pursuit *p, const struct uri *u)
 {
     struct str maddr;
-    if (!uri_param(u, STR("maddr"), &maddr) && conf_domain_redirects_to(p->domain, u->host))
+    bool is_listed =
+        !uri_param(u, STR("maddr"), &maddr) && conf_domain_redirects_to(p->domain, u->host);
+    if (is_listed && barrier_may_reach(p->call->context, u, p->domain))
         return true;
     struct str line = shown(p->call->aor), text = shown(u->text);
     stats_inc(STAT_REDIRECT_NOT_ALLOWED);
-    log_info("redirect-targets does not allow a device of %.*s to redirect a call to %.*s",
-             STR_FMT(line), STR_FMT(text));
+    log_info("%s does not allow a device of %.*s to redirect a call to %.*s",
+             is_listed ? "destinations" : "redirect-targets", STR_FMT(line), STR_FMT(text));
     return false;
 }
 
@@ -64,7 +72,7 @@ static bool is_full(const struct pursuit *p)
     for (size_t i = 0; i < p->call->fork->n; i++)
         n -= p->call->fork->branches[i].is_followed;
     return n >= p->domain->max_branches || p->n_in_group == p->call->breadth ||
-           p->call->hunt->n + p->found.n == FORK_BRANCHES_MAX;
+           p->call->hunt->n + p->found.n >= FORK_GROWN_MAX;
 }
 
 static void add_target(struct pursuit *p, const struct target *t)
@@ -84,8 +92,10 @@ static void add_target(struct pursuit *p, const struct target *t)
         struct target *added = &p->found.list[p->found.n++];
         *added = *t;
         added->plan.n_routes = from->plan->n_routes;
+        for (struct forward_plan *o = added->plan.other; o; o = o->other)
+            o->n_routes = from->plan->n_routes;
         if (from->plan->is_from_phone)
-            local_bridge(p->domain->upstream, &from->plan->phone, added);
+            local_bridge(p->call->context, p->domain->upstream, from->plan, added);
         added->group = p->group;
         added->left_s = p->left_s;
         p->n_in_group++;
@@ -95,25 +105,44 @@ static void add_target(struct pursuit *p, const struct target *t)
 /* ---------------------------------------------------------------- where a Contact leads */
 
 /* Where a call is between phones because its upstream is silent, that is no way. */
-static bool is_silent(const struct pursuit *p, const struct addr *server)
+static bool is_silent(const struct pursuit *p, const struct conf_upstream *u)
 {
-    const struct context *c = p->call->context;
-    const struct conf_upstream *u = conf_upstream_of(c->conf, server);
     return p->call->hunt->list[p->branch].plan->is_from_phone && u &&
-           silence_has(c->silence, dialog_core_mark(u), sys_service_s());
+           silence_has(p->call->context->silence, dialog_core_mark(u), sys_service_s());
 }
 
 /* No phone's dialog begins there, so both sides speak to each other without us. */
+static void add_flow(struct pursuit *p, const struct uri *u, const struct flow_ref *flow)
+{
+    struct context *c = p->call->context;
+    const bool is_foreign = !servers_owner(c, flow);
+    struct target t = {.plan = {.flow = *flow,
+                                .uri = callees_uri(c, u->text),
+                                .identity = {.is_to_phone = is_foreign}}};
+    t.device = hash_str(&c->loop_key, t.plan.uri) | 1;
+    add_target(p, &t);
+}
+
 static void add_core(struct pursuit *p, const struct uri *u, const struct addr *server)
 {
     struct context *c = p->call->context;
-    struct target t = {.plan = {.uri = target_uri(c, u->text)}};
-    t.device = hash_str(&c->loop_key, t.plan.uri) | 1;
-    if (is_silent(p, server) ||
-        egress_pick(c->egress, CONF_SIDE_CORE, FLOW_UDP, server, &t.plan.flow))
+    struct flow_ref flow;
+    if (is_silent(p, servers_owner_of(c, server, FLOW_UDP)) ||
+        egress_pick(c->egress, CONF_SIDE_CORE, server, &flow))
         stats_inc(STAT_REDIRECT_UNUSABLE);
     else
-        add_target(p, &t);
+        add_flow(p, u, &flow);
+}
+
+static void add_upstream(struct pursuit *p, const struct uri *u, const struct conf_upstream *to)
+{
+    const struct server_want want = {to, STR_NONE};
+    struct server_tries tries = {.n = 0};
+    struct flow_ref flow;
+    if (is_silent(p, to) || servers_pick(p->call->context->servers, &want, &tries, &flow))
+        stats_inc(STAT_REDIRECT_UNUSABLE);
+    else
+        add_flow(p, u, &flow);
 }
 
 /* One of our own addresses that is no domain's alias names nobody. */
@@ -140,16 +169,20 @@ static void add_line(struct pursuit *p, const struct redirect_contact *r,
         stats_inc(STAT_REDIRECT_UNUSABLE);
         return;
     }
-    bool is_here = target_find_devices(c, aor, p->call->request, &line) == FORWARD_OK;
+    bool is_device = gruu_is(c, &r->uri);
+    bool is_here = (is_device ? gruucall_find(c, &r->uri, p->call->request, &line)
+                              : target_find_devices(c, aor, p->call->request, &line)) == FORWARD_OK;
     stats_add(STAT_OWN_DEVICE, line.n_own);
     stats_add(STAT_LEFT_OUT, (int64_t)line.n_left_out);
     for (size_t i = 0; i < line.n; i++)
         add_target(p, &line.list[i]);
-    if (!is_here && str_eq(aor, p->call->aor)) {
+    if (!is_here && is_device) {
+        stats_inc(STAT_REDIRECT_UNUSABLE);
+    } else if (!is_here && str_eq(aor, p->call->aor)) {
         p->is_tried = true;
         stats_inc(STAT_REDIRECT_TRIED);
     } else if (!is_here) {
-        add_core(p, &r->uri, &served->upstream->servers[0].addr);
+        add_upstream(p, &r->uri, served->upstream);
     }
 }
 
@@ -165,7 +198,7 @@ static void add_contact(struct pursuit *p, const struct redirect_contact *r)
     else if (addr_parse_host(r->uri.host, &at) == 0)
         add_address(p, &r->uri, &at);
     else
-        add_core(p, &r->uri, &p->domain->upstream->servers[0].addr);
+        add_upstream(p, &r->uri, p->domain->upstream);
 }
 
 static void add_contacts(struct pursuit *p, const struct msg *m)
@@ -223,12 +256,34 @@ static bool put(struct pursuit *p)
     return true;
 }
 
+/* RFC 5626 5.3, 7: 430 by the proxy next to the device; no answer; or no way to send it (m is NULL,
+ * call.c). What is no INVITE has no time left after a silence (RFC 4320). */
+static bool is_flow_failed(const struct follow *f, unsigned status, const struct msg *m)
+{
+    return status == 430 || (status == 408 && f->fork->is_invite) ||
+           (!m && (status == 480 || status == 503));
+}
+
+static bool put_flow(const struct follow *f, size_t branch)
+{
+    uint32_t breadth = f->breadth - (f->breadth > 1); /* one part for who comes next */
+    if (!f->request || !breadth || !fork_can_redirect(f->fork, branch) ||
+        !hunt_add_flow(f->hunt, branch, breadth))
+        return false;
+    stats_inc(STAT_NEXT_FLOW);
+    return true;
+}
+
 /* A redirect to targets that are being tried, or were, says no more than that nobody is there: its
  * Contacts would send the caller's side to where it has been (16.7 step 4). */
 unsigned follow_on_response(const struct follow *f, size_t branch, unsigned status,
                             const struct msg **m)
 {
     struct pursuit p = {.call = f, .branch = branch};
+    if (is_flow_failed(f, status, *m) && put_flow(f, branch)) {
+        *m = NULL;
+        return fork_on_redirect(f->fork, branch, true);
+    }
     if (!*m || !is_followed(f, branch, status, &p.domain))
         return fork_on_response(f->fork, branch, status);
     add_contacts(&p, *m);

@@ -1,6 +1,7 @@
-/* Redirects of devices, followed while the caller waits: a 3xx becomes further targets of the call,
- * as far as the domain of the line allows them (D73, RFC 3261 16.5, 16.7 step 4). No state; scratch
- * arena; the worker's thread. */
+/* What becomes of a branch while the caller waits. A redirect of a device becomes further targets
+ * of the call, as far as the domain of the line allows them (D73, RFC 3261 16.5, 16.7 step 4). A
+ * flow that has failed is followed by the next one of the same device (RFC 5626 5.3). No state;
+ * scratch arena; the worker's thread. */
 #ifndef BW_SERVICE_FOLLOW_H
 #define BW_SERVICE_FOLLOW_H
 

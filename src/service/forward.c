@@ -6,10 +6,12 @@
 #include "service/auth.h"
 #include "service/dialog.h"
 #include "service/egress.h"
+#include "service/reach.h"
+#include "service/servers.h"
 #include "sip/param.h"
 #include "sip/uri.h"
 
-enum { MAX_FORWARDS = 70, OUR_VIA_MAX = 400, PORT_SIP = 5060, PORT_SIPS = 5061 };
+enum { MAX_FORWARDS = 70, OUR_VIA_MAX = 400, WARNING_MAX = 200, PORT_SIP = 5060, PORT_SIPS = 5061 };
 
 static bool is_uri_us(struct context *c, const struct packet *p, const struct uri *u)
 {
@@ -17,12 +19,15 @@ static bool is_uri_us(struct context *c, const struct packet *p, const struct ur
     return !str_is_none(u->host) && egress_is_us(c->egress, u->host, port, &p->flow);
 }
 
+bool forward_is_host_ours(struct context *c, const struct packet *p, const struct uri *u)
+{
+    return u->scheme <= URI_SIPS && (conf_domain_find(c->conf, u->host) || is_uri_us(c, p, u));
+}
+
 bool forward_is_served(struct context *c, const struct packet *p, const struct msg *m)
 {
     struct uri u;
-    if (uri_parse(m->uri, &u) || u.scheme > URI_SIPS)
-        return false;
-    return conf_domain_find(c->conf, u.host) || is_uri_us(c, p, &u);
+    return uri_parse(m->uri, &u) == 0 && forward_is_host_ours(c, p, &u);
 }
 
 bool forward_is_us(struct context *c, const struct packet *p, const struct msg *m)
@@ -61,7 +66,7 @@ static uint64_t loop_mark(const struct context *c, const struct packet *p, const
                         hash_str(key, msg_value(m, HDR_ROUTE)),
                         hash_str(key, msg_value(m, HDR_PROXY_REQUIRE)),
                         hash_str(key, msg_value(m, HDR_PROXY_AUTHORIZATION)),
-                        conf_upstream_of(c->conf, &p->flow.peer) != NULL,
+                        servers_owner(c, &p->flow) != NULL,
                         m->cseq};
     return hash_bytes(key, parts, sizeof parts);
 }
@@ -88,8 +93,12 @@ enum forward_refusal forward_validate(struct context *c, const struct packet *p,
     struct uri u;
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
-    if (u.scheme != URI_SIP) /* sips: no transport here is secure (RFC 5630 3.1.3) */
+    if (u.scheme == URI_OTHER && !uri_is_sos(&u)) /* tel: is judged where it is known who calls */
         return FORWARD_SCHEME;
+    /* An unknown method is passed on, but whoever reads "invite" as INVITE would begin a call that
+     * no limit or list of ours has judged. */
+    if (m->method == METHOD_OTHER && hdr_is_method_miswritten(m->method_name))
+        return FORWARD_CASE;
     if (m->max_forwards == 0)
         return FORWARD_HOPS;
     if (forward_is_loop(c, p, m))
@@ -193,10 +202,21 @@ static bool bend_to_strict(struct context *c, struct build *b, struct str *uri, 
     return true;
 }
 
+static struct str uri_of(const struct msg *m, const struct forward_plan *plan)
+{
+    return str_is_none(plan->uri) ? m->uri : plan->uri;
+}
+
+bool forward_is_downgrade(const struct msg *m, const struct forward_plan *plan)
+{
+    return uri_is_sips(uri_of(m, plan)) &&
+           !flow_is_secure((enum flow_transport)plan->flow.transport);
+}
+
 /* The Request-URI and the Routes of a copy. */
 static void edit_way(struct context *c, struct build *b, const struct forward_plan *plan)
 {
-    struct str uri = str_is_none(plan->uri) ? b->msg->uri : plan->uri;
+    struct str uri = uri_of(b->msg, plan);
     struct str routes = routes_left(c, b, plan->n_routes, plan->route);
     bool is_bent = bend_to_strict(c, b, &uri, &routes);
     if (is_bent || plan->n_routes || !str_is_none(plan->route))
@@ -213,15 +233,32 @@ void forward_edit(struct context *c, struct build *b, const struct packet *p, st
     build_remove_all(b, HDR_ROUTE);
 }
 
+/* Who follows our Route must come by the transport that it has been made for. */
+static struct str transport_param(enum flow_transport transport)
+{
+    static const struct str params[FLOW_TRANSPORT_MAX] = {
+        [FLOW_UDP] = {"", 0},
+        [FLOW_TCP] = {";transport=tcp", 14},
+        [FLOW_TLS] = {";transport=tls", 14},
+        [FLOW_WS] = {";transport=ws", 13},
+        [FLOW_WSS] = {";transport=ws", 13}, /* RFC 7118 5.2.3: one word for both */
+    };
+    return params[transport];
+}
+
+/* uri: the Request-URI on that side, whose scheme is kept (16.6 step 4). */
 static void add_record_route(struct context *c, struct build *b, const struct route *route,
-                             const struct flow_ref *through)
+                             const struct flow_ref *through, struct str uri)
 {
     const struct route_dialog dialog = {b->msg->call_id, b->msg->from_tag, STR_NONE};
+    enum flow_transport transport = (enum flow_transport)through->transport;
+    bool is_sips = flow_is_secure(transport) && uri_is_sips(uri);
     struct buf out = buf_in(&c->scratch, ROUTE_LEN + OUR_VIA_MAX);
-    buf_add(&out, STR("<sip:"));
+    buf_add(&out, is_sips ? STR("<sips:") : STR("<sip:"));
     route_print(&c->token_key, route, &dialog, &out);
     buf_add_char(&out, '@');
     egress_print_sent_by(c->egress, through, &out);
+    buf_add(&out, is_sips && transport == FLOW_TLS ? STR("") : transport_param(transport));
     buf_add(&out, STR(";lr>"));
     b->has_failed = b->has_failed || out.has_overflown;
     build_add_first(b, HDR_RECORD_ROUTE, buf_str(&out));
@@ -232,7 +269,7 @@ static bool is_same_name(struct context *c, const struct flow_ref *a, const stru
     struct buf x = buf_in(&c->scratch, OUR_VIA_MAX), y = buf_in(&c->scratch, OUR_VIA_MAX);
     egress_print_sent_by(c->egress, a, &x);
     egress_print_sent_by(c->egress, b, &y);
-    return str_eq(buf_str(&x), buf_str(&y));
+    return a->transport == b->transport && str_eq(buf_str(&x), buf_str(&y));
 }
 
 /* A leg for each of two phones, that of the called one on top: the first one that a request names
@@ -242,12 +279,9 @@ static void record_route_of_two(struct context *c, struct build *b, const struct
 {
     const struct flow_ref *to = &plan->flow;
     const struct route caller = {.phone = plan->phone, .is_caller = true};
-    const struct route called = {.phone = {.peer = to->peer,
-                                           .local = to->local,
-                                           .transport = to->transport,
-                                           .listener = to->listener}};
-    add_record_route(c, b, &called, &plan->flow);
-    add_record_route(c, b, &caller, &p->flow);
+    const struct route called = {.phone = reach_way(to)};
+    add_record_route(c, b, &called, &plan->flow, uri_of(b->msg, plan));
+    add_record_route(c, b, &caller, &p->flow, b->msg->uri);
 }
 
 /* 16.6 step 4. One URI where both sides know us by one name; else two, the one that the next hop
@@ -258,29 +292,32 @@ static void record_route(struct context *c, struct build *b, const struct packet
     const struct flow_ref *core = plan->is_from_phone ? &plan->flow : &p->flow;
     struct route route = {.phone = plan->phone,
                           .is_caller = plan->is_from_phone,
-                          .core = dialog_core_mark(conf_upstream_of(c->conf, &core->peer))};
+                          .core = dialog_core_mark(servers_owner(c, core))};
     if (is_same_name(c, &p->flow, &plan->flow)) {
-        add_record_route(c, b, &route, &plan->flow);
+        add_record_route(c, b, &route, &plan->flow, uri_of(b->msg, plan));
         return;
     }
     /* each is put in front of what is there, in the order made: the next hop's first */
     route.side = plan->is_from_phone ? ROUTE_CORE : ROUTE_ACCESS;
-    add_record_route(c, b, &route, &plan->flow);
+    add_record_route(c, b, &route, &plan->flow, uri_of(b->msg, plan));
     route.side = plan->is_from_phone ? ROUTE_ACCESS : ROUTE_CORE;
-    add_record_route(c, b, &route, &p->flow);
+    add_record_route(c, b, &route, &p->flow, b->msg->uri);
 }
 
-/* What the upstream would have taken off: the proof of a phone's password (RFC 3261 22.3), and
- * names that only who is trusted may show (RFC 3325 5). */
+/* What the upstream would have taken off: the proof of a phone's password (RFC 3261 22.3). */
 static void hide_proof(struct build *b)
 {
-    static const enum hdr_id secret[] = {HDR_AUTHORIZATION, HDR_PROXY_AUTHORIZATION,
-                                         HDR_P_ASSERTED_IDENTITY, HDR_P_PREFERRED_IDENTITY};
-    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
-        build_remove_all(b, secret[i]);
-    for (size_t i = 0; i < b->msg->n_lines; i++)
-        if (str_ieq(b->msg->lines[i].name, STR("Remote-Party-ID")))
-            build_replace(b, b->msg->lines[i].raw, STR(""));
+    build_remove_all(b, HDR_AUTHORIZATION);
+    build_remove_all(b, HDR_PROXY_AUTHORIZATION);
+}
+
+/* What we assert is for the upstream alone, which trusts us (RFC 3325 5). */
+static void edit_identity(struct build *b, const struct forward_plan *plan)
+{
+    struct identity way = plan->identity;
+    if (plan->is_past_upstream)
+        way.asserted = STR_NONE;
+    identity_edit(b, &way);
 }
 
 /* RFC 6665 4.3: a NOTIFY may be what begins the dialog for the subscriber, who takes the way of his
@@ -312,8 +349,8 @@ static void edit_breadth(struct context *c, struct build *b, unsigned breadth)
     build_add_last(b, hdr_name(HDR_MAX_BREADTH), buf_str(&value));
 }
 
-enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,
-                                   const struct forward_plan *plan, struct forward *out)
+static enum forward_refusal build(struct context *c, const struct packet *p, const struct msg *m,
+                                  const struct forward_plan *plan, struct forward *out)
 {
     struct build b;
     build_init(&b, &c->scratch, m);
@@ -323,6 +360,7 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
     edit_max_forwards(c, &b, m);
     edit_way(c, &b, plan);
     edit_breadth(c, &b, plan->max_breadth);
+    edit_identity(&b, plan);
     if (plan->is_past_upstream)
         hide_proof(&b);
     else
@@ -336,7 +374,18 @@ enum forward_refusal forward_build(struct context *c, const struct packet *p, co
     return build_finish(&b, &out->bytes) ? FORWARD_NO_MEMORY : FORWARD_OK;
 }
 
-int forward_response(struct context *c, const struct msg *m, struct str extra, struct str *out)
+enum forward_refusal forward_build(struct context *c, const struct packet *p, const struct msg *m,
+                                   const struct forward_plan *plan, struct forward *out)
+{
+    struct forward_plan grown = *plan;
+    enum forward_refusal why = build(c, p, m, plan, out);
+    if (why == FORWARD_OK && servers_grow(c->servers, out->bytes.n, &grown.flow))
+        why = build(c, p, m, &grown, out);
+    return why;
+}
+
+int forward_response(struct context *c, const struct msg *m, const struct identity *identity,
+                     struct str extra, struct str *out)
 {
     const struct msg_line *first = msg_first(m, HDR_VIA);
     struct str rest = first->value;
@@ -346,6 +395,7 @@ int forward_response(struct context *c, const struct msg *m, struct str extra, s
     struct build b;
     build_init(&b, &c->scratch, m);
     build_remove_top(&b, HDR_VIA);
+    identity_edit(&b, identity);
     if (!str_is_none(extra))
         build_replace(&b, (struct str){m->end_of_headers, 0}, extra);
     return build_finish(&b, out);
@@ -354,7 +404,8 @@ int forward_response(struct context *c, const struct msg *m, struct str extra, s
 static const struct {
     unsigned status;
     enum stats_id stat;
-    const char *phrase; /* NULL: the default */
+    const char *phrase;  /* NULL: the default */
+    const char *warning; /* RFC 3261 20.43; NULL: none */
 } refusals[FORWARD_REFUSALS] = {
     [FORWARD_BAD_URI] = {400, STAT_REFUSED_MALFORMED, "Bad Request-URI"},
     [FORWARD_SCHEME] = {416, STAT_REFUSED_SCHEME, NULL},
@@ -363,16 +414,28 @@ static const struct {
     [FORWARD_EXTENSION] = {420, STAT_REFUSED_EXTENSION, NULL},
     [FORWARD_REQUIRED] = {420, STAT_REFUSED_EXTENSION, NULL},
     [FORWARD_METHOD] = {405, STAT_REFUSED_METHOD, NULL},
+    [FORWARD_CASE] = {405, STAT_REFUSED_METHOD_CASE, NULL},
     [FORWARD_UNABLE] = {405, STAT_REFUSED_UNABLE, NULL},
     [FORWARD_BREADTH] = {440, STAT_REFUSED_BREADTH, "Max-Breadth Exceeded"},
     [FORWARD_STRANGER] = {403, STAT_REFUSED_STRANGER, "Not Registered Here"},
     [FORWARD_UNPROVEN] = {407, STAT_REFUSED_UNPROVEN, NULL},
-    [FORWARD_IDENTITY] = {403, STAT_REFUSED_IDENTITY, "Not Your Identity"},
+    [FORWARD_IDENTITY] = {403, STAT_REFUSED_IDENTITY, "Not Your Identity",
+                          "The caller's identity is not that of the line"},
+    [FORWARD_ACCESS] = {403, STAT_REFUSED_ACCESS, "Not Allowed From Here",
+                        "No access list of this domain lets this source in"},
+    [FORWARD_DESTINATION] = {403, STAT_REFUSED_DESTINATION, "Destination Not Allowed",
+                             "This line may not call this number"},
+    [FORWARD_TOO_MANY] = {403, STAT_REFUSED_MAX_CALLS, "Too Many Calls",
+                          "This line has as many calls as it may have at one time"},
+    [FORWARD_TOO_FAST] = {403, STAT_REFUSED_CALL_RATE, "Too Many Calls",
+                          "This line has begun as many calls in this second as it may"},
     [FORWARD_DIALOG] = {403, STAT_REFUSED_DIALOG, "Not A Dialog Of Ours"},
     [FORWARD_AWAY] = {480, STAT_REFUSED_AWAY, NULL},
+    [FORWARD_FLOW] = {430, STAT_REFUSED_FLOW, "Flow Failed"}, /* RFC 5626 11.5 */
     [FORWARD_DOMAIN] = {403, STAT_REFUSED_DOMAIN, "Domain Not Served Here"},
     [FORWARD_UNKNOWN] = {404, STAT_REFUSED_UNKNOWN, NULL},
     [FORWARD_EGRESS] = {500, STAT_REFUSED_EGRESS, "No Listener Fits The Next Hop"},
+    [FORWARD_UNRESOLVED] = {503, STAT_REFUSED_UNRESOLVED, NULL},
     [FORWARD_NO_MEMORY] = {503, STAT_NO_MEMORY, NULL},
 };
 
@@ -388,6 +451,13 @@ static struct str unsupported_lines(struct context *c, const struct msg *m, enum
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
+static struct str warning_line(struct context *c, const char *text)
+{
+    struct buf out = buf_in(&c->scratch, WARNING_MAX);
+    buf_addf(&out, "Warning: 399 breakwater \"%s\"\r\n", text);
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
 struct build_reply forward_reply(struct context *c, const struct msg *m, enum forward_refusal why)
 {
     struct build_reply r = {.status = refusals[why].status, .reason = str_of(refusals[why].phrase)};
@@ -397,8 +467,13 @@ struct build_reply forward_reply(struct context *c, const struct msg *m, enum fo
         r.status = 404;
     if (why == FORWARD_EXTENSION)
         r.headers = unsupported_lines(c, m, HDR_PROXY_REQUIRE);
+    if (refusals[why].warning)
+        r.headers = warning_line(c, refusals[why].warning);
     if (why == FORWARD_METHOD)
         r.headers = STR("Allow: OPTIONS, REGISTER\r\n");
+    if (why == FORWARD_CASE)
+        r.headers = STR("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, SUBSCRIBE, "
+                        "NOTIFY, PUBLISH, INFO, REFER, MESSAGE, UPDATE\r\n");
     if (why == FORWARD_REQUIRED)
         r.headers = unsupported_lines(c, m, HDR_REQUIRE);
     return r;

@@ -19,12 +19,19 @@ bool guard_admit(const struct packet *p);
  * if it could not be read. */
 bool guard_let_in(struct context *c, const struct packet *p, const struct msg *m);
 
+/* The same for a keepalive that is answered: counted apart from SIP, so that the phones behind one
+ * NAT cost those nothing who register there. */
+bool guard_let_in_keepalive(struct context *c, const struct packet *p);
+
+/* An upstream, or a source that the configuration exempts from all limits. */
+bool guard_is_exempt(const struct context *c, const struct addr *from);
+
 /* The Digest credentials of a request, in the scratch arena. False: there are none to be read. */
 bool guard_read_credentials(struct context *c, const struct msg *m, struct digest_credentials *out);
 
 /* The answer to a request that is about proving who it is from, and whose; answer: NULL where its
- * status says all. A refusal of credentials that answer a challenge of this very source is a
- * failure: logged on a line of its own, and in the end a ban. */
+ * status says all. A refusal of credentials that answer a challenge of this very source, or that
+ * came by a connection, is a failure: logged on a line of its own, and in the end a ban. */
 struct guard_case {
     const struct flow_ref *flow;
     const struct msg *request, *answer;
@@ -34,10 +41,10 @@ struct guard_case {
 
 void guard_on_answer(struct context *c, const struct guard_case *what);
 
-/* The same where we judge ourselves (service/auth.h): our challenge goes to a source, and what came
- * of an answer to one; status: 200, or the refusal. */
-void guard_on_challenge(struct context *c, const struct packet *p, struct str nonce);
-void guard_on_proof(struct context *c, const struct guard_case *what, struct str nonce);
+/* The same where we judge ourselves (service/auth.h): an answer to a challenge that went to this
+ * very source was right, for a line, or was refused; the answer is NULL. */
+void guard_on_success(struct context *c, const struct guard_case *what);
+void guard_on_failure(struct context *c, const struct guard_case *what);
 
 /* Nothing that it sends is let in, unless something vouches for it. Counts nothing. */
 bool guard_is_banned(struct context *c, const struct packet *p);

@@ -13,10 +13,12 @@ void hunt_init(struct hunt *h, const struct target_set *set)
     for (size_t i = 0; i < set->n; i++) {
         const struct target *t = &set->list[i];
         h->list[i] = (struct hunt_entry){.plan = &t->plan,
+                                         .other = t->plan.other,
                                          .device = t->device,
                                          .group = t->group,
                                          .q = t->q,
-                                         .is_last_resort = t->is_last_resort};
+                                         .is_last_resort = t->is_last_resort,
+                                         .is_server = t->is_server};
     }
 }
 
@@ -34,20 +36,35 @@ static bool keep(struct arena *a, struct str *s)
     return !a->has_failed;
 }
 
-static const struct forward_plan *copy_plan(struct arena *a, const struct forward_plan *from)
+static struct forward_plan *copy_plan(struct arena *a, const struct forward_plan *from)
 {
     struct forward_plan *plan = arena_alloc(a, sizeof *plan);
     if (!plan)
         return NULL;
     *plan = *from;
-    return keep(a, &plan->uri) && keep(a, &plan->route) ? plan : NULL;
+    bool is_kept =
+        keep(a, &plan->uri) && keep(a, &plan->route) && keep(a, &plan->identity.asserted);
+    return is_kept ? plan : NULL;
+}
+
+static bool keep_flows(struct arena *a, struct forward_plan **flows)
+{
+    for (struct forward_plan **at = flows; *at; at = &(*at)->other) {
+        *at = copy_plan(a, *at);
+        if (!*at)
+            return false;
+    }
+    return true;
 }
 
 int hunt_keep(struct hunt *h, struct arena *a)
 {
-    for (size_t i = h->is_kept ? 0 : hunt_group_size(h); i < h->n; i++) {
-        h->list[i].plan = copy_plan(a, h->list[i].plan);
-        if (!h->list[i].plan)
+    size_t first = h->is_kept ? 0 : hunt_group_size(h);
+    for (size_t i = 0; i < h->n; i++) {
+        struct hunt_entry *e = &h->list[i];
+        if (i >= first)
+            e->plan = copy_plan(a, e->plan);
+        if (!e->plan || !keep_flows(a, &e->other))
             return ERR_NOMEM;
     }
     return 0;
@@ -103,14 +120,17 @@ int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena 
 {
     BUG_ON(h->next == 0); /* what has not begun has no late comers */
     const struct hunt_entry *last = &h->list[h->next - 1];
-    struct hunt_entry e = {
-        .plan = &t->plan, .device = t->device, .group = last->group, .q = last->q};
+    struct hunt_entry e = {.plan = &t->plan,
+                           .other = t->plan.other,
+                           .device = t->device,
+                           .group = last->group,
+                           .q = last->q};
     if (h->n == FORK_BRANCHES_MAX)
         return ERR_FULL;
     *is_due = !is_by_q || t->q >= last->q;
     if (!*is_due || h->is_kept)
         e.plan = copy_plan(a, &t->plan);
-    if (!e.plan)
+    if (!e.plan || !keep_flows(a, &e.other))
         return ERR_NOMEM;
     if (*is_due) {
         insert(h, h->next++, &e);
@@ -127,29 +147,49 @@ int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena 
 }
 
 /* The groups of those left move up. */
-static void make_room(struct hunt *h, const struct target_set *set)
+static void make_room(struct hunt *h, size_t n, unsigned n_groups)
 {
     for (size_t i = h->next; i < h->n; i++)
-        h->list[i].group += set->list[set->n - 1].group + 1;
-    memmove(&h->list[h->next + set->n], &h->list[h->next], (h->n - h->next) * sizeof *h->list);
-    h->n += set->n;
+        h->list[i].group += n_groups;
+    memmove(&h->list[h->next + n], &h->list[h->next], (h->n - h->next) * sizeof *h->list);
+    h->n += n;
+}
+
+bool hunt_add_flow(struct hunt *h, size_t from, uint32_t breadth)
+{
+    struct hunt_entry *e = &h->list[from];
+    struct forward_plan *flow = e->other;
+    BUG_ON(from >= h->next);
+    if (!flow || h->n == FORK_BRANCHES_MAX)
+        return false;
+    make_room(h, 1, 1);
+    flow->max_breadth = breadth;
+    h->list[h->next] = (struct hunt_entry){.plan = flow,
+                                           .other = flow->other,
+                                           .device = e->device,
+                                           .group = h->list[h->next - 1].group + 1,
+                                           .q = e->q,
+                                           .depth = e->depth};
+    e->other = NULL;
+    return true;
 }
 
 int hunt_add_redirect(struct hunt *h, size_t from, const struct target_set *set, uint64_t now_ms,
                       struct arena *a)
 {
-    const struct forward_plan *plans[FORK_BRANCHES_MAX] = {NULL};
+    struct forward_plan *plans[FORK_BRANCHES_MAX] = {NULL};
     BUG_ON(from >= h->next || h->n + set->n > FORK_BRANCHES_MAX || set->n == 0);
     for (size_t i = 0; i < set->n; i++) {
         plans[i] = copy_plan(a, &set->list[i].plan);
-        if (!plans[i])
+        if (!plans[i] || !keep_flows(a, &plans[i]->other))
             return ERR_NOMEM;
     }
-    make_room(h, set);
+    make_room(h, set->n, set->list[set->n - 1].group + 1);
     for (size_t i = 0; i < set->n; i++) {
         const struct target *t = &set->list[i];
         h->list[h->next + i] =
             (struct hunt_entry){.plan = plans[i],
+                                .other = plans[i]->other,
                                 .device = t->device,
                                 .group = h->list[h->next - 1].group + 1 + t->group,
                                 .q = h->list[from].q,
@@ -168,4 +208,12 @@ size_t hunt_del_ended(struct hunt *h, uint64_t now_ms)
     size_t n_ended = h->n - n;
     h->n = n;
     return n_ended;
+}
+
+void hunt_keep_servers(struct hunt *h)
+{
+    size_t n = h->next;
+    while (n < h->n && h->list[n].is_server)
+        n++;
+    h->n = n;
 }

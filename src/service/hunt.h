@@ -10,10 +10,12 @@ struct uri;
 
 struct hunt_entry {
     const struct forward_plan *plan; /* valid until it has been tried; see hunt_keep */
+    struct forward_plan *other;      /* its other flows, or NULL; in the arena after hunt_keep */
     uint64_t device;                 /* as target.device */
     unsigned group;
     int q;
     bool is_last_resort;
+    bool is_server;   /* as target.is_server */
     unsigned depth;   /* redirects that have led to it */
     uint64_t ends_ms; /* loop_now_ms; not to be tried from then on; 0: no end */
 };
@@ -27,7 +29,8 @@ struct hunt {
 /* Plans stay where they are. */
 void hunt_init(struct hunt *h, const struct target_set *set);
 
-/* What comes after the first group, or with is_kept all, moves to the arena. ERR_NOMEM. */
+/* What comes after the first group, or with is_kept all, moves to the arena, and so do the other
+ * flows of all. ERR_NOMEM. */
 int hunt_keep(struct hunt *h, struct arena *a);
 
 static inline bool hunt_has_more(const struct hunt *h)
@@ -43,6 +46,15 @@ bool hunt_has(const struct hunt *h, uint64_t device);
 
 /* The same for a Request-URI (RFC 3261 19.1.4); is_kept. */
 bool hunt_has_uri(const struct hunt *h, const struct uri *uri);
+
+/* The next group is another server of the caller's upstream. */
+static inline bool hunt_is_server_next(const struct hunt *h)
+{
+    return h->next < h->n && h->list[h->next].is_server;
+}
+
+/* Of those that have not been tried only servers will be. */
+void hunt_keep_servers(struct hunt *h);
 
 /* What has not been tried will not be. */
 void hunt_drop(struct hunt *h);
@@ -61,6 +73,10 @@ int hunt_add(struct hunt *h, const struct target *t, bool is_by_q, struct arena 
  * counts from now. ERR_NOMEM: nothing has changed. */
 int hunt_add_redirect(struct hunt *h, size_t from, const struct target_set *set, uint64_t now_ms,
                       struct arena *a);
+
+/* The flow of one that was tried has failed: the next flow of the same device is next, by itself.
+ * breadth: its part. False: there is none, or no room. */
+bool hunt_add_flow(struct hunt *h, size_t from, uint32_t breadth);
 
 /* Forgets those left whose time has ended; their number. */
 size_t hunt_del_ended(struct hunt *h, uint64_t now_ms);

@@ -495,3 +495,17 @@ void keeper_resync(struct keeper *k, struct str upstream)
         give_turn(l);
     }
 }
+
+void keeper_retry(struct keeper *k, struct str upstream)
+{
+    k->n_given = 0;
+    list_each (it, &k->all) {
+        struct kept *l = container_of(it, struct kept, link);
+        bool is_failing = l->n_failed || l->state == BOARD_FAILING;
+        if (!l->line || !is_failing || !str_eq(str_of(l->line->domain->upstream->name), upstream))
+            continue;
+        l->is_wanted = true;
+        l->n_failed = 0;
+        give_turn(l);
+    }
+}

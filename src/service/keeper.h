@@ -23,6 +23,9 @@ void keeper_sync(struct keeper *k);
 /* Upstream has lost its data: all lines of that upstream register again, at the same pace. */
 void keeper_resync(struct keeper *k, struct str upstream);
 
+/* Upstream is back: those that have failed there do so, whatever their next attempt was to wait. */
+void keeper_retry(struct keeper *k, struct str upstream);
+
 /* What the line of an AoR needs now, by its record. True: a REGISTER for *out (its id and Call-ID,
  * and what is known of it otherwise, in the scratch arena). Of in: now_state and now_s. */
 bool keeper_review(struct keeper *k, const struct conf_domain *domain,

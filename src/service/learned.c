@@ -5,11 +5,11 @@
 
 enum { MAX_S = 86400 };
 
-/* Few registrars ever answer 423 or 503. */
+/* Few registrars ever answer 423 or lose their data. */
 struct learned {
     struct learned *next;
+    uint64_t lost_s;
     uint32_t min_s;
-    uint64_t blocked_until_s;
     char upstream[];
 };
 
@@ -53,17 +53,18 @@ void learned_raise(struct learned **list, const char *upstream, uint32_t min_s)
         l->min_s = min_s;
 }
 
-void learned_block(struct learned **list, const char *upstream, uint64_t until_s)
-{
-    struct learned *l = get(list, upstream);
-    if (l && until_s > l->blocked_until_s)
-        l->blocked_until_s = until_s;
-}
-
-bool learned_is_blocked(const struct learned *list, const char *upstream, uint64_t now_s)
+uint64_t learned_lost_s(const struct learned *list, const char *upstream)
 {
     const struct learned *l = find(list, upstream);
-    return l && now_s < l->blocked_until_s;
+    return l ? l->lost_s : 0;
+}
+
+bool learned_lose(struct learned **list, const char *upstream, uint64_t now_s)
+{
+    struct learned *l = get(list, upstream);
+    if (l)
+        l->lost_s = now_s;
+    return l;
 }
 
 void learned_free(struct learned *list)

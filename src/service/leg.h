@@ -33,7 +33,8 @@ struct leg {
     uint32_t cseq;                   /* the last one sent */
     char renewed[TOKEN_CALL_ID_LEN]; /* the Call-ID that it belongs to (D33) */
     bool is_renewed;
-    unsigned n_retries;                 /* of our own, in a row */
+    bool has_turn;      /* kept for the answer to the challenge that a phone has been told */
+    unsigned n_retries; /* of our own, in a row */
     struct lease_ref pending[LEG_REFS]; /* bindings that an open challenge holds (D30) */
     size_t n_pending;
     struct wheel_timer calm;

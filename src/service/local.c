@@ -3,31 +3,36 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "service/barrier.h"
+#include "service/bridge.h"
 #include "service/caller.h"
 #include "service/dialog.h"
+#include "service/outage.h"
+#include "service/reach.h"
 #include "service/regview.h"
+#include "service/servers.h"
 #include "service/silence.h"
 #include "sip/uri.h"
 
-/* What people say to each other. All else asks for a service, and that is the upstream's. */
-static bool is_for_people(const struct msg *m)
+/* Whoever has such a number as his name is not meant. */
+static bool is_emergency(struct context *c, const struct packet *p, const struct msg *m,
+                         const struct target_set *set)
 {
-    return m->method == METHOD_INVITE || m->method == METHOD_MESSAGE;
+    return barrier_is_emergency(c, p, m, set->caller_domain);
 }
 
-/* RFC 3323 4.1.1.3 */
-static bool is_anonymous(const struct msg *m)
+static bool is_caller_shown(struct context *c, const struct msg *m, const struct target_set *set)
+{
+    const struct callerid_line line = {set->caller_domain, set->caller};
+    return bridge_is_caller_shown(c, m, &line);
+}
+
+/* A name of one device (RFC 5627) is no name of its line. */
+static bool is_for_one_device(const struct msg *m)
 {
     struct uri u;
-    return uri_parse(m->from.uri, &u) == 0 && str_ieq(u.host, STR("anonymous.invalid"));
-}
-
-/* Nobody but the upstream can say who else may be shown as the caller. */
-static bool is_caller_shown(struct context *c, const struct msg *m, struct str caller)
-{
-    struct str from;
-    return str_is_none(caller) || is_anonymous(m) ||
-           (regview_aor(&c->scratch, c->conf, m->from.text, &from) && str_eq(from, caller));
+    struct str ignored;
+    return uri_parse(m->uri, &u) == 0 && uri_param(&u, STR("gr"), &ignored);
 }
 
 /* Another upstream may be well, and has its own rules. */
@@ -41,25 +46,23 @@ static bool may_be_local(const struct conf_domain *caller, const struct conf_dom
 struct local {
     struct str aor;
     struct way caller;
+    const struct forward_plan *plan; /* by way of the upstream */
     const struct conf_domain *from, *to;
     bool is_own;     /* a line calls itself */
     size_t n_by_way; /* devices that come by the same way as the caller */
 };
 
 /* By way of it, as a fallback may be. */
-static bool is_upstream(const struct conf_upstream *u, const struct target *t)
+static bool is_upstream(const struct context *c, const struct conf_upstream *u,
+                        const struct target *t)
 {
-    return addr_is_equal(&t->plan.flow.peer, &u->servers[0].addr);
+    return servers_has(c, u, &t->plan.flow.peer);
 }
 
-void local_bridge(const struct conf_upstream *u, const struct way *caller, struct target *t)
+void local_bridge(const struct context *c, const struct conf_upstream *u,
+                  const struct forward_plan *from, struct target *t)
 {
-    struct forward_plan *plan = &t->plan;
-    plan->is_between_phones = plan->has_phone;
-    plan->is_past_upstream = plan->has_phone || !is_upstream(u, t);
-    plan->phone = *caller;
-    plan->has_phone = plan->is_from_phone = true;
-    plan->n_routes = FORWARD_ALL_ROUTES;
+    bridge_plan(from, t->plan.has_phone || !is_upstream(c, u, t), &t->plan);
 }
 
 static bool is_by_way_of(const struct target *t, const struct way *way)
@@ -76,8 +79,8 @@ static bool is_caller(const struct local *l, const struct msg *m, const struct t
 
 /* The device that calls does not ring, and a fallback that the silent upstream would have to reach
  * is none. The number of devices among the targets that are left. */
-static size_t keep_useful(struct local *l, const struct msg *m, bool is_outage,
-                          struct target_set *set)
+static size_t keep_useful(const struct context *c, struct local *l, const struct msg *m,
+                          bool is_outage, struct target_set *set)
 {
     size_t n = 0, n_devices = 0;
     for (size_t i = 0; i < set->n; i++)
@@ -86,10 +89,10 @@ static size_t keep_useful(struct local *l, const struct msg *m, bool is_outage,
         struct target *t = &set->list[i];
         bool is_own = is_caller(l, m, t);
         set->n_own += is_own;
-        if (is_own || (!t->plan.has_phone && is_outage && is_upstream(l->from->upstream, t)))
+        if (is_own || (!t->plan.has_phone && is_outage && is_upstream(c, l->from->upstream, t)))
             continue;
         n_devices += t->plan.has_phone;
-        local_bridge(l->from->upstream, &l->caller, t);
+        local_bridge(c, l->from->upstream, l->plan, t);
         set->list[n++] = *t;
     }
     set->n = n;
@@ -107,14 +110,17 @@ static void flatten(const struct msg *m, struct target_set *set)
 }
 
 /* They have their turn only if it is silent. */
-static void put_first(const struct target *upstream, uint16_t mark, struct target_set *devices)
+static void put_first(const struct target_set *upstream, uint16_t mark, struct target_set *devices)
 {
-    BUG_ON(devices->n == FORK_BRANCHES_MAX);
-    for (size_t i = devices->n++; i > 0; i--) {
-        devices->list[i] = devices->list[i - 1];
-        devices->list[i].group++;
+    const unsigned n = upstream->n_servers;
+    BUG_ON(devices->n + n > FORK_BRANCHES_MAX);
+    for (size_t i = devices->n; i > 0; i--) {
+        devices->list[i - 1 + n] = devices->list[i - 1];
+        devices->list[i - 1 + n].group += n;
     }
-    devices->list[0] = *upstream;
+    memcpy(devices->list, upstream->list, n * sizeof *devices->list);
+    devices->n += n;
+    devices->n_servers = n;
     devices->trial = mark;
 }
 
@@ -122,11 +128,12 @@ static bool find(struct context *c, const struct packet *p, const struct msg *m,
                  const struct target_set *set, struct local *l)
 {
     l->from = set->caller_domain;
-    if (!l->from || !is_for_people(m) || !is_caller_shown(c, m, set->caller) ||
-        !regview_aor(&c->scratch, c->conf, m->uri, &l->aor))
+    if (!l->from || !bridge_takes(m) || is_for_one_device(m) || !is_caller_shown(c, m, set) ||
+        is_emergency(c, p, m, set) || !regview_aor(&c->scratch, c->conf, m->uri, &l->aor))
         return false;
     l->to = regview_domain(c->conf, l->aor);
-    l->caller = regview_way(&p->flow);
+    l->caller = reach_way(&p->flow);
+    l->plan = &set->list[0].plan;
     l->n_by_way = 0;
     l->is_own = !str_is_none(set->caller) && str_eq(set->caller, l->aor);
     return may_be_local(l->from, l->to);
@@ -141,14 +148,15 @@ static enum local_how add(struct context *c, const struct msg *m, struct local *
     enum local_how how = LOCAL_TRIAL;
     if (l->from->local_calls == CONF_LOCAL_ALWAYS && l->to == l->from)
         how = LOCAL_POLICY;
-    else if (silence_has(c->silence, mark, sys_service_s()))
+    else if (!set->n_servers || silence_has(c->silence, mark, sys_service_s()) ||
+             outage_is_down(l->from->upstream))
         how = LOCAL_OUTAGE;
     if (target_find_line(c, l->aor, m, &devices) != FORWARD_OK ||
-        !keep_useful(l, m, how != LOCAL_POLICY, &devices))
+        !keep_useful(c, l, m, how != LOCAL_POLICY, &devices))
         return LOCAL_NOT;
     flatten(m, &devices);
     if (how == LOCAL_TRIAL)
-        put_first(&set->list[0], mark, &devices);
+        put_first(set, mark, &devices);
     *set = devices;
     return how;
 }

@@ -17,8 +17,10 @@ enum local_how {
 enum local_how local_add(struct context *c, const struct packet *p, const struct msg *m,
                          struct target_set *set);
 
-/* Makes a target that a request from upstream would have one of a call from that phone: to another
- * phone or, as a fallback or by a redirect, to somewhere else. u: of both lines. */
-void local_bridge(const struct conf_upstream *u, const struct way *caller, struct target *t);
+/* Makes a target that a request from upstream would have one of a call from a phone: to another
+ * phone or, as a fallback or by a redirect, to somewhere else. u: of both lines; from: another plan
+ * of that call. */
+void local_bridge(const struct context *c, const struct conf_upstream *u,
+                  const struct forward_plan *from, struct target *t);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/sys.h"
 
 /* Of the 32 bytes of the HMAC 12 go into the text, so that the challenge stays short. */
-enum { RING = 1 << 16, FIELDS_LEN = 12, MAC_LEN = 12, WINDOW = 64 };
+enum { RING = 1 << 16, FIELDS_LEN = 16, MAC_LEN = 12, WINDOW = 64 };
 
 /* What has come with a nonce. Its place follows from its number. */
 struct use {
@@ -27,7 +27,7 @@ struct nonce_mint {
 };
 
 struct fields {
-    uint32_t issued_s, home, number;
+    uint32_t issued_s, home, number, source;
 };
 
 int nonce_new(struct seal *seal, struct nonce_mint **out)
@@ -69,10 +69,11 @@ static bool print(const struct nonce_mint *n, const struct fields *f, struct str
     return is_made;
 }
 
-struct str nonce_print(struct nonce_mint *n, struct str realm, uint64_t now_s, char out[NONCE_LEN])
+struct str nonce_print(struct nonce_mint *n, const struct nonce_scope *scope, uint64_t now_s,
+                       char out[NONCE_LEN])
 {
-    const struct fields f = {(uint32_t)now_s, n->home, n->next++};
-    return print(n, &f, realm, out) ? (struct str){out, NONCE_LEN} : STR("");
+    const struct fields f = {(uint32_t)now_s, n->home, n->next++, scope->source};
+    return print(n, &f, scope->realm, out) ? (struct str){out, NONCE_LEN} : STR("");
 }
 
 static bool read_fields(struct str text, struct fields *out)
@@ -90,17 +91,18 @@ static bool read_fields(struct str text, struct fields *out)
     return true;
 }
 
-enum nonce_age nonce_parse(struct nonce_mint *n, struct str text, struct str realm, uint64_t now_s,
-                           uint32_t *number)
+enum nonce_age nonce_parse(struct nonce_mint *n, struct str text, const struct nonce_scope *scope,
+                           uint64_t now_s, uint32_t *number)
 {
     char want[NONCE_LEN];
     struct fields f;
-    if (!read_fields(text, &f) || !print(n, &f, realm, want) ||
+    if (!read_fields(text, &f) || !print(n, &f, scope->realm, want) ||
         CRYPTO_memcmp(want, text.p, NONCE_LEN) != 0)
         return NONCE_FOREIGN;
     *number = f.number;
     bool is_young = (uint32_t)now_s - f.issued_s <= NONCE_LIFE_S;
-    return is_young && f.home == n->home ? NONCE_YOUNG : NONCE_OLD;
+    bool is_at_home = f.home == n->home && f.source == scope->source;
+    return is_young && is_at_home ? NONCE_YOUNG : NONCE_OLD;
 }
 
 /* ---------------------------------------------------------------- counts */
@@ -134,7 +136,7 @@ static enum nonce_outcome count_up(struct use *u, const struct nonce_use *use)
 static enum nonce_outcome come_late(struct use *u, const struct nonce_use *use)
 {
     uint32_t behind = u->highest - use->count;
-    if (behind == 0 && u->request == use->request)
+    if (behind == 0 && use->may_repeat && u->request == use->request)
         return NONCE_TAKEN;
     if (behind >= WINDOW || u->seen >> behind & 1)
         return NONCE_REPLAYED;
@@ -148,7 +150,8 @@ enum nonce_outcome nonce_take(struct nonce_mint *n, const struct nonce_use *use)
     if (!u->is_taken || u->number != use->number)
         return begin(u, use);
     bool is_counted = use->count && u->highest;
-    if (!is_counted && (use->count != u->highest || use->request != u->request))
+    bool is_same = use->may_repeat && use->request == u->request;
+    if (!is_counted && (use->count != u->highest || !is_same))
         return NONCE_USED_UP;
     return use->count > u->highest ? count_up(u, use) : come_late(u, use);
 }

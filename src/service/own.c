@@ -190,6 +190,7 @@ void own_begin(struct reg *r)
 static void authorize(struct reg *r, struct wallet_nonce *n, struct str uri)
 {
     struct context *c = r->context;
+    const struct msg *m = reg_request(r);
     struct upreq *u = &r->up;
     struct upcreds_account a;
     if (u->n_auths == UPREQ_AUTHS_MAX || !find_account(r, &n->challenge, &a) || left_alone_s(r, &a))
@@ -198,6 +199,7 @@ static void authorize(struct reg *r, struct wallet_nonce *n, struct str uri)
     const struct demand_account account = {a.user, a.password, a.ha1};
     const struct demand_request q = {.method = STR("REGISTER"),
                                      .uri = uri,
+                                     .body = m ? m->body : STR_NONE,
                                      .cnonce = {n->cnonce, sizeof n->cnonce},
                                      .count = ++n->count};
     struct buf out = buf_in(&c->scratch, 2 * (a.user.n + d->realm.n + d->nonce.n + d->opaque.n +

@@ -9,11 +9,11 @@
 #include "net/loop.h"
 #include "service/board.h"
 #include "service/egress.h"
-#include "service/forward.h"
+#include "service/ping.h"
 #include "service/txn.h"
 
 /* The first ones come one after another. */
-enum { FIRST_MS = 1000, PACE_MS = 200, TEXT_MAX = 1024 };
+enum { FIRST_MS = 1000, PACE_MS = 200 };
 
 struct probe {
     struct probes *all;
@@ -103,43 +103,14 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
 
 /* ---------------------------------------------------------------- asking */
 
-static void print(struct context *c, struct probe *b, struct forward *f, struct buf *out)
-{
-    uint64_t id[2];
-    sys_random(id, sizeof id);
-    buf_add(out, STR("OPTIONS "));
-    buf_add(out, b->uri);
-    buf_add(out, STR(" SIP/2.0\r\nVia: "));
-    forward_print_via(c, f, out);
-    buf_add(out, STR("\r\nMax-Forwards: 70\r\nFrom: <sip:"));
-    egress_print_sent_by(c->egress, &f->flow, out);
-    buf_add(out, STR(">;tag="));
-    buf_add_hex(out, &id[0], sizeof id[0]);
-    buf_add(out, STR("\r\nTo: <"));
-    buf_add(out, b->uri);
-    buf_add(out, STR(">\r\nCall-ID: "));
-    buf_add_hex(out, &id[1], sizeof id[1]);
-    buf_add(out, STR("\r\nCSeq: "));
-    buf_add_u64(out, ++b->n_sent);
-    buf_add(out, STR(" OPTIONS\r\nAccept: application/sdp\r\nUser-Agent: Breakwater\r\n"
-                     "Content-Length: 0\r\n\r\n"));
-}
-
 /* ERR_ABSENT: no listener fits; others as a transaction's. */
 static int ask(struct probe *b)
 {
     struct context *c = b->all->context;
-    struct forward f;
-    struct buf out = buf_in(&c->scratch, 2 * b->uri.n + TEXT_MAX);
-    if (egress_pick(c->egress, CONF_SIDE_ACCESS, FLOW_UDP, &b->addr, &f.flow))
+    struct ping ping = {.uri = b->uri, .cseq = ++b->n_sent};
+    if (egress_pick(c->egress, CONF_SIDE_ACCESS, &b->addr, &ping.flow))
         return ERR_ABSENT;
-    f.branch = mark_branch(&c->marks, 0, f.branch_text);
-    print(c, b, &f, &out);
-    if (out.has_overflown)
-        return ERR_NOMEM;
-    const struct txn_request request = {
-        .flow = f.flow, .bytes = buf_str(&out), .branch = f.branch, .method = STR("OPTIONS")};
-    return txn_client_new(c->txns, &request, &(struct txn_user){on_client, b}, &b->client);
+    return ping_send(c, &ping, &(struct txn_user){on_client, b}, &b->client);
 }
 
 /* One whose answer is still awaited is not asked again. Our own trouble says nothing of it. */

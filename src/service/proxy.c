@@ -4,7 +4,10 @@
 #include "service/call.h"
 #include "service/guard.h"
 #include "service/local.h"
+#include "service/refusal.h"
 #include "service/reply.h"
+#include "service/servers.h"
+#include "service/told.h"
 
 enum { BREADTH_DEFAULT = 60, RETRY_AFTER_SPREAD_S = 10, CONTACT_MAX = 1024, CONTACT_EXTRA = 64 };
 
@@ -58,8 +61,8 @@ static enum forward_refusal share_breadth(const struct msg *m, struct target_set
         /* one part is kept for who comes late */
         targets->list[i].plan.max_breadth = breadth / (n + (targets->can_grow && n < breadth));
     }
-    if (targets->trial) /* what goes to the upstream first is as it came */
-        targets->list[0].plan.max_breadth = l ? breadth : 0;
+    for (size_t i = 0; i < targets->n_servers && i < targets->n; i++) /* it goes there as it came */
+        targets->list[i].plan.max_breadth = l ? breadth : 0;
     return FORWARD_OK;
 }
 
@@ -90,9 +93,10 @@ static struct str allow_line(struct context *c, uint32_t methods)
 
 static void add_contact(struct buf *out, const struct target *t)
 {
+    int q = t->q > 0 ? t->q : 0; /* below that: a device that does not answer */
     buf_add(out, STR("Contact: <"));
     buf_add(out, t->plan.uri);
-    buf_addf(out, ">;q=%d.%03d", t->q / 1000, t->q % 1000);
+    buf_addf(out, ">;q=%d.%03d", q / 1000, q % 1000);
     if (t->left_s)
         buf_addf(out, ";expires=%u", t->left_s);
     buf_add(out, STR("\r\n"));
@@ -125,12 +129,42 @@ static void count_local(enum local_how how, const struct target_set *targets)
     stats_add(STAT_OWN_DEVICE, targets->n_own);
 }
 
+static enum forward_refusal begin(struct context *c, const struct packet *p, const struct msg *m,
+                                  struct target_set *targets)
+{
+    const struct callerid_line fresh = {targets->caller_domain, targets->caller};
+    const struct callerid_line *line = fresh.domain ? &fresh : &targets->in_dialog;
+    return ongoing_begin(c, p, m, line->domain ? line : NULL, &targets->ongoing);
+}
+
+/* What upstream says of its calls counts whatever becomes of the request. */
+static void heed(struct context *c, const struct packet *p, const struct msg *m)
+{
+    ongoing_on_request(c, p, m);
+    if (servers_owner(c, &p->flow))
+        told_note(c, m);
+}
+
+/* Devices of ours are called where there is no way upstream, too. */
+static enum forward_refusal find_local(struct context *c, const struct packet *p,
+                                       const struct msg *m, struct target_set *targets,
+                                       enum forward_refusal why)
+{
+    bool is_cut_off = (why == FORWARD_EGRESS || why == FORWARD_UNRESOLVED) &&
+                      targets->caller_domain && targets->n_servers == 0;
+    if (why != FORWARD_OK && !is_cut_off)
+        return why;
+    enum local_how how = local_add(c, p, m, targets);
+    count_local(how, targets);
+    return how == LOCAL_NOT ? why : FORWARD_OK;
+}
+
 void proxy_request(struct context *c, const struct packet *p, const struct msg *m)
 {
     struct target_set targets;
+    heed(c, p, m);
     enum forward_refusal why = judge(c, p, m, &targets);
-    if (why == FORWARD_OK)
-        count_local(local_add(c, p, m, &targets), &targets);
+    why = find_local(c, p, m, &targets, why);
     stats_add(STAT_LEFT_OUT, (int64_t)targets.n_left_out);
     if (why == FORWARD_OK && targets.is_redirect) {
         redirect(c, p, m, &targets);
@@ -138,6 +172,8 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
     }
     if (why == FORWARD_OK)
         why = share_breadth(m, &targets);
+    if (why == FORWARD_OK)
+        why = begin(c, p, m, &targets);
     if (why != FORWARD_OK && !target_is_registered(c, p, m) && !guard_let_in(c, p, m))
         return;
     if (why != FORWARD_OK) {
@@ -146,8 +182,10 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
             reply.headers = allow_line(c, targets.methods);
         if (why == FORWARD_UNPROVEN)
             reply = targets.challenge;
+        refusal_note(p, m, why);
         reply_send(c, p, m, &reply);
     } else if (call_start(c, p, m, &targets)) {
+        ongoing_end(c, &targets.ongoing);
         refuse_overload(c, p, m);
     }
 }
@@ -165,7 +203,7 @@ void proxy_ack(struct context *c, const struct packet *p, const struct msg *m)
     struct forward f;
     if (is_ack_to_us(c, m))
         return;
-    if (judge(c, p, m, &targets) != FORWARD_OK || targets.n != 1 ||
+    if (judge(c, p, m, &targets) != FORWARD_OK || (targets.n != 1 && !targets.n_servers) ||
         forward_build(c, p, m, &targets.list[0].plan, &f) != FORWARD_OK ||
         flow_send(c->flows, &f.flow, f.bytes))
         stats_inc(STAT_STRAY_ACK);

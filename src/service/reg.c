@@ -7,9 +7,12 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "net/loop.h"
+#include "service/keepalive.h"
 #include "service/location.h"
+#include "service/reach.h"
 #include "service/regreply.h"
 #include "service/reply.h"
+#include "service/trailnote.h"
 #include "service/txn.h"
 #include "store/store.h"
 
@@ -57,6 +60,7 @@ int reg_new(struct context *c, const struct packet *p, const struct msg *m, cons
     }
     r->flow = p->flow;
     r->v = (struct regview){.domain = v->domain, .view = *view};
+    r->v.view.methods = msg_methods(m, HDR_ALLOW);
     *out = r;
     return 0;
 }
@@ -88,14 +92,34 @@ static void free_reg(struct reg *r)
     free(r);
 }
 
+static bool is_done(const struct reg *r)
+{
+    return !r->server && !r->client && !r->n_storing && !r->leg && !r->queue;
+}
+
 void reg_free_if_done(struct reg *r)
 {
-    if (!r->server && !r->client && !r->is_storing && !r->leg)
-        free_reg(r);
+    if (!is_done(r))
+        return;
+    list_del(&r->link);
+    list_add(&r->context->done_regs, &r->link);
+}
+
+/* One that somebody has taken up again since is not done. */
+void reg_reap(struct context *c)
+{
+    for (struct list *l = list_pop(&c->done_regs); l; l = list_pop(&c->done_regs)) {
+        struct reg *r = container_of(l, struct reg, link);
+        if (is_done(r))
+            free_reg(r);
+        else
+            list_add(&c->regs, &r->link);
+    }
 }
 
 void reg_free_all(struct context *c)
 {
+    reg_reap(c);
     for (struct list *l = list_pop(&c->regs); l; l = list_pop(&c->regs))
         free_reg(container_of(l, struct reg, link));
 }
@@ -177,11 +201,22 @@ static bool is_unproven_query(const struct reg *r)
            r->v.domain->absorb.authentication == AUTH_RELAY;
 }
 
+/* What a commit means for the keepalives, whether or not the phone still waits. */
+static void tell_keepalive(struct reg *r)
+{
+    const struct pulse device = {.domain = r->v.domain, .aor = r->v.view.aor, .peer = r->flow.peer};
+    keepalive_note(r->context->keepalive, r->v.view.aor);
+    pulse_on_accept(r->context, &device, &r->past);
+    r->past = (struct pulse_past){0};
+}
+
 void reg_answer_ok(struct reg *r)
 {
     struct context *c = r->context;
     const struct msg *m = reg_request(r);
     struct location now;
+    if (!r->is_own)
+        tell_keepalive(r);
     if (reg_is_answered(r))
         return;
     store_reader_reset(c->reader); /* it may be older than the commit */
@@ -198,10 +233,13 @@ void reg_answer_ok(struct reg *r)
                                       .is_own_way_only = is_unproven_query(r),
                                       .now_s = sys_service_s()};
     if (regreply_is_complete(&in)) {
+        reach_hold(c, r->v.domain, &r->flow);
+        if (r->v.view.n_contacts && !register_is_removal(&r->v.view))
+            reach_move(c, r->v.view.aor, &r->before, &r->flow);
         answer_from(r, &in);
         return;
     }
-    reg_count(r->v.domain, r->v.view.aor, REASON_OVERTAKEN);
+    reg_decided(r, REASON_OVERTAKEN, 500);
     reg_refuse(r, REASON_OVERTAKEN, 500);
 }
 
@@ -216,7 +254,7 @@ int reg_store(struct reg *r, const struct regchange *change, inbox_fn *on_result
                                           .cookie = (uint64_t)(uintptr_t)r,
                                           .is_background = r->is_own};
     int err = store_update(r->context->store, &request);
-    r->is_storing = !err;
+    r->n_storing += !err;
     return err;
 }
 
@@ -225,4 +263,13 @@ void reg_count(const struct conf_domain *d, struct str aor, enum reason why)
     stats_inc((enum stats_id)(STAT_REASON_LICENSED_FLOW + (int)why));
     log_debug("register %.*s: %s", STR_FMT(aor), reason_word(why));
     (void)d;
+}
+
+void reg_decided(const struct reg *r, enum reason why, unsigned status)
+{
+    reg_count(r->v.domain, r->v.view.aor, why);
+    trailnote_add(r->context, &(struct trailnote){.aor = r->v.view.aor,
+                                                  .why = why,
+                                                  .status = status,
+                                                  .flow = r->is_own ? NULL : &r->flow});
 }

@@ -6,13 +6,16 @@
 
 #include "base/list.h"
 #include "conf/conf.h"
+#include "core/pace.h"
 #include "net/inbox.h"
 #include "net/wheel.h"
+#include "service/pulse.h"
 #include "service/regchange.h"
 #include "service/regview.h"
 #include "service/upreq.h"
 
 struct leg;
+struct queue;
 struct txn;
 
 struct reg {
@@ -23,11 +26,17 @@ struct reg {
     struct txn *server; /* NULL: our own, or the phone has its answer and is done with */
     struct txn *client;
     struct flow_ref flow; /* where the phone's came from */
+    struct way before;    /* how the device was reached so far; all zero: it was not */
+    struct pulse_past past;
     struct regview v;
     struct upreq up;
     enum reason reason; /* why it was not absorbed */
     struct leg *leg;
+    struct queue *queue; /* of the pacer, that it waits in */
     struct wheel_timer patience;
+    enum pace_class pace_class;
+    uint64_t waits_since_ms; /* for a turn upstream; 0: it never did */
+    uint64_t sent_ms;
     const struct msg *answer;                /* upstream's 2xx while the store commits it */
     unsigned n_attempts;                     /* to commit it under its licence */
     uint64_t leaving[REGCHANGE_LEAVING_MAX]; /* registrations whose removal rides along (D58) */
@@ -41,7 +50,7 @@ struct reg {
     bool has_unblocked; /* upstream was silent too long; others may go */
     bool is_silent;     /* and the phone waits no longer (D61) */
     bool has_tried_423;
-    bool is_storing;
+    unsigned n_storing; /* changes that the store has not answered */
 };
 
 /* From a phone's REGISTER: makes its server transaction and copies the view. ERR_FULL, ERR_NOMEM.
@@ -75,13 +84,21 @@ void reg_answer_ok(struct reg *r);
 /* Hands a change to the store; the result comes to on_result with the reg as cookie. */
 int reg_store(struct reg *r, const struct regchange *change, inbox_fn *on_result);
 
-/* When nothing holds it any more. */
+/* When nothing holds it any more. An answer that cannot be sent ends its transaction at once, so it
+ * stays valid for who has it in hand: until reg_reap. */
 void reg_free_if_done(struct reg *r);
+
+/* At the end of each loop turn. */
+void reg_reap(struct context *c);
 
 /* The worker ends: what still waits is forgotten. */
 void reg_free_all(struct context *c);
 
 /* One line per decision (debug) and its counter. */
 void reg_count(const struct conf_domain *d, struct str aor, enum reason why);
+
+/* The same of a REGISTER under way, and it is put on the worker's trail. status: of the answer; 0:
+ * there is none. */
+void reg_decided(const struct reg *r, enum reason why, unsigned status);
 
 #endif

@@ -21,6 +21,8 @@ void *regchange_copy(struct arena *a, const void *input)
     out->grant.call_id = copy_str(a, in->grant.call_id);
     out->grant.service_route = copy_str(a, in->grant.service_route);
     out->grant.associated = copy_str(a, in->grant.associated);
+    out->grant.pub_gruu = copy_str(a, in->grant.pub_gruu);
+    out->grant.temp_gruu = copy_str(a, in->grant.temp_gruu);
     return a->has_failed ? NULL : out;
 }
 
@@ -46,11 +48,15 @@ static enum reason accept_it(const struct absorb_input *in, const struct regchan
     return why;
 }
 
+/* One to be absorbed comes here when another commit had its lease at the time. */
 static enum reason decide_again(const struct absorb_input *in, struct aor_record *next,
                                 bool *is_changed)
 {
     struct verdict v = absorb_decide(in, next);
-    *is_changed = v.what == VERDICT_COMMIT;
+    bool is_absorbed = v.what == VERDICT_ABSORB && !absorb_is_still(v.reason);
+    if (is_absorbed)
+        absorb_extend(in, next);
+    *is_changed = v.what == VERDICT_COMMIT || is_absorbed;
     return *is_changed ? v.reason : REASON_MAX;
 }
 
@@ -69,6 +75,8 @@ int regchange_reduce(const struct store_change *c, void *input, bool *is_changed
                                     .view = &change->view,
                                     .now_state = c->now_state,
                                     .leases = c->leases,
+                                    .is_upstream_busy = change->is_upstream_busy,
+                                    .is_outage = change->is_outage,
                                     .now_s = c->now_s};
     *is_changed = false;
     switch (change->kind) {

@@ -8,7 +8,7 @@
 #include "store/store.h"
 
 enum regchange_kind {
-    REGCHANGE_LICENSED, /* absorb_decide says COMMIT; code is REASON_MAX if it does no more */
+    REGCHANGE_LICENSED, /* absorb_decide lets it in; code is REASON_MAX if it does no more */
     REGCHANGE_ACCEPTED, /* upstream's 2xx: absorb_apply */
     REGCHANGE_REFUSED   /* upstream's refusal: absorb_refused */
 };
@@ -19,6 +19,8 @@ struct regchange {
     enum regchange_kind kind;
     struct absorb_conf conf;
     struct register_view view;
+    bool is_upstream_busy; /* REGCHANGE_LICENSED: what it was decided under (D56a) */
+    bool is_outage;        /* likewise */
     struct upstream_grant grant;
     unsigned status;                         /* REGCHANGE_REFUSED */
     uint64_t leaving[REGCHANGE_LEAVING_MAX]; /* registrations that rode along (D58) */

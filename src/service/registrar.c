@@ -3,14 +3,23 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "core/expiry.h"
 #include "service/auth.h"
 #include "service/forward.h"
 #include "service/guard.h"
 #include "service/late.h"
 #include "service/location.h"
+#include "service/outage.h"
+#include "service/pacer.h"
+#include "service/pulse.h"
+#include "service/reach.h"
+#include "service/refusal.h"
 #include "service/refused.h"
 #include "service/regreply.h"
 #include "service/reply.h"
+#include "service/shield.h"
+#include "service/ledger.h"
+#include "service/trailnote.h"
 #include "service/upstream.h"
 #include "store/store.h"
 
@@ -23,7 +32,44 @@ struct decision {
     struct location location;
     struct upreq up; /* only the registration's names */
     struct verdict verdict;
+    enum pace_class pace_class; /* VERDICT_FORWARD */
 };
+
+/* D56a: a licensed refresh that finds no turn by the pace is answered here, if it can be. */
+static void judge_turn(struct context *c, const struct regview *v, struct decision *d)
+{
+    d->pace_class = pacer_class(&d->in, &d->verdict);
+    if (upstream_has_turn(c, v, d->up.upreg_id, d->pace_class))
+        return;
+    d->in.is_upstream_busy = true;
+    struct verdict instead = absorb_decide(&d->in, NULL);
+    if (instead.what != VERDICT_ABSORB && instead.what != VERDICT_COMMIT) {
+        d->in.is_upstream_busy = false; /* it waits for its turn by the pace */
+        return;
+    }
+    d->verdict = instead;
+    if (v->domain->upstream->shield)
+        shield_count(v->domain->upstream, SHIELD_POSTPONED, 1);
+}
+
+/* Registers here, or keeps registered. */
+static bool is_extending(const struct verdict *v)
+{
+    return (v->what == VERDICT_ABSORB || v->what == VERDICT_COMMIT) &&
+           !absorb_is_still(v->reason) && v->reason != REASON_REMOVED_LOCALLY;
+}
+
+/* D56a: nothing is sent upstream that is down, so nothing waits for it either; is_silent: one of
+ * its own is on the way, and its end is waited for. */
+static void judge_outage(const struct regview *v, bool is_silent, struct decision *d)
+{
+    if (!outage_is_down(v->domain->upstream))
+        return;
+    bool is_waiting = d->verdict.what == VERDICT_WAIT && !is_silent;
+    if (is_waiting || (!d->in.conf->serve_limit_s && is_extending(&d->verdict)))
+        d->verdict =
+            (struct verdict){.what = VERDICT_REJECT, .reason = REASON_UPSTREAM_DOWN, .status = 503};
+}
 
 /* is_silent: upstream has had its REGISTER and says nothing. */
 static int decide(struct context *c, const struct regview *v, bool is_silent, struct decision *d)
@@ -40,20 +86,36 @@ static int decide(struct context *c, const struct regview *v, bool is_silent, st
     if (err)
         return err;
     d->in.is_upstream_busy = is_silent || upstream_is_busy(c->upstream, v->domain, d->up.upreg_id);
+    d->in.is_outage = outage_serves(v->domain->upstream);
     d->verdict = absorb_decide(&d->in, NULL);
+    if (d->verdict.what == VERDICT_FORWARD)
+        judge_turn(c, v, d);
+    judge_outage(v, is_silent, d);
     return 0;
+}
+
+/* status: of the answer; 0: it is still to come. decision NULL: nothing was looked at. */
+struct told {
+    const struct packet *packet;
+    const struct decision *decision;
+    enum reason why;
+    unsigned status;
+};
+
+static void count(struct context *c, const struct regview *v, const struct told *t)
+{
+    reg_count(v->domain, v->view.aor, t->why);
+    trailnote_add(c, &(struct trailnote){.aor = v->view.aor,
+                                         .why = t->why,
+                                         .status = t->status,
+                                         .flow = &t->packet->flow,
+                                         .in = t->decision ? &t->decision->in : NULL});
 }
 
 /* ---------------------------------------------------------------- absorbing */
 
-/* Reasons for which no lease moves. */
-static bool is_still(enum reason why)
-{
-    return why == REASON_REPEAT || why == REASON_QUERY || why == REASON_NOTHING_TO_REMOVE;
-}
-
-static enum lease_result extend(struct context *c, const struct decision *d,
-                                const struct register_contact *contact)
+static enum lease_result extend(struct context *c, const struct regview *v,
+                                const struct decision *d, const struct register_contact *contact)
 {
     const struct absorb_input *in = &d->in;
     const struct binding *b =
@@ -67,20 +129,23 @@ static enum lease_result extend(struct context *c, const struct decision *d,
     uint64_t expires_at_s;
     const struct lease_refresh refresh = {
         .ref = b->lease,
-        .expires_at_s = in->now_s + absorb_grant_on_s(in, contact->expires_s, u),
+        .expires_at_s = in->now_s + expiry_grant_on_s(in, contact->expires_s, u),
         .cseq = in->view->cseq,
         .branch_hash = in->view->branch_hash,
         .is_equal_cseq_allowed = in->conf->is_equal_cseq_allowed};
-    return lease_extend(store_leases(c->store), &refresh, &expires_at_s);
+    enum lease_result got = lease_extend(store_leases(c->store), &refresh, &expires_at_s);
+    if (got == LEASE_EXTENDED)
+        pulse_on_refresh(c, v->domain, &d->location, (size_t)(b - in->now_state->bindings));
+    return got;
 }
 
 /* False: a lease has moved on since the decision, or a commit has it. */
-static bool extend_all(struct context *c, const struct decision *d)
+static bool extend_all(struct context *c, const struct regview *v, const struct decision *d)
 {
-    if (is_still(d->verdict.reason))
+    if (absorb_is_still(d->verdict.reason))
         return true;
     for (size_t i = 0; i < d->in.view->n_contacts; i++) {
-        enum lease_result got = extend(c, d, &d->in.view->contacts[i]);
+        enum lease_result got = extend(c, v, d, &d->in.view->contacts[i]);
         if (got != LEASE_EXTENDED && got != LEASE_REPEAT)
             return false;
     }
@@ -102,21 +167,22 @@ static struct str ok_lines(struct context *c, const struct regview *v, const str
 
 /* The answer once the leases are extended; STR_NONE: it could not be built. */
 static struct str absorbed_lines(struct context *c, const struct regview *v, const struct msg *m,
-                                 const struct decision *d)
+                                 const struct told *t)
 {
-    struct location now;
-    if (location_read(c, &c->scratch, v->view.aor, &now))
-        return STR_NONE;
-    reg_count(v->domain, v->view.aor, d->verdict.reason);
-    return ok_lines(c, v, m, &now);
+    struct location now = t->decision->location;
+    count(c, v, t);
+    ledger_count(c->ledger, v->domain->name, LEDGER_ABSORBED);
+    return location_refresh(c, &c->scratch, v->view.aor, &now) ? STR_NONE : ok_lines(c, v, m, &now);
 }
 
 static bool answer_absorbed(struct context *c, const struct packet *p, const struct msg *m,
                             const struct regview *v, const struct decision *d)
 {
-    struct str lines = extend_all(c, d) ? absorbed_lines(c, v, m, d) : STR_NONE;
+    const struct told t = {p, d, d->verdict.reason, 200};
+    struct str lines = extend_all(c, v, d) ? absorbed_lines(c, v, m, &t) : STR_NONE;
     if (str_is_none(lines))
         return false;
+    reach_hold(c, v->domain, &p->flow);
     reply_send(c, p, m, &(struct build_reply){.status = 200, .headers = lines});
     return true;
 }
@@ -131,6 +197,7 @@ bool registrar_absorb(struct context *c, const struct packet *p, const struct ms
     if (!answer_absorbed(c, p, m, &v, &d))
         return false;
     stats_inc(STAT_REGISTER_IN);
+    ledger_count(c->ledger, v.domain->name, LEDGER_IN);
     return true;
 }
 
@@ -141,13 +208,13 @@ static void on_committed(struct inbox_node *node, void *arg)
     struct store_result *result = container_of(node, struct store_result, node);
     struct reg *r = (struct reg *)(uintptr_t)result->cookie;
     (void)arg;
-    r->is_storing = false;
+    r->n_storing--;
     if (result->outcome == STORE_FAILED) {
         reg_refuse(r, REASON_STORE, 503);
     } else if (result->outcome == STORE_UNCHANGED) {
         registrar_resume(r); /* the record has changed: decide anew */
     } else {
-        reg_count(r->v.domain, r->v.view.aor, (enum reason)result->code);
+        reg_decided(r, (enum reason)result->code, 200);
         reg_answer_ok(r);
         if (r->v.view.is_proven) /* it is elsewhere now, or has begun anew */
             late_announce(r->context, r->v.view.aor);
@@ -156,23 +223,28 @@ static void on_committed(struct inbox_node *node, void *arg)
     reg_free_if_done(r);
 }
 
-static void commit(struct reg *r)
+static void commit(struct reg *r, const struct decision *d)
 {
-    const struct regchange what = {
-        .kind = REGCHANGE_LICENSED, .conf = r->v.domain->absorb, .view = r->v.view};
+    const struct regchange what = {.kind = REGCHANGE_LICENSED,
+                                   .conf = r->v.domain->absorb,
+                                   .view = r->v.view,
+                                   .is_upstream_busy = d->in.is_upstream_busy,
+                                   .is_outage = d->in.is_outage};
     if (++r->n_attempts > TRIES || reg_store(r, &what, on_committed))
         reg_refuse(r, REASON_STORE, 503);
 }
 
-/* A commit that has the lease, be it on a stranger's behalf, must not cost the device its refresh:
- * the writer takes them in turn, so it is decided again behind that one. */
+/* The writer that has the lease, be it on a stranger's behalf, must not cost the device its
+ * refresh: it takes them in turn, and extends the lease itself behind that one. */
 static void absorb_late(struct reg *r, const struct decision *d)
 {
-    if (!extend_all(r->context, d)) {
-        commit(r);
+    if (!extend_all(r->context, &r->v, d)) {
+        commit(r, d);
         return;
     }
-    struct str lines = absorbed_lines(r->context, &r->v, reg_request(r), d);
+    const struct packet p = {.flow = r->flow};
+    const struct told t = {&p, d, d->verdict.reason, 200};
+    struct str lines = absorbed_lines(r->context, &r->v, reg_request(r), &t);
     if (str_is_none(lines))
         reg_refuse(r, REASON_NO_MEMORY, 503);
     else
@@ -196,7 +268,8 @@ static bool prove(struct context *c, const struct packet *p, const struct msg *m
     v->view.is_proven = auth_check(c, p, m, &claim, &result) == AUTH_PROVEN;
     if (v->view.is_proven)
         return true;
-    reg_count(v->domain, v->view.aor, reasons[result.verdict]);
+    unsigned status = result.verdict == AUTH_OTHER_USER ? 403 : 401;
+    count(c, v, &(struct told){p, NULL, reasons[result.verdict], status});
     *refusal = (struct build_reply){.status = 403};
     if (result.verdict != AUTH_OTHER_USER)
         *refusal = auth_challenge(c, p, &claim, &result);
@@ -218,8 +291,30 @@ static bool prove_late(struct reg *r, struct decision *d)
     return !err;
 }
 
+/* How the device of the first contact is reached. */
+static struct way way_of(const struct decision *d)
+{
+    const struct register_contact *contact = d->in.view->contacts;
+    const struct binding *b =
+        d->in.view->n_contacts
+            ? binding_find(d->in.now_state, contact->uri, contact->instance, contact->reg_id)
+            : NULL;
+    return b ? b->way : (struct way){0};
+}
+
+static void forward(struct reg *r, const struct decision *d)
+{
+    r->pace_class = d->pace_class;
+    if (upstream_take_turn(r->context, &r->v, d->up.upreg_id, d->pace_class))
+        upstream_submit(r, &d->verdict, &d->in);
+    else
+        pacer_wait(r, d->pace_class);
+}
+
 static void act(struct reg *r, const struct decision *d)
 {
+    r->before = way_of(d);
+    pulse_remember(&d->location, &r->v.view, &r->past);
     r->up.upreg_id = d->up.upreg_id;
     r->up.call_id = str_dup(&r->arena, d->up.call_id);
     switch (d->verdict.what) {
@@ -227,10 +322,10 @@ static void act(struct reg *r, const struct decision *d)
         absorb_late(r, d);
         break;
     case VERDICT_COMMIT:
-        commit(r);
+        commit(r, d);
         break;
     case VERDICT_FORWARD:
-        upstream_submit(r, &d->verdict, &d->in);
+        forward(r, d);
         break;
     case VERDICT_WAIT:
         upstream_wait(r);
@@ -238,7 +333,7 @@ static void act(struct reg *r, const struct decision *d)
     case VERDICT_CHALLENGE: /* who comes here has been asked */
         break;
     case VERDICT_REJECT:
-        reg_count(r->v.domain, r->v.view.aor, d->verdict.reason);
+        reg_decided(r, d->verdict.reason, d->verdict.status);
         reg_refuse(r, d->verdict.reason, d->verdict.status);
         break;
     }
@@ -259,8 +354,10 @@ static enum reason relay_fault(struct context *c, const struct packet *p, const 
 void registrar_resume(struct reg *r)
 {
     struct decision d;
-    if (reg_is_answered(r))
+    if (reg_is_answered(r)) { /* its phone is gone */
+        reg_free_if_done(r);
         return;
+    }
     store_reader_reset(r->context->reader); /* it may be older than what is waited for */
     if (decide(r->context, &r->v, r->is_silent, &d)) {
         reg_refuse(r, REASON_STORE, 503);
@@ -279,7 +376,7 @@ static void refuse(struct context *c, const struct packet *p, const struct msg *
                    const struct regview *v, const struct verdict *why)
 {
     struct build_reply reply = regreply_refusal(c, m, v->domain, why);
-    reg_count(v->domain, v->view.aor, why->reason);
+    count(c, v, &(struct told){p, NULL, why->reason, reply.status});
     reply_send(c, p, m, &reply);
 }
 
@@ -309,7 +406,8 @@ static void begin(struct context *c, const struct packet *p, const struct msg *m
         act(r, d);
 }
 
-/* A limit or a ban never meets a live binding of the line, from the way that it was accepted on. */
+/* A limit or a ban never meets a live binding of the line (in its grace: D64), from the way that it
+ * was accepted on, or in its session. */
 static bool is_vouched_for(const struct regview *v, const struct decision *d)
 {
     const struct aor_record *record = d->location.record;
@@ -318,8 +416,8 @@ static bool is_vouched_for(const struct regview *v, const struct decision *d)
     if (d->in.conf->authentication == AUTH_TRUSTED && v->view.is_source_trusted)
         return true;
     for (size_t i = 0; i < record->n_bindings; i++)
-        if (binding_is_same_way(&record->bindings[i].way, &v->view.way) &&
-            d->location.leases[i].expires_at_s > d->in.now_s)
+        if (binding_is_from(&record->bindings[i], &v->view.way, &v->view.family) &&
+            d->location.leases[i].expires_at_s + d->in.conf->grace_s > d->in.now_s)
             return true;
     return false;
 }
@@ -353,10 +451,12 @@ static void refuse_unread(struct context *c, const struct packet *p, const struc
 {
     if (!guard_let_in(c, p, m))
         return;
-    if (v->domain && v->domain->registration == CONF_REGISTER_REFUSE)
+    if (v->domain && v->domain->registration == CONF_REGISTER_REFUSE) {
         refuse_registration(c, p, m);
-    else
-        refuse_for(c, p, m, v, why);
+        return;
+    }
+    refusal_note_register(p, m, why);
+    refuse_for(c, p, m, v, why);
 }
 
 void registrar_request(struct context *c, const struct packet *p, const struct msg *m)
@@ -365,6 +465,8 @@ void registrar_request(struct context *c, const struct packet *p, const struct m
     struct decision d;
     stats_inc(STAT_REGISTER_IN);
     enum reason why = regview_parse(c, &c->scratch, p, m, &v);
+    ledger_count(c->ledger, v.domain ? v.domain->name : STR_NONE, LEDGER_IN);
+    BUG_ON(why == REASON_MAX && !v.domain);
     if (why != REASON_MAX || v.domain->registration == CONF_REGISTER_REFUSE)
         refuse_unread(c, p, m, &v, why);
     else if (decide(c, &v, false, &d))

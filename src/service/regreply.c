@@ -4,7 +4,11 @@
 
 #include "base/stats.h"
 #include "base/sys.h"
+#include "core/expiry.h"
+#include "service/gruu.h"
+#include "service/outage.h"
 #include "service/upreq.h"
+#include "service/outbound.h"
 #include "service/regview.h"
 #include "sip/param.h"
 
@@ -34,12 +38,16 @@ static uint64_t left_s(const struct regreply_input *in, size_t i)
 {
     const struct binding *b = &in->record->bindings[i];
     const struct absorb_input policy = {
-        .conf = &in->domain->absorb, .view = in->view, .now_s = in->now_s};
+        .conf = &in->domain->absorb,
+        .view = in->view,
+        .is_upstream_busy = true, /* what is left of an outage, others may have yet */
+        .is_outage = outage_serves(in->domain->upstream),
+        .now_s = in->now_s};
     uint64_t until = b->expires_at_s;
     if (in->leases && in->leases[i].is_held)
         until = in->leases[i].expires_at_s;
     uint64_t left = until > in->now_s ? until - in->now_s : is_asked(in, b);
-    return absorb_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
+    return expiry_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
 }
 
 static bool is_own(const struct regreply_input *in, const struct binding *b)
@@ -65,10 +73,17 @@ bool regreply_is_complete(const struct regreply_input *in)
     return true;
 }
 
+static struct gruu_contact names_of(const struct regreply_input *in, const struct binding *b)
+{
+    return (struct gruu_contact){
+        .domain = in->domain, .view = in->view, .record = in->record, .binding = b};
+}
+
 static size_t contact_size(const struct regreply_input *in, size_t i)
 {
     const struct binding *b = &in->record->bindings[i];
-    return b->contact.n + b->params.n + LINE_MAX;
+    const struct gruu_contact names = names_of(in, b);
+    return b->contact.n + b->params.n + LINE_MAX + gruu_size(&names);
 }
 
 static size_t contacts_size(const struct regreply_input *in, uint64_t set)
@@ -110,18 +125,25 @@ static uint64_t listed(const struct regreply_input *in, size_t routes)
 
 static void add_q(struct buf *out, int q)
 {
-    if (q >= 0)
-        buf_addf(out, ";q=%d.%03d", q / 1000, q % 1000);
+    if (q < 0)
+        return;
+    buf_add(out, STR(";q="));
+    buf_add_u64(out, (uint64_t)q / 1000);
+    buf_add_char(out, '.');
+    buf_add_digits(out, (uint32_t)q % 1000, 3);
 }
 
-static void add_contact(struct buf *out, const struct regreply_input *in, size_t i)
+static void add_contact(struct context *c, struct buf *out, const struct regreply_input *in,
+                        size_t i)
 {
     const struct binding *b = &in->record->bindings[i];
+    const struct gruu_contact names = names_of(in, b);
     buf_add_char(out, '<');
     buf_add(out, b->contact);
     buf_add_char(out, '>');
     if (!str_is_none(b->params))
         buf_add(out, b->params);
+    gruu_print(c, &names, out);
     add_q(out, b->q);
     buf_add(out, STR(";expires="));
     buf_add_u64(out, left_s(in, i));
@@ -142,21 +164,30 @@ static void add_expires(struct buf *out, const struct regreply_input *in)
 {
     for (size_t i = 0; i < in->record->n_bindings && in->domain->has_expires_header; i++) {
         if (is_own(in, &in->record->bindings[i]) && left_s(in, i)) {
-            buf_addf(out, "Expires: %llu\r\n", (unsigned long long)left_s(in, i));
+            buf_add(out, STR("Expires: "));
+            buf_add_u64(out, left_s(in, i));
+            buf_add(out, STR("\r\n"));
             return;
         }
     }
 }
 
-static void add_contacts(struct buf *out, const struct regreply_input *in, uint64_t set)
+static void add_contacts(struct context *c, struct buf *out, const struct regreply_input *in,
+                         uint64_t set)
 {
     for (size_t i = 0; i < in->record->n_bindings; i++) {
         if (!(set >> i & 1))
             continue;
         buf_add(out, STR("Contact: "));
-        add_contact(out, in, i);
+        add_contact(c, out, in, i);
         buf_add(out, STR("\r\n"));
     }
+}
+
+static void add_part(struct buf *out, int part, char behind)
+{
+    buf_add_digits(out, (uint32_t)part, 2);
+    buf_add_char(out, behind);
 }
 
 /* Our own clock: a stored one would be stale (D40). */
@@ -167,9 +198,18 @@ static void add_date(struct buf *out)
     time_t now = (time_t)(sys_wall_ms() / 1000);
     struct tm tm;
     gmtime_r(&now, &tm);
-    buf_addf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
-             days + (ptrdiff_t)3 * tm.tm_wday, tm.tm_mday, months + (ptrdiff_t)3 * tm.tm_mon,
-             tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    buf_add(out, STR("Date: "));
+    buf_add(out, (struct str){days + (ptrdiff_t)3 * tm.tm_wday, 3});
+    buf_add(out, STR(", "));
+    add_part(out, tm.tm_mday, ' ');
+    buf_add(out, (struct str){months + (ptrdiff_t)3 * tm.tm_mon, 3});
+    buf_add_char(out, ' ');
+    buf_add_u64(out, (uint64_t)tm.tm_year + 1900);
+    buf_add_char(out, ' ');
+    add_part(out, tm.tm_hour, ':');
+    add_part(out, tm.tm_min, ':');
+    add_part(out, tm.tm_sec, ' ');
+    buf_add(out, STR("GMT\r\n"));
 }
 
 static const struct upreg *own_upreg(const struct regreply_input *in)
@@ -183,11 +223,13 @@ static const struct upreg *own_upreg(const struct regreply_input *in)
 struct str regreply_lines(struct context *c, const struct regreply_input *in)
 {
     const struct upreg *u = own_upreg(in);
+    struct outbound_reply flow;
+    outbound_answer(in->domain, in->view, &flow);
     size_t routes = u ? u->service_route.n + u->associated.n : 0;
     uint64_t set = listed(in, routes);
     struct buf out = buf_in(&c->scratch, contacts_size(in, set) + routes + in->view->path.n +
-                                             (size_t)4 * LINE_MAX);
-    add_contacts(&out, in, set);
+                                             (size_t)5 * LINE_MAX);
+    add_contacts(c, &out, in, set);
     add_expires(&out, in);
     if (in->is_path_asked)
         add_line(&out, STR("Path"), in->view->path);
@@ -195,8 +237,30 @@ struct str regreply_lines(struct context *c, const struct regreply_input *in)
         add_line(&out, STR("Service-Route"), u->service_route);
         add_line(&out, STR("P-Associated-URI"), u->associated);
     }
+    add_line(&out, STR("Require"), flow.require);
+    add_line(&out, STR("Flow-Timer"), flow.flow_timer);
     add_date(&out);
     return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
+/* The flow is ours, and so is what is said of it (D43, RFC 5626 6). */
+static void answer_flow(struct context *c, struct build *b, const struct regreply_input *in)
+{
+    const struct msg_line *timer = msg_find(b->msg, STR("Flow-Timer"));
+    struct outbound_reply *flow = arena_alloc(&c->scratch, sizeof *flow);
+    device_drop_tags(c, b, HDR_REQUIRE, DEVICE_OUTBOUND | DEVICE_GRUU);
+    device_drop_tags(c, b, HDR_SUPPORTED, DEVICE_OUTBOUND | DEVICE_GRUU);
+    if (timer)
+        build_remove(b, timer);
+    if (!flow) {
+        b->has_failed = true;
+        return;
+    }
+    outbound_answer(in->domain, in->view, flow);
+    if (!str_is_none(flow->require))
+        build_add_last(b, STR("Require"), flow->require);
+    if (!str_is_none(flow->flow_timer))
+        build_add_last(b, STR("Flow-Timer"), flow->flow_timer);
 }
 
 void regreply_edit(struct context *c, struct build *b, const struct regreply_input *in)
@@ -204,14 +268,13 @@ void regreply_edit(struct context *c, struct build *b, const struct regreply_inp
     build_remove_all(b, HDR_CONTACT);
     build_remove_all(b, HDR_EXPIRES);
     build_remove_all(b, HDR_PATH);
-    upreq_drop_flow_tags(c, b, HDR_REQUIRE); /* we keep no flows yet (D43, RFC 5626 6) */
-    upreq_drop_flow_tags(c, b, HDR_SUPPORTED);
+    answer_flow(c, b, in);
     uint64_t set = listed(in, 0);
     for (size_t i = 0; i < in->record->n_bindings; i++) {
         if (!(set >> i & 1))
             continue;
         struct buf value = buf_in(&c->scratch, contact_size(in, i));
-        add_contact(&value, in, i);
+        add_contact(c, &value, in, i);
         b->has_failed = b->has_failed || value.has_overflown;
         build_add_last(b, STR("Contact"), buf_str(&value));
     }
@@ -236,11 +299,15 @@ static unsigned status_of(const struct verdict *v)
     case REASON_FOREIGN_DOMAIN:
         return 404;
     case REASON_NOT_ALLOWED:
+    case REASON_CONTACT_GRUU:
         return 403;
     case REASON_BAD_EXTENSION:
+    case REASON_PATH_UNKNOWN:
         return 420;
     case REASON_TOO_BRIEF:
         return 423;
+    case REASON_FIRST_HOP:
+        return 439;
     case REASON_LOOP:
         return 482;
     case REASON_HOPS:
@@ -250,6 +317,7 @@ static unsigned status_of(const struct verdict *v)
     case REASON_HELD_TOO_LONG:
     case REASON_NO_MEMORY:
     case REASON_STORE:
+    case REASON_UPSTREAM_DOWN:
         return 503;
     case REASON_UPSTREAM_TIMEOUT:
         return 504;
@@ -258,12 +326,13 @@ static unsigned status_of(const struct verdict *v)
     }
 }
 
-static void add_unknown(const struct msg *m, enum hdr_id id, struct buf *out)
+static void add_unknown(const struct conf_domain *d, const struct msg *m, enum hdr_id id,
+                        struct buf *out)
 {
     for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
         struct str rest = l->value, tag;
         while (param_split(&rest, &tag)) {
-            if (regview_is_tag_known(tag))
+            if (regview_is_tag_known(d, tag))
                 continue;
             buf_add(out, out->len ? STR(", ") : STR("Unsupported: "));
             buf_add(out, tag);
@@ -272,11 +341,12 @@ static void add_unknown(const struct msg *m, enum hdr_id id, struct buf *out)
 }
 
 /* Only what we do not understand (RFC 3261 8.2.2.3). */
-static struct str unsupported_line(struct context *c, const struct msg *m)
+static struct str unsupported_line(struct context *c, const struct conf_domain *d,
+                                   const struct msg *m)
 {
     struct buf out = buf_in(&c->scratch, m->bytes.n + 32);
-    add_unknown(m, HDR_REQUIRE, &out);
-    add_unknown(m, HDR_PROXY_REQUIRE, &out);
+    add_unknown(d, m, HDR_REQUIRE, &out);
+    add_unknown(d, m, HDR_PROXY_REQUIRE, &out);
     buf_add(&out, STR("\r\n"));
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
@@ -292,7 +362,8 @@ struct build_reply regreply_refusal(struct context *c, const struct msg *m,
         uint64_t spread = hash_str(&c->loop_key, m->call_id) % RETRY_AFTER_SPREAD_S;
         buf_addf(&line, "Retry-After: %u\r\n", (unsigned)(RETRY_AFTER_MIN_S + spread));
     } else if (r.status == 420) {
-        r.headers = unsupported_line(c, m);
+        r.headers = v->reason == REASON_PATH_UNKNOWN ? STR("Unsupported: path\r\n")
+                                                     : unsupported_line(c, domain, m);
         return r;
     }
     r.headers = buf_str(&line);

@@ -2,34 +2,32 @@
 
 #include "base/err.h"
 #include "conf/upcreds.h"
+#include "service/bulk.h"
 #include "service/forward.h"
+#include "service/gruu.h"
+#include "service/outbound.h"
+#include "service/reach.h"
 #include "sip/contact.h"
 #include "sip/param.h"
 #include "sip/uri.h"
 
 enum { AOR_MAX = 512, CONTACTS_MAX = RECORD_BINDINGS_MAX };
 
-struct way regview_way(const struct flow_ref *flow)
-{
-    return (struct way){.peer = flow->peer,
-                        .local = flow->local,
-                        .transport = flow->transport,
-                        .listener = flow->listener};
-}
-
 /* ---------------------------------------------------------------- address of record */
 
-static bool print_aor(struct arena *a, const struct conf *conf, const struct uri *u,
-                      const struct conf_domain **domain, struct str *aor)
+static const struct conf_domain *domain_of(const struct conf *conf, const struct uri *u)
 {
-    *domain = u->scheme == URI_TEL ? &conf->domains[0] : conf_domain_find(conf, u->host);
-    if (!*domain)
-        return false;
+    return u->scheme == URI_TEL ? &conf->domains[0] : conf_domain_find(conf, u->host);
+}
+
+static bool print_aor(struct arena *a, const struct conf_domain *domain, const struct uri *u,
+                      struct str *aor)
+{
     struct buf out = buf_in(a, AOR_MAX);
     struct uri canonical = *u;
-    canonical.host = u->scheme == URI_TEL ? u->host : (*domain)->name; /* aliases are one domain */
+    canonical.host = u->scheme == URI_TEL ? u->host : domain->name; /* aliases are one domain */
     canonical.port = 0;
-    enum uri_fault fault = uri_to_aor(&canonical, (*domain)->is_case_sensitive, &out);
+    enum uri_fault fault = uri_to_aor(&canonical, domain->is_case_sensitive, &out);
     *aor = buf_str(&out);
     return fault == URI_OK && !out.has_overflown;
 }
@@ -38,9 +36,10 @@ bool regview_aor(struct arena *a, const struct conf *conf, struct str to, struct
 {
     struct nameaddr n;
     struct uri u;
-    const struct conf_domain *domain;
-    return nameaddr_parse(to, &n) == 0 && uri_parse(n.uri, &u) == 0 &&
-           print_aor(a, conf, &u, &domain, aor);
+    if (nameaddr_parse(to, &n) || uri_parse(n.uri, &u))
+        return false;
+    const struct conf_domain *domain = domain_of(conf, &u);
+    return domain && print_aor(a, domain, &u, aor);
 }
 
 const struct conf_domain *regview_domain(const struct conf *conf, struct str aor)
@@ -58,21 +57,32 @@ static enum reason read_aor(struct context *c, struct arena *a, const struct msg
     struct uri u;
     if (uri_parse(m->to.uri, &u) || u.scheme > URI_TEL)
         return REASON_BAD_AOR;
-    if (u.scheme != URI_TEL && !conf_domain_find(c->conf, u.host))
+    out->domain = domain_of(c->conf, &u);
+    if (!out->domain)
         return REASON_FOREIGN_DOMAIN;
-    return print_aor(a, c->conf, &u, &out->domain, &out->view.aor) ? REASON_MAX : REASON_BAD_AOR;
+    return print_aor(a, out->domain, &u, &out->view.aor) ? REASON_MAX : REASON_BAD_AOR;
 }
 
 /* ---------------------------------------------------------------- contacts */
 
-/* The Contact's own parameters without expires and q, which are ours to say. */
+/* What is ours to say in a Contact, not the device's. */
+static bool is_ours(struct str param)
+{
+    static const struct str names[] = {{"expires", 7}, {"q", 1}, {"pub-gruu", 8}, {"temp-gruu", 9}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_ieq(param, names[i]))
+            return true;
+    return false;
+}
+
+/* The Contact's other parameters. */
 static struct str other_params(struct arena *a, struct str params)
 {
     struct buf out = buf_in(a, params.n);
     struct str rest = params;
     struct param p;
     while (param_next(&rest, &p) == 1) {
-        if (str_ieq(p.name, STR("expires")) || str_ieq(p.name, STR("q")))
+        if (is_ours(p.name))
             continue;
         buf_add_char(&out, ';');
         buf_add(&out, p.name);
@@ -129,7 +139,7 @@ static enum reason read_line(struct arena *a, struct str rest, int64_t expires_s
             .uri = contact.addr.uri,
             .params = other_params(a, contact.addr.params),
             .instance = contact.instance,
-            .reg_id = contact.reg_id,
+            .reg_id = v->is_outbound ? contact.reg_id : 0,
             .q = contact.q,
             .expires_s = contact.expires_s != CONTACT_NO_EXPIRES ? contact.expires_s : expires_s};
         enum reason why = add_contact(v, &c);
@@ -142,7 +152,7 @@ static enum reason read_line(struct arena *a, struct str rest, int64_t expires_s
 static enum reason read_contacts(struct arena *a, const struct msg *m, struct register_view *v)
 {
     int64_t expires_s = header_expires(m);
-    v->contacts = arena_calloc(a, CONTACTS_MAX, sizeof *v->contacts);
+    v->contacts = arena_alloc(a, CONTACTS_MAX * sizeof *v->contacts);
     if (!v->contacts)
         return REASON_NO_MEMORY;
     for (const struct msg_line *l = msg_first(m, HDR_CONTACT); l; l = msg_next(m, l)) {
@@ -173,26 +183,27 @@ static struct str join_lines(struct arena *a, const struct msg *m, enum hdr_id i
     return buf_str(&out);
 }
 
-bool regview_is_tag_known(struct str tag)
+bool regview_is_tag_known(const struct conf_domain *d, struct str tag)
 {
-    return str_ieq(tag, STR("path")); /* RFC 3327 */
+    return str_ieq(tag, STR("path")) || str_ieq(tag, STR("outbound")) || str_ieq(tag, STR("gin")) ||
+           (d && d->gruu != CONF_GRUU_OFF && str_ieq(tag, STR("gruu")));
 }
 
-static bool is_known(const struct msg *m, enum hdr_id id)
+static bool is_known(const struct conf_domain *d, const struct msg *m, enum hdr_id id)
 {
     for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
         struct str rest = l->value, tag;
         while (param_split(&rest, &tag))
-            if (!regview_is_tag_known(tag))
+            if (!regview_is_tag_known(d, tag))
                 return false;
     }
     return true;
 }
 
 /* We are the server, and a proxy for what is relayed (RFC 3261 8.2.2.3, 16.3 step 5). */
-static bool is_require_known(const struct msg *m)
+static bool is_require_known(const struct conf_domain *d, const struct msg *m)
 {
-    return is_known(m, HDR_REQUIRE) && is_known(m, HDR_PROXY_REQUIRE);
+    return is_known(d, m, HDR_REQUIRE) && is_known(d, m, HDR_PROXY_REQUIRE);
 }
 
 static bool is_own(const struct context *c, struct str uri)
@@ -222,9 +233,24 @@ static bool is_own_token_in(const struct context *c, const struct msg *m)
     return false;
 }
 
-static bool is_refused(const struct regview *v)
+/* What the extensions say of the contacts. */
+static enum reason judge_contacts(struct context *c, struct arena *a, const struct msg *m,
+                                  struct regview *out)
 {
-    return v->domain->absorb.authentication == AUTH_TRUSTED && !v->view.is_source_trusted;
+    struct register_view *v = &out->view;
+    v->is_outbound = outbound_is_asked(m);
+    enum reason why = read_contacts(a, m, v);
+    v->is_outbound = false;
+    if (why == REASON_MAX)
+        why = outbound_judge(m, v);
+    if (why == REASON_MAX)
+        why = bulk_judge(m, v);
+    if (why == REASON_MAX)
+        why = gruu_judge(c, out->domain, m, v);
+    if (why == REASON_MAX && out->domain->is_path_support_required && msg_first(m, HDR_PATH) &&
+        !msg_has_token(m, HDR_SUPPORTED, STR("path")))
+        why = REASON_PATH_UNKNOWN;
+    return why;
 }
 
 enum reason regview_parse(struct context *c, struct arena *a, const struct packet *p,
@@ -238,21 +264,23 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     BUG_ON(!out->domain);
     if (!forward_is_served(c, p, m)) /* RFC 3261 10.3 step 1 */
         return REASON_FOREIGN_DOMAIN;
-    if (!is_require_known(m))
+    if (!is_require_known(out->domain, m))
         return REASON_BAD_EXTENSION;
+    if (!conf_domain_admits(out->domain, &p->flow.peer, v->aor)) /* D10 */
+        return REASON_NOT_ALLOWED;
+    v->is_source_trusted = out->domain->n_list_names > 0; /* and on one of the lists */
     if (is_own_token_in(c, m))
         return REASON_LOOP;
-    v->is_source_trusted = conf_domain_allows(out->domain, &p->flow.peer);
-    why = read_contacts(a, m, v);
-    if (why != REASON_MAX) /* who may not ask at all hears that first (D10) */
-        return is_refused(out) ? REASON_NOT_ALLOWED : why;
+    why = judge_contacts(c, a, m, out);
+    if (why != REASON_MAX)
+        return why;
     v->expires_s = header_expires(m);
     v->call_id = m->call_id;
     v->cseq = m->cseq;
-    v->way = regview_way(&p->flow);
+    v->way = reach_way(&p->flow);
+    v->family = p->family;
     v->path = join_lines(a, m, HDR_PATH);
     v->user_agent = msg_value(m, HDR_USER_AGENT);
-    v->methods = msg_methods(m, HDR_ALLOW);
     v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
     v->has_account = upcreds_has(out->domain->upcreds, v->aor, out->domain->name);
     uint64_t branch_hash = hash_str(&c->answer_key, m->via.branch);

@@ -25,11 +25,10 @@ bool regview_aor(struct arena *a, const struct conf *conf, struct str to, struct
 /* The domain of a stored AoR; NULL: it is served no more. */
 const struct conf_domain *regview_domain(const struct conf *conf, struct str aor);
 
-/* An option tag that Require may name. */
-bool regview_is_tag_known(struct str tag);
+/* An option tag that Require may name. d: whose REGISTER it is, or NULL. */
+bool regview_is_tag_known(const struct conf_domain *d, struct str tag);
 
 /* A deep copy in another arena; NULL: exhausted. */
 struct register_view *regview_copy(struct arena *a, const struct register_view *v);
 
-struct way regview_way(const struct flow_ref *flow);
 #endif

@@ -2,14 +2,20 @@
 
 #include "base/err.h"
 #include "base/sys.h"
+#include "core/expiry.h"
 #include "conf/upcreds.h"
 #include "service/keeper.h"
+#include "service/learned.h"
 #include "service/leg.h"
 #include "service/location.h"
+#include "service/outage.h"
 #include "service/own.h"
+#include "service/pacer.h"
 #include "service/turn.h"
 #include "service/upstream.h"
 #include "store/store.h"
+
+enum { NO_ROOM_MS = 15000 };
 
 /* ---------------------------------------------------------------- sending one */
 
@@ -29,11 +35,25 @@ struct order {
     uint64_t wait_ms;
 };
 
+/* It goes now, or waits for its turn. One that finds no room even for that comes again later. */
+static int take_turn(struct reg *r, const struct absorb_input *in)
+{
+    struct context *c = r->context;
+    const struct upreg *u = binding_upreg(in->now_state, r->up.upreg_id);
+    const struct upreg none = {0};
+    r->pace_class = pacer_class_own(u ? u : &none, r->up.as, in->now_s);
+    if (pacer_take(c, r->v.domain->upstream, r->pace_class))
+        return upstream_start(r, in);
+    if (!pacer_wait_own(r, r->pace_class))
+        upstream_hold(r, NO_ROOM_MS + r->up.upreg_id % NO_ROOM_MS);
+    return 0;
+}
+
 static int begin_own(struct reg *r, const struct order *o)
 {
     const struct upstream *up = r->context->upstream;
     struct absorb_input in = *o->in;
-    bool is_busy = upstream_is_busy(up, o->domain, o->upreg->id);
+    bool is_busy = upstream_is_blocked(up, o->upreg->id);
     in.view = &r->v.view;
     r->up.as = o->as;
     r->up.upreg_id = r->v.view.own_upreg_id = o->upreg->id;
@@ -42,8 +62,10 @@ static int begin_own(struct reg *r, const struct order *o)
     r->is_held = o->upreg->dead_at_s > o->in->now_s;
     r->up.call_id = str_dup(&r->arena, o->upreg->call_id);
     int err = r->arena.has_failed ? ERR_NOMEM : upstream_join(r);
-    if (err || (!is_busy && !o->wait_ms))
-        return err ? err : upstream_start(r, &in);
+    if (err)
+        return err;
+    if (!is_busy && !o->wait_ms)
+        return take_turn(r, &in);
     upstream_hold(r, is_busy ? 0 : o->wait_ms);
     return 0;
 }
@@ -51,13 +73,14 @@ static int begin_own(struct reg *r, const struct order *o)
 static void submit_own(struct context *c, const struct order *o)
 {
     struct reg *r;
-    if (is_own_under_way(c->upstream, o->upreg->id) ||
+    if (outage_is_down(o->domain->upstream) || /* recover finds it once upstream is back */
+        is_own_under_way(c->upstream, o->upreg->id) ||
         reg_new_own(c, o->domain, o->in->now_state->aor, &r))
         return;
     int err = begin_own(r, o);
     if (err)
         own_failed(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR);
-    else if (r->v.view.is_line)
+    else if (r->v.view.is_line && !r->waits_since_ms)
         keeper_on_attempt(c->keeper, r->v.view.aor);
     if (err)
         turn_leave(r);
@@ -96,13 +119,21 @@ static bool is_sequence_ours(struct context *c, const struct state *s, const str
     return s->domain->absorb.mode != MODE_MIRROR || keeper_is_ours(c, s->domain, &s->in, u);
 }
 
+/* Upstream has lost its data since it had this one, which is ours to register again. */
+static bool is_lost(const struct context *c, const struct state *s, const struct upreg *u)
+{
+    uint64_t lost_s = learned_lost_s(*upstream_learned(c->upstream), s->domain->upstream->name);
+    return lost_s && expiry_can_refresh(&s->in) && !u->is_fixed && u->state == UPREG_LIVE &&
+           u->dead_at_s > s->in.now_s && u->dead_at_s < lost_s + u->granted_s;
+}
+
 static void look_at(struct context *c, const struct state *s, const struct upreg *u, bool is_prompt)
 {
     struct order o = {.domain = s->domain, .in = &s->in, .upreg = u, .as = FORWARD_REFRESH};
     bool is_leaving = u->state == UPREG_LEAVING && u->dead_at_s > s->in.now_s;
     if (is_leaving && is_sequence_ours(c, s, u))
         o.as = FORWARD_REMOVAL;
-    else if (!absorb_is_refresh_ours(&s->in, u))
+    else if (!expiry_is_refresh_ours(&s->in, u) && !is_lost(c, s, u))
         return;
     else if (!is_prompt)
         o.wait_ms = own_jitter_ms(c, &s->view, u);
@@ -137,27 +168,67 @@ void renew_on_event(struct inbox_node *node, void *arg)
 
 /* ---------------------------------------------------------------- upstream has lost its data */
 
-/* Not one that upstream has had anew since then. */
-static bool is_lost(const struct state *s, const struct upreg *u, uint64_t since_s)
-{
-    return !u->is_fixed && u->state == UPREG_LIVE && u->dead_at_s > s->in.now_s &&
-           u->dead_at_s < since_s + u->granted_s;
-}
-
-bool renew_lost(struct context *c, struct str aor, struct str upstream, uint64_t since_s)
+bool renew_lost(struct context *c, struct str aor, struct str upstream)
 {
     struct state s;
     bool is_any = false;
-    if (!read_state(c, aor, &s) || !absorb_can_refresh(&s.in) ||
-        !str_eq(str_of(s.domain->upstream->name), upstream))
+    if (!read_state(c, aor, &s) || !str_eq(str_of(s.domain->upstream->name), upstream))
         return false;
     for (size_t i = 0; i < s.in.now_state->n_upregs; i++) {
         const struct upreg *u = &s.in.now_state->upregs[i];
         const struct order o = {.domain = s.domain, .in = &s.in, .upreg = u, .as = FORWARD_REFRESH};
-        if (!is_lost(&s, u, since_s))
+        if (!is_lost(c, &s, u))
             continue;
         submit_own(c, &o);
         is_any = true;
     }
     return is_any;
+}
+
+/* ---------------------------------------------------------------- upstream is back */
+
+enum { URGENT_S = 64 };
+
+static bool is_stood_on(const struct aor_record *r, const struct upreg *u)
+{
+    for (size_t i = 0; i < r->n_bindings; i++)
+        if (r->bindings[i].upreg_id == u->id)
+            return true;
+    return false;
+}
+
+/* Ours to send now, as far as that is asked for. */
+static bool is_order(struct context *c, const struct state *s, const struct upreg *u,
+                     enum renew_which which, struct order *o)
+{
+    uint64_t now_s = s->in.now_s;
+    *o = (struct order){.domain = s->domain, .in = &s->in, .upreg = u, .as = FORWARD_REFRESH};
+    if (which == RENEW_ALL && u->state == UPREG_LEAVING && u->dead_at_s > now_s) {
+        o->as = FORWARD_REMOVAL;
+        return is_sequence_ours(c, s, u);
+    }
+    return which != RENEW_NONE && (which == RENEW_ALL || u->dead_at_s < now_s + URGENT_S) &&
+           expiry_is_refresh_ours(&s->in, u);
+}
+
+struct renew_overdue renew_overdue(struct context *c, struct str aor,
+                                   const struct conf_upstream *upstream, enum renew_which which)
+{
+    struct renew_overdue found = {false, false};
+    struct state s;
+    if (!read_state(c, aor, &s) || s.domain->upstream != upstream)
+        return found;
+    for (size_t i = 0; i < s.in.now_state->n_upregs; i++) {
+        const struct upreg *u = &s.in.now_state->upregs[i];
+        struct order o;
+        if (u->is_fixed)
+            continue;
+        if (u->state == UPREG_LIVE && u->dead_at_s <= s.in.now_s)
+            found.is_dropped |= is_stood_on(s.in.now_state, u);
+        if (!is_order(c, &s, u, which, &o))
+            continue;
+        submit_own(c, &o);
+        found.is_sent = true;
+    }
+    return found;
 }

@@ -15,8 +15,20 @@ void renew_now(struct context *c, struct str aor); /* the same, prompt */
  * context. */
 void renew_on_event(struct inbox_node *node, void *arg);
 
-/* Upstream of that name had lost its data by then (service clock): what devices stand on and we can
- * refresh without them is registered again. True: something of this AoR was. */
-bool renew_lost(struct context *c, struct str aor, struct str upstream, uint64_t since_s);
+/* Upstream of that name has lost its data (learned_lost_s): what devices stand on and we can
+ * refresh without them is registered again. True: something of this AoR will be. */
+bool renew_lost(struct context *c, struct str aor, struct str upstream);
+
+/* What is due at that upstream, which was down, is sent or waits for its turn: nothing, what it has
+ * dropped or soon will, or all. */
+enum renew_which { RENEW_NONE, RENEW_URGENT, RENEW_ALL };
+
+struct renew_overdue {
+    bool is_dropped; /* devices stand on a registration that upstream has dropped */
+    bool is_sent;
+};
+
+struct renew_overdue renew_overdue(struct context *c, struct str aor,
+                                   const struct conf_upstream *upstream, enum renew_which which);
 
 #endif

@@ -6,7 +6,8 @@
 #include "sip/build.h"
 #include "sip/peek.h"
 
-/* The flow that a response to a request takes: back to the source. Only where the client asks for
+/* The flow that a response to a request takes: back to the source; on a stream, the connection that
+ * the request came on. Over UDP, only where the client asks for
  * no rport and names the source's own address in its Via, the port is the Via's (RFC 3261 18.2.2,
  * RFC 3581 4): such a client is not behind NAT and may listen elsewhere than it sends from. */
 struct flow_ref reply_flow(const struct via *via, const struct flow_ref *source);

@@ -1,6 +1,6 @@
-/* The paced walk over all AoRs of a worker after an upstream has lost its data: what we can prove
- * ourselves is registered again, at most 50 AoRs a second with all workers. One walk at a time;
- * another one begins anew. The worker's thread. */
+/* The walk over all AoRs of a worker after an upstream has lost its data: what we can prove
+ * ourselves is registered again, at the pace of that upstream. One walk at a time; another one
+ * begins anew. The worker's thread. */
 #ifndef BW_SERVICE_RESYNC_H
 #define BW_SERVICE_RESYNC_H
 

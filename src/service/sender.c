@@ -1,22 +1,29 @@
 #include "service/sender.h"
 
+#include <string.h>
+
 #include "service/auth.h"
+#include "service/barrier.h"
 #include "service/location.h"
+#include "service/reach.h"
 #include "service/regview.h"
 #include "sip/uri.h"
 
-/* What a request says about its sender. A phone may show another From and say who it is in
- * P-Preferred-Identity (RFC 3325); the domain is that of the first of the two that is one of ours,
- * else, of a caller who hides his name, the one that he calls. */
+_Static_assert(CALLERID_CLAIMS_MAX <= (int)AUTH_LINES_MAX, "each claim may be his line");
+
+/* What a request says about its sender. A phone may show another From and say otherwise who it is
+ * (RFC 3325); the domain is that of the first claim that is of one of ours, else, of a caller who
+ * hides his name, the one that he calls. */
 static const struct conf_domain *read_claim(struct context *c, const struct msg *m,
                                             struct auth_claim *out)
 {
-    const struct str texts[] = {m->from.text, msg_value(m, HDR_P_PREFERRED_IDENTITY)};
+    struct str texts[CALLERID_CLAIMS_MAX];
     struct uri u;
+    size_t n = callerid_claims(m, texts);
     *out = (struct auth_claim){.is_proxy = true};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct str *aor = &out->lines[out->n_lines];
-        if (str_is_none(texts[i]) || !regview_aor(&c->scratch, c->conf, texts[i], aor))
+        if (!regview_aor(&c->scratch, c->conf, texts[i], aor))
             continue;
         const struct conf_domain *d = regview_domain(c->conf, *aor);
         out->domain = out->n_lines ? out->domain : d;
@@ -27,11 +34,33 @@ static const struct conf_domain *read_claim(struct context *c, const struct msg 
     return out->domain;
 }
 
-/* RFC 3323 4.1.1.3 */
-static bool is_anonymous(const struct msg *m)
+static void add_escaped(struct buf *out, struct str user)
 {
-    struct uri u;
-    return uri_parse(m->from.uri, &u) == 0 && uri_is_same_host(u.host, STR("anonymous.invalid"));
+    for (size_t i = 0; i < user.n; i++) {
+        char c = user.p[i];
+        if (ascii_is_alpha(c) || ascii_is_digit(c) || str_find(STR("-_.!~*'()&=+$,?"), c))
+            buf_add_char(out, c);
+        else
+            buf_addf(out, "%%%02X", (unsigned)(unsigned char)c);
+    }
+}
+
+/* The line of a user: "bob", or "bob@" and a name of the domain. */
+static struct str line_of_user(struct context *c, const struct conf_domain *d, struct str user)
+{
+    struct buf text = buf_in(&c->scratch, 3 * user.n + d->name.n + 8);
+    const char *at = memrchr(user.p, '@', user.n);
+    struct str aor;
+    if (at && conf_domain_find(c->conf, str_span(at + 1, str_end(user))) == d)
+        user = str_span(user.p, at);
+    buf_add(&text, STR("<sip:"));
+    add_escaped(&text, user);
+    buf_add_char(&text, '@');
+    buf_add(&text, d->name);
+    buf_add_char(&text, '>');
+    bool is_line =
+        !text.has_overflown && user.n && regview_aor(&c->scratch, c->conf, buf_str(&text), &aor);
+    return is_line ? aor : STR_NONE;
 }
 
 /* That of the device that calls, else of any of the line. */
@@ -39,7 +68,7 @@ static struct str service_route(struct context *c, const struct packet *p, struc
 {
     struct location now;
     struct str found = STR_NONE;
-    const struct way way = regview_way(&p->flow);
+    const struct way way = reach_way(&p->flow);
     if (str_is_none(aor) || location_read(c, &c->scratch, aor, &now))
         return found;
     for (size_t i = 0; i < now.record->n_bindings; i++) {
@@ -54,6 +83,15 @@ static struct str service_route(struct context *c, const struct packet *p, struc
     return found;
 }
 
+/* Who has proven that he is a user, and says that he is somebody else; an emergency call is his own
+ * all the same. */
+static bool is_liar(struct context *c, const struct auth_claim *claim, enum auth_verdict verdict,
+                    const struct msg *m)
+{
+    return (verdict == AUTH_OTHER_USER || (verdict == AUTH_PROVEN && !claim->n_lines)) &&
+           !callerid_is_anonymous(c, m, claim->domain);
+}
+
 enum forward_refusal sender_prove(struct context *c, const struct packet *p, const struct msg *m,
                                   struct sender *out)
 {
@@ -66,15 +104,15 @@ enum forward_refusal sender_prove(struct context *c, const struct packet *p, con
     if (m->method == METHOD_ACK)
         return FORWARD_STRANGER;
     enum auth_verdict verdict = auth_check(c, p, m, &claim, &result);
-    if (verdict == AUTH_OTHER_USER ||
-        (verdict == AUTH_PROVEN && !claim.n_lines && !is_anonymous(m)))
+    if (is_liar(c, &claim, verdict, m) && !barrier_is_emergency(c, p, m, d))
         return FORWARD_IDENTITY;
-    if (verdict != AUTH_PROVEN) {
+    if (verdict != AUTH_PROVEN && verdict != AUTH_OTHER_USER) {
         out->challenge = auth_challenge(c, p, &claim, &result);
         return FORWARD_UNPROVEN;
     }
+    bool is_claimed = verdict == AUTH_PROVEN && claim.n_lines;
     out->domain = d;
-    out->aor = claim.n_lines ? claim.lines[result.line] : STR_NONE;
+    out->aor = is_claimed ? claim.lines[result.line] : line_of_user(c, d, result.user);
     out->service_route = service_route(c, p, out->aor);
     return FORWARD_OK;
 }

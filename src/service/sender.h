@@ -8,12 +8,13 @@
 
 struct sender {
     const struct conf_domain *domain; /* NULL: the request is of no such domain */
-    struct str aor;                   /* his line; none: he hides his name */
+    struct str aor;                   /* his line, also where he hides his name; or none */
     struct str service_route;         /* of that line; or none */
     struct build_reply challenge;     /* FORWARD_UNPROVEN: the answer */
 };
 
-/* FORWARD_OK; FORWARD_UNPROVEN; FORWARD_IDENTITY: he is somebody else than the one he says he is.
+/* FORWARD_OK; FORWARD_UNPROVEN; FORWARD_IDENTITY: he is somebody else than the one he says he is,
+ * and calls no emergency number.
  * An ACK, which nobody can challenge, is FORWARD_STRANGER. */
 enum forward_refusal sender_prove(struct context *c, const struct packet *p, const struct msg *m,
                                   struct sender *out);

@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "service/context.h"
 #include "service/dialog.h"
+#include "service/servers.h"
 
 static uint64_t word_of(uint16_t mark, uint64_t end_s)
 {
@@ -94,9 +95,9 @@ void silence_on_timeout(struct context *c, uint16_t mark)
              name_of(c, mark), SILENCE_KEPT_S);
 }
 
-void silence_on_response(struct context *c, const struct addr *source)
+void silence_on_response(struct context *c, const struct flow_ref *from)
 {
-    const struct conf_upstream *u = conf_upstream_of(c->conf, source);
+    const struct conf_upstream *u = servers_owner(c, from);
     if (u && silence_del(c->silence, dialog_core_mark(u), sys_service_s()))
         log_info("upstream \"%s\" answers again", u->name);
 }

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct addr;
 struct context;
+struct flow_ref;
 
 /* How long no answer makes silence, and how long it is remembered. */
 enum { SILENCE_S = 5, SILENCE_KEPT_S = 30 };
@@ -38,6 +38,6 @@ bool silence_has(const struct silence *s, uint16_t mark, uint64_t now_s);
 void silence_on_timeout(struct context *c, uint16_t mark);
 
 /* A response has come from there to a request of ours. The worker's thread. */
-void silence_on_response(struct context *c, const struct addr *source);
+void silence_on_response(struct context *c, const struct flow_ref *from);
 
 #endif

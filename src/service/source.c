@@ -7,17 +7,17 @@
 #include "base/hash.h"
 
 /* 65536 sources; the keys of a set stand side by side. */
-enum { WAYS = 8, SETS = 8192, SLOTS = WAYS * SETS, NONCES = 4 };
+enum { WAYS = 8, SETS = 8192, SLOTS = WAYS * SETS, CHALLENGES = 1 << 18, LINES = 64 };
 
 #define IPV4_PREFIX (0xffffffffULL << 32) /* no IPv6 source begins like this: it is multicast */
 
 struct state {
-    atomic_ullong full_us; /* the bucket is full again then */
-    atomic_uint nonces[NONCES];
-    atomic_ullong lines; /* one bit a line that it failed for */
-    atomic_ullong failed_s;
+    atomic_ullong full_us;  /* the bucket is full again then */
+    atomic_ullong leaked_s; /* until then failures have been forgotten; 0: there were none */
     atomic_ullong banned_s; /* until then; 0: never was, or it has been seen to be over */
-    atomic_uint failures;
+    atomic_ullong asked;    /* a bit each line that it has asked for, and not proven */
+    atomic_ullong asked_s;  /* since then */
+    atomic_ushort failures[LINES];
 };
 
 struct source_table {
@@ -25,6 +25,7 @@ struct source_table {
     atomic_int n_banned;
     atomic_ullong keys[SLOTS];
     struct state states[SLOTS];
+    atomic_ullong challenges[CHALLENGES]; /* hashes of source and nonce */
 };
 
 int source_table_new(struct source_table **out)
@@ -82,7 +83,7 @@ static struct state *find(struct source_table *t, uint64_t key)
 static uint64_t worth(struct state *s)
 {
     uint64_t banned_s = atomic_load(&s->banned_s);
-    uint64_t failed_s = atomic_load(&s->failed_s);
+    uint64_t failed_s = atomic_load(&s->leaked_s);
     if (banned_s)
         return (2ULL << 62) - 1 + banned_s;
     return failed_s ? (1ULL << 62) + failed_s : atomic_load(&s->full_us);
@@ -94,15 +95,19 @@ static void lift(struct source_table *t, struct state *s, unsigned long long ban
         atomic_fetch_sub(&t->n_banned, 1);
 }
 
+static void forget_failures(struct state *s)
+{
+    for (size_t i = 0; i < LINES; i++)
+        atomic_store_explicit(&s->failures[i], 0, memory_order_relaxed);
+}
+
 static void forget(struct source_table *t, struct state *s)
 {
     lift(t, s, atomic_load(&s->banned_s));
     atomic_store(&s->full_us, 0);
-    atomic_store(&s->failures, 0);
-    atomic_store(&s->failed_s, 0);
-    atomic_store(&s->lines, 0);
-    for (size_t i = 0; i < NONCES; i++)
-        atomic_store(&s->nonces[i], 0);
+    atomic_store(&s->asked, 0);
+    if (atomic_exchange(&s->leaked_s, 0))
+        forget_failures(s);
 }
 
 /* Two workers that make room in one set at one moment may each lose an entry; nobody is banned by
@@ -141,20 +146,30 @@ bool source_take(struct source_table *t, uint64_t key, uint64_t now_us, uint32_t
     return true;
 }
 
-/* ---------------------------------------------------------------- failures */
+/* ---------------------------------------------------------------- challenges */
+
+static atomic_ullong *place_of(struct source_table *t, uint64_t key, uint64_t nonce, uint64_t *hash)
+{
+    const uint64_t both[] = {key, nonce};
+    *hash = hash_bytes(&t->hash_key, both, sizeof both) | 1;
+    return &t->challenges[*hash / 2 % CHALLENGES];
+}
 
 void source_on_challenge(struct source_table *t, uint64_t key, uint64_t nonce)
 {
-    struct state *s = get(t, key);
-    if (s)
-        atomic_store(&s->nonces[nonce % NONCES], (unsigned)(nonce >> 32));
+    uint64_t hash;
+    atomic_ullong *place = place_of(t, key, nonce, &hash);
+    atomic_store_explicit(place, hash, memory_order_relaxed);
 }
 
 bool source_is_real(struct source_table *t, uint64_t key, uint64_t nonce)
 {
-    struct state *s = find(t, key);
-    return s && atomic_load(&s->nonces[nonce % NONCES]) == (unsigned)(nonce >> 32);
+    uint64_t hash;
+    const atomic_ullong *place = place_of(t, key, nonce, &hash);
+    return atomic_load_explicit(place, memory_order_relaxed) == hash;
 }
+
+/* ---------------------------------------------------------------- failures */
 
 static void ban(struct source_table *t, struct state *s, uint64_t until_s)
 {
@@ -162,34 +177,83 @@ static void ban(struct source_table *t, struct state *s, uint64_t until_s)
         atomic_fetch_add(&t->n_banned, 1);
 }
 
+/* Workers that count at one moment may lose a failure; nobody is banned by that. One failure goes,
+ * of the line that has most, so that a line is forgotten as late as it may be. */
+static bool leak_one(struct state *s)
+{
+    size_t most = 0;
+    for (size_t i = 1; i < LINES; i++)
+        if (atomic_load(&s->failures[i]) > atomic_load(&s->failures[most]))
+            most = i;
+    unsigned short n = atomic_load(&s->failures[most]);
+    return n && atomic_compare_exchange_strong(&s->failures[most], &n, (unsigned short)(n - 1));
+}
+
+static void leak(struct state *s, uint64_t now_s, const struct source_limits *limits)
+{
+    uint64_t each_s = limits->ban_s > limits->failures ? limits->ban_s / limits->failures : 1;
+    unsigned long long last_s = atomic_load(&s->leaked_s);
+    uint64_t n = last_s && now_s > last_s ? (now_s - last_s) / each_s : 0;
+    uint64_t next_s = last_s ? last_s + n * each_s : now_s;
+    if (!atomic_compare_exchange_strong(&s->leaked_s, &last_s, next_s))
+        return;
+    while (n > 0 && leak_one(s))
+        n--;
+}
+
 bool source_on_failure(struct source_table *t, uint64_t key, uint64_t line, uint64_t now_s,
                        const struct source_limits *limits)
 {
     struct state *s = get(t, key);
+    unsigned failures = 0, lines = 0;
     if (!s || limits->failures == 0)
         return false;
-    if (atomic_exchange(&s->failed_s, now_s) + limits->ban_s < now_s) {
-        atomic_store(&s->failures, 0);
-        atomic_store(&s->lines, 0);
+    leak(s, now_s, limits);
+    atomic_fetch_add(&s->failures[line % LINES], 1);
+    for (size_t i = 0; i < LINES; i++) {
+        unsigned n = atomic_load(&s->failures[i]);
+        failures += n;
+        lines += n > 0;
     }
-    unsigned failures = atomic_fetch_add(&s->failures, 1) + 1;
-    uint64_t lines = atomic_fetch_or(&s->lines, 1ULL << line % 64) | 1ULL << line % 64;
-    unsigned n_lines = (unsigned)__builtin_popcountll(lines);
-    if (failures < limits->failures && (limits->lines == 0 || n_lines < limits->lines))
+    if (failures < limits->failures && (limits->lines == 0 || lines < limits->lines))
         return false;
-    atomic_store(&s->failures, 0);
-    atomic_store(&s->lines, 0);
+    forget_failures(s);
     ban(t, s, now_s + limits->ban_s);
     return true;
 }
 
-void source_on_success(struct source_table *t, uint64_t key)
+void source_on_success(struct source_table *t, uint64_t key, uint64_t line)
 {
     struct state *s = find(t, key);
-    if (!s || atomic_load(&s->failures) == 0)
-        return;
-    atomic_store(&s->failures, 0);
-    atomic_store(&s->lines, 0);
+    if (s)
+        atomic_store(&s->failures[line % LINES], 0);
+}
+
+/* ---------------------------------------------------------------- lines */
+
+bool source_on_line(struct source_table *t, uint64_t key, uint64_t line, uint64_t now_s,
+                    const struct source_limits *limits)
+{
+    const uint64_t bit = 1ULL << line % LINES;
+    struct state *s = limits->asked ? get(t, key) : NULL;
+    if (!s)
+        return false;
+    if (atomic_load(&s->asked) == 0 || atomic_load(&s->asked_s) + limits->ban_s <= now_s) {
+        atomic_store(&s->asked, 0);
+        atomic_store(&s->asked_s, now_s);
+    }
+    uint64_t asked = atomic_load(&s->asked);
+    if (!(asked & bit) && (unsigned)__builtin_popcountll(asked) >= limits->asked)
+        return true;
+    atomic_fetch_or(&s->asked, bit);
+    return false;
+}
+
+void source_forget_line(struct source_table *t, uint64_t key, uint64_t line)
+{
+    struct state *s = find(t, key);
+    if (s)
+        atomic_fetch_and(&s->asked, ~(1ULL << line % LINES));
 }
 
 /* ---------------------------------------------------------------- bans */

@@ -24,7 +24,9 @@ uint64_t source_key(const struct addr *a);
  * worth may come at once. */
 bool source_take(struct source_table *t, uint64_t key, uint64_t now_us, uint32_t per_s);
 
-/* A challenge goes to it. nonce: a keyed hash. */
+/* A challenge that others have made goes to it. nonce: a keyed hash. It is known until some of a
+ * quarter of a million later ones takes its place, so who would have it forgotten has to ask for as
+ * many, for each guess. */
 void source_on_challenge(struct source_table *t, uint64_t key, uint64_t nonce);
 
 /* It has sent what carries this nonce: somebody who reads what is sent to that address. */
@@ -33,15 +35,26 @@ bool source_is_real(struct source_table *t, uint64_t key, uint64_t nonce);
 struct source_limits {
     uint32_t failures; /* before a ban; 0: no bans */
     uint32_t lines;    /* so many different ones that it failed for; 0: does not matter */
-    uint32_t ban_s;    /* how long, and how long a failure is remembered */
+    uint32_t asked;    /* lines that it may ask for without a proof; 0: any number */
+    uint32_t ban_s;    /* how long, and how long it takes until so many failures are forgotten */
 };
 
-/* A failure, for a line (a keyed hash). True: this one brings a ban. */
+/* A failure, for a line (a keyed hash). True: this one brings a ban. They are forgotten one by one,
+ * evenly: a device whose password is wrong, and that tries it once in a while, bans nobody. */
 bool source_on_failure(struct source_table *t, uint64_t key, uint64_t line, uint64_t now_s,
                        const struct source_limits *limits);
 
-/* What has failed before is forgotten. */
-void source_on_success(struct source_table *t, uint64_t key);
+/* What has failed for this line before is forgotten; for no other, or who has a line of his own
+ * could guess at the others for ever. */
+void source_on_success(struct source_table *t, uint64_t key, uint64_t line);
+
+/* It asks for a line (a keyed hash), and has proven nothing yet. True: it has asked for so many
+ * others within ban_s, none of which it has proven to be its own; this one is not noted then. */
+bool source_on_line(struct source_table *t, uint64_t key, uint64_t line, uint64_t now_s,
+                    const struct source_limits *limits);
+
+/* That line is its own, so it has not been guessed. */
+void source_forget_line(struct source_table *t, uint64_t key, uint64_t line);
 
 /* Costs one load while nobody is banned. */
 bool source_is_banned(struct source_table *t, uint64_t key, uint64_t now_s);

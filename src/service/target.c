@@ -2,72 +2,107 @@
 
 #include "base/stats.h"
 #include "base/sys.h"
-#include "net/udp.h"
+#include "service/barrier.h"
+#include "service/callees.h"
 #include "service/caller.h"
+#include "service/bridge.h"
+#include "service/corehop.h"
 #include "service/dialog.h"
 #include "service/egress.h"
+#include "service/gruu.h"
+#include "service/gruucall.h"
 #include "service/guard.h"
 #include "service/location.h"
+#include "service/reach.h"
 #include "service/regview.h"
 #include "service/sender.h"
 #include "service/trunk.h"
+#include "service/servers.h"
 #include "sip/uri.h"
 #include "store/store.h"
 
-/* A Contact without q is as good as one with the highest (D21). */
-enum { SIP_PORT = 5060, Q_DEFAULT = 1000 };
-
-static struct flow_ref flow_to_phone(const struct context *c, const struct way *way)
-{
-    struct flow_ref flow = udp_flow_to(c->listeners[way->listener], &way->peer);
-    flow.local = way->local;
-    return flow;
-}
-
-static enum forward_refusal to_core(struct context *c, const struct addr *server,
-                                    struct forward_plan *plan)
-{
-    return egress_pick(c->egress, CONF_SIDE_CORE, FLOW_UDP, server, &plan->flow) ? FORWARD_EGRESS
-                                                                                 : FORWARD_OK;
-}
-
 /* ---------------------------------------------------------------- in a dialog */
 
-/* The next hop towards the core: an address in a URI, else the upstream that the dialog is with. */
-static enum forward_refusal to_uri(struct context *c, const struct dialog *d, struct str text,
-                                   struct forward_plan *plan)
+/* By the flow that the dialog has known from its beginning; if that is gone, and the upstream calls
+ * the phone by a name that we have given its device, by the one that the device has now. */
+static enum forward_refusal to_phone(struct context *c, const struct packet *p, const struct msg *m,
+                                     const struct way *leg, struct flow_ref *out)
 {
     struct uri u;
-    struct addr next = {0};
-    if (uri_parse(text, &u))
-        return FORWARD_BAD_URI;
-    next.port = u.port ? u.port : SIP_PORT;
-    if (!str_is_none(u.host) && addr_parse_host(u.host, &next) == 0)
-        return to_core(c, &next, plan);
-    const struct conf_upstream *upstream = dialog_core(c->conf, d->core);
-    return upstream ? to_core(c, &upstream->servers[0].addr, plan) : FORWARD_UNKNOWN;
+    if (reach_flow(c, leg, out))
+        return FORWARD_OK;
+    if (uri_parse(m->uri, &u) || !gruu_is(c, &u))
+        return FORWARD_FLOW;
+    const struct conf_domain *domain = conf_domain_find(c->conf, u.host);
+    const struct conf_upstream *from = servers_owner(c, &p->flow);
+    bool is_judged =
+        from && domain && domain->upstream == from; /* a Route alone is no right to it */
+    return is_judged && gruucall_find_flow(c, &u, m, out) ? FORWARD_OK : FORWARD_FLOW;
 }
 
-static enum forward_refusal in_dialog(struct context *c, const struct msg *m,
-                                      const struct dialog *d, struct target_set *out)
+/* What is not of an upstream comes from somebody who is believed nothing, whatever side the tags
+ * say that he is on, and goes to somebody who is told no more than a phone (RFC 3325 5). */
+static struct identity identity_in_dialog(struct context *c, const struct packet *p,
+                                          const struct forward_plan *plan)
+{
+    return (struct identity){.is_from_phone = !servers_owner(c, &p->flow),
+                             .is_to_phone = !servers_owner(c, &plan->flow)};
+}
+
+static enum forward_refusal find_way(struct context *c, const struct packet *p, const struct msg *m,
+                                     const struct dialog *d, struct forward_plan *plan)
+{
+    *plan = (struct forward_plan){.n_routes = d->n_routes,
+                                  .is_way_recorded = m->method == METHOD_NOTIFY};
+    if (!d->is_from_phone)
+        return to_phone(c, p, m, &d->legs[0], &plan->flow);
+    if (d->n_legs == 2) { /* to another phone of ours, and no upstream stayed in between */
+        plan->is_past_upstream = true;
+        return to_phone(c, p, m, &d->legs[1], &plan->flow);
+    }
+    return corehop_uri(c, d, str_is_none(d->next) ? m->uri : d->next, plan);
+}
+
+/* What ends something, or belongs to what is going on, comes by whatever way a phone has by now;
+ * all else may be a call. */
+static bool is_harmless(const struct msg *m)
+{
+    switch (m->method) {
+    case METHOD_ACK:
+    case METHOD_BYE:
+    case METHOD_CANCEL:
+    case METHOD_PRACK:
+    case METHOD_INFO:
+    case METHOD_NOTIFY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum forward_refusal judge_phone(struct context *c, const struct packet *p,
+                                        const struct msg *m, const struct dialog *d,
+                                        struct target_set *out);
+
+static enum forward_refusal in_dialog(struct context *c, const struct packet *p,
+                                      const struct msg *m, const struct dialog *d,
+                                      struct target_set *out)
 {
     struct forward_plan *plan = &out->list[0].plan;
+    struct uri u;
+    enum forward_refusal why = FORWARD_OK;
     /* A signed Route is the right to go on with a dialog, not to begin one. */
     if (d->is_forged || d->n_legs == 0 || str_is_none(m->to_tag))
         return FORWARD_DIALOG;
-    *plan = (struct forward_plan){.n_routes = d->n_routes,
-                                  .is_way_recorded = m->method == METHOD_NOTIFY};
+    if (uri_parse(m->uri, &u) || u.scheme > URI_SIPS)
+        return FORWARD_SCHEME;
+    if (d->is_from_phone && !is_harmless(m) && !servers_owner(c, &p->flow))
+        why = judge_phone(c, p, m, d, out);
+    if (why == FORWARD_OK)
+        why = find_way(c, p, m, d, plan);
+    plan->identity = identity_in_dialog(c, p, plan);
     out->n = 1;
-    if (!d->is_from_phone) {
-        plan->flow = flow_to_phone(c, &d->legs[0]);
-        return FORWARD_OK;
-    }
-    if (d->n_legs == 2) { /* to another phone of ours, and no upstream stayed in between */
-        plan->is_past_upstream = true;
-        plan->flow = flow_to_phone(c, &d->legs[1]);
-        return FORWARD_OK;
-    }
-    return to_uri(c, d, str_is_none(d->next) ? m->uri : d->next, plan);
+    return why;
 }
 
 /* ---------------------------------------------------------------- from upstream to a line */
@@ -100,7 +135,7 @@ static const struct conf_domain *only_domain(const struct context *c,
 static bool aor_without_token(struct context *c, const struct packet *p, const struct msg *m,
                               const struct uri *u, struct str *aor)
 {
-    const struct conf_upstream *upstream = conf_upstream_of(c->conf, &p->flow.peer);
+    const struct conf_upstream *upstream = servers_owner(c, &p->flow);
     const struct conf_domain *d = conf_domain_find(c->conf, u->host);
     if (d)
         return d->upstream == upstream && regview_aor(&c->scratch, c->conf, m->uri, aor);
@@ -118,142 +153,6 @@ static bool aor_without_token(struct context *c, const struct packet *p, const s
     return !text.has_overflown && regview_aor(&c->scratch, c->conf, buf_str(&text), aor);
 }
 
-static uint64_t expires_at_s(const struct location *at, size_t i)
-{
-    return at->leases[i].is_held ? at->leases[i].expires_at_s
-                                 : at->record->bindings[i].expires_at_s;
-}
-
-static bool is_live(const struct location *at, size_t i, uint32_t grace_s, uint64_t now_s)
-{
-    return expires_at_s(at, i) + grace_s > now_s; /* in grace it rings (D64) */
-}
-
-struct str target_uri(struct context *c, struct str contact)
-{
-    struct uri u;
-    struct str ignored;
-    if (uri_parse(contact, &u) ||
-        (str_is_none(u.headers) && !uri_param(&u, STR("method"), &ignored)))
-        return contact;
-    struct buf out = buf_in(&c->scratch, contact.n);
-    uri_print_bare(&u, STR("method"), &out);
-    return out.has_overflown ? contact : buf_str(&out);
-}
-
-static int q_of(const struct binding *b)
-{
-    return b->q < 0 ? Q_DEFAULT : b->q;
-}
-
-/* The devices that were found, beside their targets. */
-struct devices {
-    struct str instances[FORK_DEVICES_MAX];
-    size_t max;
-    bool is_by_q; /* more than that: those with the highest q */
-};
-
-/* One device more than may be called (D74): the place of the last one of those with the lowest q,
- * where q decides and is higher; else devices->max. */
-static size_t place_of_lesser(const struct devices *devices, const struct target_set *set, int q)
-{
-    size_t at = 0;
-    for (size_t i = 1; i < set->n; i++)
-        at = set->list[i].q <= set->list[at].q ? i : at;
-    return devices->is_by_q && q > set->list[at].q ? at : devices->max;
-}
-
-/* A device with several flows rings on the newest (RFC 5626, D64). */
-static void add_device(struct context *c, const struct binding *b, uint64_t left_s,
-                       struct devices *devices, struct target_set *out)
-{
-    size_t at = 0;
-    while (at < out->n && (b->instance.n == 0 || !str_eq(devices->instances[at], b->instance)))
-        at++;
-    if (at == devices->max) {
-        out->n_left_out++;
-        at = place_of_lesser(devices, out, q_of(b));
-    }
-    if (at == devices->max)
-        return;
-    devices->instances[at] = b->instance;
-    out->list[at].plan = (struct forward_plan){.flow = flow_to_phone(c, &b->way),
-                                               .uri = target_uri(c, b->contact),
-                                               .route = b->path,
-                                               .phone = b->way,
-                                               .has_phone = true};
-    out->list[at].q = q_of(b);
-    out->list[at].device = hash_str(&c->loop_key, b->instance.n ? b->instance : b->contact) | 1;
-    out->list[at].left_s = (uint32_t)left_s;
-    out->list[at].group = 0;
-    out->n += at == out->n;
-}
-
-/* Whom a request from upstream means: a line, by a token or a Contact one device of it. */
-struct line {
-    struct str aor;
-    const struct conf_domain *domain; /* NULL: served no more */
-    uint64_t upreg_id;                /* 0: no token */
-    struct str contact;               /* none: no Contact */
-    bool is_closed;                   /* no device can join later */
-};
-
-static bool is_meant(const struct binding *b, uint64_t upreg_id, struct str contact)
-{
-    struct uri x, y;
-    if (upreg_id)
-        return b->upreg_id == upreg_id;
-    return str_is_none(contact) ||
-           (uri_parse(b->contact, &x) == 0 && uri_parse(contact, &y) == 0 && uri_is_equal(&x, &y));
-}
-
-/* A sips Contact wants a secure hop, and no transport here is one (D6, RFC 5630 3.1.3). */
-static bool is_reachable(const struct context *c, const struct binding *b)
-{
-    struct uri u;
-    bool is_sips = uri_parse(b->contact, &u) == 0 && u.scheme == URI_SIPS;
-    return b->way.listener < c->n_listeners && !is_sips;
-}
-
-/* D64. Devices that do not take the method are left out, and remembered for the answer; the one
- * that makes this call, too. If there is no other, nobody is there: 480 or the fallback, as for one
- * who calls his own number elsewhere to hear his messages (D69). */
-static enum forward_refusal add_devices(struct context *c, const struct line *line,
-                                        const struct msg *m, struct target_set *out)
-{
-    struct devices devices = {0};
-    struct location now;
-    uint64_t now_s = sys_service_s();
-    const struct conf_domain *d = line->domain;
-    out->aor = line->aor;
-    if (!d || location_read(c, &c->scratch, line->aor, &now))
-        return FORWARD_UNKNOWN;
-    out->policy = d->fork;
-    devices.max = out->max_devices = d->max_branches;
-    devices.is_by_q = d->strategy != CONF_FORK_PARALLEL;
-    out->ring_timeout_s = d->ring_timeout_s;
-    /* what is no INVITE has no time for a second hop after the first (RFC 4320) */
-    out->is_followed = d->redirects == CONF_REDIRECTS_FOLLOW && m->method == METHOD_INVITE;
-    for (size_t i = 0; i < now.record->n_bindings; i++) {
-        const struct binding *b = &now.record->bindings[i];
-        if (!is_reachable(c, b) || !is_meant(b, line->upreg_id, line->contact) ||
-            !is_live(&now, i, d->absorb.grace_s, now_s))
-            continue;
-        uint64_t until_s = expires_at_s(&now, i);
-        if (m->method == METHOD_INVITE && caller_is(c, m, now.record, b))
-            out->n_own++;
-        else if (binding_can(b, m->method))
-            add_device(c, b, until_s > now_s ? until_s - now_s : 0, &devices, out);
-        else
-            out->methods |= b->methods;
-    }
-    if (out->n)
-        return FORWARD_OK;
-    if (out->methods)
-        return FORWARD_UNABLE;
-    return now.record->n_bindings || now.record->n_upregs ? FORWARD_AWAY : FORWARD_UNKNOWN;
-}
-
 /* ---------------------------------------------------------------- to a fixed line */
 
 /* It is always there, and as good as the best device. */
@@ -265,7 +164,7 @@ static void add_contact(struct context *c, const struct conf_line *fixed,
         out->n_left_out++;
         return;
     }
-    *t = (struct target){.q = Q_DEFAULT, .device = hash_str(&c->loop_key, place->uri) | 1};
+    *t = (struct target){.q = TARGET_Q_DEFAULT, .device = hash_str(&c->loop_key, place->uri) | 1};
     out->n += trunk_plan(c, place, &t->plan);
 }
 
@@ -275,11 +174,11 @@ static enum forward_refusal add_places(struct context *c, const struct conf_line
     enum forward_refusal why = FORWARD_AWAY;
     for (size_t i = 0; i < fixed->n_places; i++) {
         const struct conf_place *place = &fixed->places[i];
-        const struct line devices = {
+        const struct callees_line devices = {
             .aor = place->aor, .domain = place->domain, .contact = STR_NONE};
         if (str_is_none(place->aor))
             add_contact(c, fixed, place, out);
-        else if (add_devices(c, &devices, m, out) == FORWARD_UNABLE)
+        else if (callees_find(c, &devices, m, out) == FORWARD_UNABLE)
             why = FORWARD_UNABLE;
         if (str_is_none(out->joins))
             out->joins = place->aor;
@@ -291,12 +190,12 @@ static enum forward_refusal add_places(struct context *c, const struct conf_line
 }
 
 /* A fixed line goes where its targets are, whatever contact of it upstream has been told. */
-static enum forward_refusal find_devices(struct context *c, struct line *line, const struct msg *m,
-                                         struct target_set *out)
+static enum forward_refusal find_devices(struct context *c, struct callees_line *line,
+                                         const struct msg *m, struct target_set *out)
 {
     const struct conf_line *fixed = conf_line_find(c->conf, line->aor);
     if (!fixed || fixed->n_places == 0)
-        return add_devices(c, line, m, out);
+        return callees_find(c, line, m, out);
     enum forward_refusal why = add_places(c, fixed, m, out);
     line->upreg_id = 0;
     line->contact = STR_NONE;
@@ -327,30 +226,33 @@ static enum forward_refusal add_fallback(struct context *c, const struct conf_do
     *last = (struct target){.plan = {.uri = d->fallback.text},
                             .group = set->n ? last[-1].group + 1 : 0,
                             .is_last_resort = true};
-    if (to_core(c, at->family ? at : &d->upstream->servers[0].addr, &last->plan))
+    if (at->family ? corehop_address(c, at, &last->plan)
+                   : corehop_upstream(c, d->upstream, STR_NONE, &last->plan))
         return set->n ? FORWARD_OK : FORWARD_EGRESS;
+    last->plan.identity.is_to_phone = !servers_owner(c, &last->plan.flow);
     set->n++;
     return FORWARD_OK;
 }
 
 /* What the domain makes of the devices of a whole line. A request that means one device of it, by a
  * token or its Contact, is part of somebody else's fork. */
-static enum forward_refusal arrange(struct context *c, const struct line *line,
-                                    enum sip_method method, struct target_set *set)
+static enum forward_refusal arrange(struct context *c, const struct callees_line *line,
+                                    const struct msg *m, struct target_set *set)
 {
     const struct conf_domain *d = line->domain;
     bool is_one =
         !str_is_none(line->contact) || (line->upreg_id && d->absorb.mode != MODE_AOR_THROTTLE);
+    bool is_invite = m->method == METHOD_INVITE;
     enum forward_refusal why = set->n ? FORWARD_OK : FORWARD_AWAY;
     if (is_one)
         return why;
     set->is_redirect = d->strategy == CONF_FORK_REDIRECT;
     /* what is no INVITE has no time for one group after another (RFC 4320) */
-    set->is_by_q = set->is_redirect || (d->strategy == CONF_FORK_Q && method == METHOD_INVITE);
-    set->can_grow = d->has_late_fork && method == METHOD_INVITE && !line->is_closed;
+    set->is_by_q = set->is_redirect || (d->strategy == CONF_FORK_Q && is_invite);
+    set->can_grow = d->has_late_fork && is_invite && !line->is_closed;
     if (set->is_by_q)
         group_by_q(set);
-    if (method == METHOD_INVITE && !str_is_none(d->fallback.text))
+    if (is_invite && !str_is_none(d->fallback.text) && !uri_is_sips(m->uri))
         why = add_fallback(c, d, set);
     return why;
 }
@@ -359,24 +261,32 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
                                     const struct dialog *d, struct target_set *out)
 {
     struct uri u;
-    struct line line = {.contact = STR_NONE};
+    struct callees_line line = {.contact = STR_NONE};
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
+    if (u.scheme > URI_SIPS)
+        return FORWARD_SCHEME;
     bool has_token = token_in(c, &u, d, &line.upreg_id);
+    if (!has_token && gruu_is(c, &u))
+        return conf_domain_find(c->conf, u.host)->upstream == servers_owner(c, &p->flow)
+                   ? gruucall_from_upstream(c, &u, m, d->n_routes, out)
+                   : FORWARD_UNKNOWN;
     bool is_found = has_token
                         ? store_find_upreg(c->reader, &c->scratch, line.upreg_id, &line.aor) == 0
                         : aor_without_token(c, p, m, &u, &line.aor);
     if (!is_found)
         return FORWARD_UNKNOWN;
+    line.is_by_path = has_token && !str_is_none(d->path_user);
     if (!has_token && !conf_domain_find(c->conf, u.host) &&
         !egress_is_us(c->egress, u.host, u.port, &p->flow))
         line.contact = m->uri;
     line.domain = regview_domain(c->conf, line.aor);
     enum forward_refusal why = find_devices(c, &line, m, out);
     if (why == FORWARD_OK || why == FORWARD_AWAY)
-        why = arrange(c, &line, m->method, out);
+        why = arrange(c, &line, m, out);
     for (size_t i = 0; i < out->n; i++)
-        out->list[i].plan.n_routes = d->n_routes;
+        for (struct forward_plan *plan = &out->list[i].plan; plan; plan = plan->other)
+            plan->n_routes = d->n_routes;
     out->is_to_phones = true;
     return why;
 }
@@ -384,17 +294,18 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
 enum forward_refusal target_find_line(struct context *c, struct str aor, const struct msg *m,
                                       struct target_set *out)
 {
-    struct line line = {.aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
+    struct callees_line line = {
+        .aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
     enum forward_refusal why = find_devices(c, &line, m, out);
-    return why == FORWARD_OK ? arrange(c, &line, m->method, out) : why;
+    return why == FORWARD_OK ? arrange(c, &line, m, out) : why;
 }
 
 enum forward_refusal target_find_devices(struct context *c, struct str aor, const struct msg *m,
                                          struct target_set *out)
 {
-    const struct line line = {
+    const struct callees_line line = {
         .aor = aor, .domain = regview_domain(c->conf, aor), .contact = STR_NONE};
-    return add_devices(c, &line, m, out);
+    return callees_find(c, &line, m, out);
 }
 
 /* ---------------------------------------------------------------- from a phone */
@@ -404,7 +315,7 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
                           struct str *service_route)
 {
     struct location now;
-    const struct way way = regview_way(&p->flow);
+    const struct way way = reach_way(&p->flow);
     const struct conf_domain *d = regview_domain(c->conf, aor);
     *service_route = STR_NONE;
     if (!d || location_read(c, &c->scratch, aor, &now))
@@ -412,7 +323,7 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
     for (size_t i = 0; i < now.record->n_bindings; i++) {
         const struct binding *b = &now.record->bindings[i];
         if (!binding_is_same_way(&b->way, &way) ||
-            !is_live(&now, i, d->absorb.grace_s, sys_service_s()))
+            !location_is_live(&now, i, d->absorb.grace_s, sys_service_s()))
             continue;
         const struct upreg *u = binding_upreg(now.record, b->upreg_id);
         *service_route = u ? u->service_route : STR_NONE;
@@ -421,14 +332,17 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
     return trunk_speaks(c, p, now.record, service_route);
 }
 
-/* A phone may show another From and say who it is in P-Preferred-Identity (RFC 3325). */
+/* A phone may show another From and say otherwise who it is. */
 static const struct conf_domain *line_of(struct context *c, const struct packet *p,
                                          const struct msg *m, struct str *service_route,
                                          struct str *aor)
 {
-    const struct str claims[] = {m->from.text, msg_value(m, HDR_P_PREFERRED_IDENTITY)};
-    for (size_t i = 0; i < 2; i++)
-        if (!str_is_none(claims[i]) && regview_aor(&c->scratch, c->conf, claims[i], aor) &&
+    struct str claims[CALLERID_CLAIMS_MAX + 1];
+    size_t n = callerid_claims(m, claims);
+    claims[n] = callerid_contact(c, m);
+    n += !str_is_none(claims[n]);
+    for (size_t i = 0; i < n; i++)
+        if (regview_aor(&c->scratch, c->conf, claims[i], aor) &&
             is_registered(c, p, *aor, service_route))
             return regview_domain(c->conf, *aor);
     *aor = STR_NONE;
@@ -441,26 +355,143 @@ bool target_is_registered(struct context *c, const struct packet *p, const struc
     return line_of(c, p, m, &service_route, &aor) != NULL;
 }
 
-/* Where the access list is the proof, it is for calls, too. */
-static const struct conf_domain *trusted_domain(struct context *c, const struct packet *p,
-                                                const struct uri *u)
+/* The domain that a request says it is from, where whom it calls does not name one. */
+static const struct conf_domain *claimed_domain(struct context *c, const struct msg *m)
 {
-    const struct conf_domain *d = conf_domain_find(c->conf, u->host);
-    bool is_trusted =
-        d && d->absorb.authentication == AUTH_TRUSTED && conf_domain_allows(d, &p->flow.peer);
-    return is_trusted ? d : NULL;
+    struct str claims[CALLERID_CLAIMS_MAX], aor;
+    size_t n = callerid_claims(m, claims);
+    for (size_t i = 0; i < n; i++)
+        if (regview_aor(&c->scratch, c->conf, claims[i], &aor))
+            return regview_domain(c->conf, aor);
+    return NULL;
 }
 
-/* Where it is us who judge, an address proves nothing (sender.h). */
-static const struct conf_domain *judged_by_upstream(struct context *c, const struct packet *p,
-                                                    const struct msg *m, struct str *service_route,
-                                                    struct str *aor)
+/* Where the access list is the proof, it is for calls, too; whatever line of the domain it says it
+ * is. */
+static const struct conf_domain *trusted_domain(struct context *c, const struct packet *p,
+                                                const struct msg *m, const struct conf_domain *d,
+                                                struct str *aor)
 {
-    const struct conf_domain *d = line_of(c, p, m, service_route, aor);
-    if (!d || d->absorb.authentication != AUTH_LOCAL)
-        return d;
-    *aor = *service_route = STR_NONE;
-    return NULL;
+    struct str claims[CALLERID_CLAIMS_MAX];
+    if (!d || d->absorb.authentication != AUTH_TRUSTED)
+        return NULL;
+    size_t n = callerid_claims(m, claims);
+    for (size_t i = 0; i < n; i++)
+        if (regview_aor(&c->scratch, c->conf, claims[i], aor) &&
+            regview_domain(c->conf, *aor) == d && conf_domain_admits(d, &p->flow.peer, *aor))
+            return d;
+    *aor = STR_NONE;
+    return conf_domain_admits(d, &p->flow.peer, STR_NONE) ? d : NULL;
+}
+
+/* Nobody vouches for him; the domain is the one that he calls. */
+static enum forward_refusal refuse_stranger(const struct conf_domain *d, const struct uri *u)
+{
+    if (u->scheme > URI_SIPS)
+        return FORWARD_SCHEME;
+    if (!d)
+        return FORWARD_DOMAIN;
+    return d->absorb.authentication == AUTH_TRUSTED ? FORWARD_ACCESS : FORWARD_STRANGER;
+}
+
+/* Who sends a request outside a dialog: *out as sender_prove has it, of whatever domain. Where it
+ * is us who judge, an address proves nothing (sender.h), but an emergency call waits for no proof.
+ */
+static enum forward_refusal find_sender(struct context *c, const struct packet *p,
+                                        const struct msg *m, struct target_set *set,
+                                        struct sender *out)
+{
+    struct uri u;
+    struct sender here = {.domain = NULL};
+    if (uri_parse(m->uri, &u))
+        return FORWARD_BAD_URI;
+    here.domain = line_of(c, p, m, &here.service_route, &here.aor);
+    if (guard_is_banned(c, p) && !here.domain)
+        return FORWARD_STRANGER; /* nobody looks at his password */
+    if (here.domain && barrier_is_emergency(c, p, m, here.domain)) {
+        *out = here;
+        return FORWARD_OK;
+    }
+    enum forward_refusal why = sender_prove(c, p, m, out);
+    set->challenge = out->challenge;
+    set->own_realm = out->domain ? out->domain->realm : STR_NONE;
+    if (why != FORWARD_OK || out->domain)
+        return why;
+    if (here.domain && here.domain->absorb.authentication != AUTH_LOCAL) {
+        *out = here;
+        return FORWARD_OK;
+    }
+    const struct conf_domain *called =
+        u.scheme > URI_SIPS ? claimed_domain(c, m) : conf_domain_find(c->conf, u.host);
+    out->domain = trusted_domain(c, p, m, called, &out->aor);
+    return out->domain ? FORWARD_OK : refuse_stranger(called, &u);
+}
+
+/* ---------------------------------------------------------------- from a phone, in a dialog */
+
+/* A signed Route has been read by others than the phone: who shows it proves by his way that he is
+ * the phone that it names, or a device that is registered, or says who he is. */
+static enum forward_refusal prove_in_dialog(struct context *c, const struct packet *p,
+                                            const struct msg *m, const struct dialog *d,
+                                            struct target_set *out)
+{
+    struct sender sender;
+    struct str aor;
+    const struct way way = reach_way(&p->flow);
+    if (binding_is_same_way(&d->legs[0], &way) ||
+        trusted_domain(c, p, m, claimed_domain(c, m), &aor))
+        return FORWARD_OK;
+    if (guard_is_banned(c, p))
+        return FORWARD_STRANGER;
+    enum forward_refusal why = sender_prove(c, p, m, &sender);
+    out->challenge = sender.challenge;
+    out->own_realm = sender.domain ? sender.domain->realm : STR_NONE;
+    return why == FORWARD_OK && !sender.domain ? FORWARD_STRANGER : why;
+}
+
+/* Of a phone whose line nobody knows: each domain of that upstream must let it. */
+static enum forward_refusal judge_for_all(struct context *c, const struct packet *p,
+                                          const struct msg *m, const struct dialog *d)
+{
+    const struct conf_upstream *upstream = dialog_core(c->conf, d->core);
+    enum forward_refusal why = FORWARD_OK;
+    for (size_t i = 0; i < c->conf->n_domains && why == FORWARD_OK; i++)
+        if (c->conf->domains[i].upstream == upstream)
+            why = barrier_judge_call(c, p, m, &c->conf->domains[i]);
+    return why;
+}
+
+static enum forward_refusal judge_phone(struct context *c, const struct packet *p,
+                                        const struct msg *m, const struct dialog *d,
+                                        struct target_set *out)
+{
+    struct str service_route, aor;
+    const struct conf_domain *domain = line_of(c, p, m, &service_route, &aor);
+    enum forward_refusal why = domain ? FORWARD_OK : prove_in_dialog(c, p, m, d, out);
+    if (why != FORWARD_OK)
+        return why;
+    if (domain && d->is_caller)
+        out->in_dialog = (struct callerid_line){domain, aor};
+    if (d->n_legs == 2) /* between phones no number is called */
+        return FORWARD_OK;
+    return domain ? barrier_judge_call(c, p, m, domain) : judge_for_all(c, p, m, d);
+}
+
+/* The servers of the caller's upstream, one after another. As servers_pick. */
+static int add_servers(struct context *c, const struct forward_plan *plan, struct target_set *out)
+{
+    const struct server_want want = {out->caller_domain->upstream, out->caller};
+    struct server_tries tries = {.n = 0};
+    int err = 0;
+    while (!err && out->n_servers < SERVERS_TRIES_MAX) {
+        struct target *t = &out->list[out->n_servers];
+        *t = (struct target){.plan = *plan, .group = out->n_servers, .is_server = true};
+        err = servers_pick(c->servers, &want, &tries, &t->plan.flow);
+        out->n_servers += !err;
+    }
+    out->n = out->n_servers;
+    out->trial = out->n_servers > 1 ? dialog_core_mark(want.upstream) : 0;
+    return out->n_servers ? 0 : err;
 }
 
 /* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there
@@ -470,46 +501,48 @@ static const struct conf_domain *judged_by_upstream(struct context *c, const str
 static enum forward_refusal from_phone(struct context *c, const struct packet *p,
                                        const struct msg *m, struct target_set *out)
 {
-    struct uri u;
-    struct sender sender;
-    if (uri_parse(m->uri, &u))
-        return FORWARD_BAD_URI;
-    if (guard_is_banned(c, p) && !target_is_registered(c, p, m))
-        return FORWARD_STRANGER; /* nobody looks at his password */
-    enum forward_refusal why = sender_prove(c, p, m, &sender);
-    out->challenge = sender.challenge;
+    struct sender sender = {.domain = NULL};
+    enum forward_refusal why = find_sender(c, p, m, out, &sender);
     if (why != FORWARD_OK)
         return why;
-    struct str service_route = sender.service_route;
-    const struct conf_domain *domain = sender.domain;
     out->caller = sender.aor;
-    out->own_realm = domain ? domain->realm : STR_NONE;
-    if (!domain)
-        domain = judged_by_upstream(c, p, m, &service_route, &out->caller);
-    if (!domain)
-        domain = trusted_domain(c, p, &u);
-    if (!domain)
-        return conf_domain_find(c->conf, u.host) ? FORWARD_STRANGER : FORWARD_DOMAIN;
     if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
         return FORWARD_METHOD;
-    out->list[0].plan = (struct forward_plan){.phone = regview_way(&p->flow),
-                                              .has_phone = true,
-                                              .is_from_phone = true,
-                                              .n_routes = FORWARD_ALL_ROUTES,
-                                              .route = service_route};
-    out->n = 1;
-    out->caller_domain = domain;
-    return to_core(c, &domain->upstream->servers[0].addr, &out->list[0].plan);
+    struct forward_plan plan = {.phone = reach_way(&p->flow),
+                                .has_phone = true,
+                                .is_from_phone = true,
+                                .uri = callerid_number(c, m, sender.domain),
+                                .n_routes = FORWARD_ALL_ROUTES,
+                                .route = sender.service_route};
+    out->caller_domain = sender.domain;
+    const struct callerid_line line = {sender.domain, out->caller};
+    why = barrier_judge(c, p, m, &line);
+    if (why == FORWARD_OK)
+        why = callerid_assert(c, m, &line, &plan.identity);
+    struct uri u;
+    if (why == FORWARD_OK && bridge_takes(m) && uri_parse(m->uri, &u) == 0 && gruu_is(c, &u))
+        return gruucall_from_phone(c, &u, m, &plan, out);
+    return why == FORWARD_OK ? corehop_refusal(add_servers(c, &plan, out)) : why;
 }
 
-enum forward_refusal target_find(struct context *c, const struct packet *p, const struct msg *m,
+static enum forward_refusal find(struct context *c, const struct packet *p, const struct msg *m,
                                  struct target_set *out)
 {
     struct dialog d;
     dialog_read(c, p, m, &d);
     if (!str_is_none(m->to_tag) || d.n_legs || d.is_forged)
-        return in_dialog(c, m, &d, out);
-    if (conf_upstream_of(c->conf, &p->flow.peer))
+        return in_dialog(c, p, m, &d, out);
+    if (servers_owner(c, &p->flow))
         return forward_is_here(c, p, m) ? FORWARD_METHOD : to_line(c, p, m, &d, out);
     return from_phone(c, p, m, out);
+}
+
+enum forward_refusal target_find(struct context *c, const struct packet *p, const struct msg *m,
+                                 struct target_set *out)
+{
+    enum forward_refusal why = find(c, p, m, out);
+    for (size_t i = 0; i < out->n && why == FORWARD_OK; i++)
+        if (forward_is_downgrade(m, &out->list[i].plan))
+            why = FORWARD_SCHEME;
+    return why;
 }

@@ -5,14 +5,15 @@
 #include "base/sys.h"
 #include "service/board.h"
 #include "service/egress.h"
-#include "service/regview.h"
+#include "service/reach.h"
 
 bool trunk_plan(struct context *c, const struct conf_place *place, struct forward_plan *out)
 {
-    *out = (struct forward_plan){.uri = place->uri, .has_phone = true};
-    if (egress_pick(c->egress, CONF_SIDE_ACCESS, FLOW_UDP, &place->addr, &out->flow))
+    *out = (struct forward_plan){
+        .uri = place->uri, .has_phone = true, .identity = {.is_to_phone = true}};
+    if (egress_pick(c->egress, CONF_SIDE_ACCESS, &place->addr, &out->flow))
         return false;
-    out->phone = regview_way(&out->flow);
+    out->phone = reach_way(&out->flow);
     return true;
 }
 

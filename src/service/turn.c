@@ -59,7 +59,7 @@ static void on_held_too_long(void *arg)
     l->n_waiting--;
     r->leg = NULL;
     leg_leave(l);
-    reg_count(r->v.domain, r->v.view.aor, REASON_HELD_TOO_LONG);
+    reg_decided(r, REASON_HELD_TOO_LONG, 503);
     reg_refuse(r, REASON_HELD_TOO_LONG, 503);
     reg_free_if_done(r);
 }
@@ -77,7 +77,7 @@ static bool is_source_waiting(const struct leg *l, const struct reg *r)
 void turn_wait(struct leg *l, struct reg *r)
 {
     if (!l || l->n_waiting >= LEG_WAITING_MAX || is_source_waiting(l, r)) {
-        reg_count(r->v.domain, r->v.view.aor, REASON_QUEUE_FULL);
+        reg_decided(r, REASON_QUEUE_FULL, 503);
         reg_refuse(r, REASON_QUEUE_FULL, 503);
         return;
     }

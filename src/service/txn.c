@@ -80,10 +80,16 @@ static void free_txn(struct txn *t)
 
 static void step(struct txn *t, enum txnfsm_event event, const struct msg *m, struct str bytes);
 
+/* On a stream nothing is sent again (17.1.1.1); a client looks whether it still lives (ADR 10). */
 static void on_retransmit(void *arg)
 {
     struct txn *t = arg;
-    step(t, TXN_EV_RETRANSMIT, NULL, STR_NONE);
+    if (!is_reliable(t))
+        step(t, TXN_EV_RETRANSMIT, NULL, STR_NONE);
+    else if (!flow_is_live(t->table->conf.flows, &t->flow))
+        step(t, TXN_EV_ERROR, NULL, STR_NONE);
+    else
+        loop_timer_start(t->table->conf.loop, &t->retransmit, TXN_T1_MS);
 }
 
 static void on_life(void *arg)
@@ -260,8 +266,10 @@ static int send_ack(struct txn *t, const struct msg *response)
 static void arm_timers(struct txn *t, unsigned actions)
 {
     struct loop *loop = t->table->conf.loop;
-    if (actions & TXN_STOP_RETRANSMIT)
+    if ((actions & TXN_STOP_RETRANSMIT) || is_reliable(t))
         loop_timer_stop(loop, &t->retransmit);
+    if (is_reliable(t) && !is_server(t) && t->state < TXN_ACCEPTED)
+        loop_timer_start(loop, &t->retransmit, TXN_T1_MS);
     if (actions & TXN_STOP_LIFE)
         loop_timer_stop(loop, &t->life);
     if ((actions & TXN_ARM_RETRANSMIT) && !is_reliable(t)) {
@@ -301,7 +309,7 @@ static void tell(struct txn *t, unsigned actions, const struct msg *m)
         note(t, TXN_NOTE_TIMEOUT, NULL);
     }
     if (actions & TXN_UP_ERROR)
-        note(t, TXN_NOTE_ERROR, NULL);
+        note(t, is_reliable(t) ? TXN_NOTE_GONE : TXN_NOTE_ERROR, NULL);
     if (actions & TXN_UP_LATE)
         note(t, TXN_NOTE_LATE, NULL);
 }

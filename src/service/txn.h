@@ -25,6 +25,7 @@ enum txn_note {
     TXN_NOTE_CANCEL,  /* INVITE server: the caller's CANCEL, already answered */
     TXN_NOTE_TIMEOUT, /* client: no final response; INVITE server: no ACK */
     TXN_NOTE_ERROR,   /* the transport failed */
+    TXN_NOTE_GONE,    /* the same of a stream: it has ended */
     TXN_NOTE_LATE,    /* server, not INVITE: a 100 is due (RFC 4320) */
     TXN_NOTE_END      /* terminated: forget the pointer */
 };

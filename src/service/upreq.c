@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "core/upreg.h"
 #include "service/egress.h"
+#include "service/gruu.h"
 #include "service/mark.h"
 #include "sip/contact.h"
 #include "sip/param.h"
@@ -12,15 +13,24 @@ enum { SENT_BY_MAX = 320, NUMBER_MAX = 12 };
 
 /* ---------------------------------------------------------------- names of a registration */
 
-static struct str device_of(const struct conf_domain *domain, const struct register_view *v)
+/* No Call-ID or instance begins with a blank. */
+static struct str device_of(struct arena *a, const struct conf_domain *domain,
+                            const struct register_view *v)
 {
+    const struct register_contact *contact = v->contacts;
     if (domain->absorb.mode == MODE_AOR_THROTTLE)
-        return STR("");
+        return v->is_bulk ? STR(" bulk") : STR("");
     if (v->is_line)
-        return STR(" line"); /* no Call-ID begins like that */
-    if (v->n_contacts && v->contacts[0].instance.n)
-        return v->contacts[0].instance;
-    return v->call_id;
+        return STR(" line");
+    if (!v->n_contacts || !contact->instance.n)
+        return v->call_id;
+    if (!domain->absorb.is_by_flow || !contact->reg_id)
+        return contact->instance;
+    struct buf out = buf_in(a, contact->instance.n + NUMBER_MAX);
+    buf_add(&out, contact->instance);
+    buf_add_char(&out, ' ');
+    buf_add_u64(&out, contact->reg_id);
+    return buf_str(&out);
 }
 
 static uint64_t id_of(const struct context *c, struct str call_id)
@@ -42,7 +52,7 @@ int upreq_name(struct context *c, struct arena *a, const struct conf_domain *dom
         u->upreg_id = known->id;
     } else {
         char text[TOKEN_CALL_ID_LEN];
-        own = str_dup(a, token_call_id(&c->token_key, v->aor, device_of(domain, v), 0, text));
+        own = str_dup(a, token_call_id(&c->token_key, v->aor, device_of(a, domain, v), 0, text));
         u->upreg_id = id_of(c, own);
         known = binding_upreg(in->now_state, u->upreg_id); /* one that has ended (D32) */
         if (known && !upreg_is_of_mode(in->conf, known))
@@ -57,26 +67,42 @@ static struct str token_of(const struct context *c, uint64_t id, char text[TOKEN
     return token_print(&c->token_key, id, text);
 }
 
-/* <sip:user@us;bw=token;transport=udp>, or with the token in the user's place. */
+static void add_transport(const struct upreq *u, struct buf *out)
+{
+    static const char *const words[FLOW_TRANSPORT_MAX] = {
+        [FLOW_UDP] = ";transport=udp",
+        [FLOW_TCP] = ";transport=tcp",
+        [FLOW_TLS] = ";transport=tls",
+    };
+    buf_add(out, str_of(words[u->flow.transport]));
+}
+
+/* <sip:user@us;bw=token;transport=udp>, or with the token in the user's place. In that of a bulk
+ * registration upstream writes the number that is called (RFC 6140 7.1.1). */
 static struct str print_contact(struct context *c, struct arena *a, const struct upreq *u)
 {
     char text[TOKEN_LEN];
     struct str token = token_of(c, u->upreg_id, text);
     struct buf out = buf_in(a, u->user.n + SENT_BY_MAX + (size_t)2 * TOKEN_LEN);
-    bool is_user = u->domain->upstream->contact_token == CONF_TOKEN_USER;
+    bool is_user = u->domain->upstream->contact_token == CONF_TOKEN_USER && !u->is_bulk;
     buf_add(&out, is_user ? STR("sip:t-") : STR("sip:"));
-    buf_add(&out, is_user ? token : u->user);
-    buf_add_char(&out, '@');
+    if (!u->is_bulk) {
+        buf_add(&out, is_user ? token : u->user);
+        buf_add_char(&out, '@');
+    }
     egress_print_sent_by(c->egress, &u->flow, &out);
     if (!is_user) {
         buf_add(&out, STR(";bw="));
         buf_add(&out, token);
     }
-    buf_add(&out, STR(";transport=udp"));
+    add_transport(u, &out);
+    if (u->is_bulk)
+        buf_add(&out, STR(";bnc"));
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
-/* <sip:t-token@us;lr> */
+/* <sip:t-token@us;lr>, over a stream with its transport; with ob where it is the name of a flow
+ * (RFC 5626 5.1). */
 static struct str print_path(struct context *c, struct arena *a, const struct upreq *u)
 {
     char text[TOKEN_LEN];
@@ -85,7 +111,9 @@ static struct str print_path(struct context *c, struct arena *a, const struct up
     buf_add(&out, token_of(c, u->upreg_id, text));
     buf_add_char(&out, '@');
     egress_print_sent_by(c->egress, &u->flow, &out);
-    buf_add(&out, STR(";lr>"));
+    if (u->flow.transport != FLOW_UDP)
+        add_transport(u, &out);
+    buf_add(&out, u->device.reg_id ? STR(";lr;ob>") : STR(";lr>"));
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
@@ -146,12 +174,25 @@ static struct str user_of(struct str aor)
     return at > aor.p ? str_span(aor.p, at - 1) : aor;
 }
 
+int upreq_aim(struct context *c, struct upreq *u)
+{
+    const struct server_want want = {u->domain->upstream, u->aor};
+    return servers_pick(c->servers, &want, &u->tries, &u->flow);
+}
+
+int upreq_aim_again(struct context *c, struct upreq *u)
+{
+    if (u->tries.n == 0 || flow_is_live(c->flows, &u->flow))
+        return 0;
+    return servers_reach(c->servers, u->domain->upstream, &u->tries.list[u->tries.n - 1], &u->flow);
+}
+
 int upreq_plan(struct context *c, struct arena *a, struct upreq *u)
 {
-    const struct conf_server *server = &u->domain->upstream->servers[0];
     char tag[TOKEN_TAG_LEN];
-    if (egress_pick(c->egress, CONF_SIDE_CORE, server->transport, &server->addr, &u->flow))
-        return ERR_ABSENT;
+    int err = upreq_aim(c, u);
+    if (err)
+        return err;
     u->user = user_of(u->aor);
     u->from_tag = str_dup(a, token_from_tag(&c->token_key, u->call_id, tag));
     if (u->domain->insertion == CONF_INSERT_PATH && !u->is_line)
@@ -237,12 +278,18 @@ static void edit_sequence(struct context *c, struct build *b, const struct upreq
     build_replace(b, msg_value(b->msg, HDR_FROM), from_value(c, b, u));
 }
 
-static void add_contact(struct build *b, struct context *c, struct str uri, uint32_t expires_s)
+/* u: where it is the device's; or NULL. */
+static void add_contact(struct build *b, struct context *c, struct str uri, uint32_t expires_s,
+                        const struct upreq *u)
 {
-    struct buf out = buf_in(&c->scratch, uri.n + 2 + 9 + (size_t)2 * NUMBER_MAX);
+    size_t n = uri.n + (u ? u->device.instance.n : 0);
+    struct buf out = buf_in(&c->scratch, n + 2 + 9 + 32 + (size_t)3 * NUMBER_MAX);
     buf_add_char(&out, '<');
     buf_add(&out, uri);
-    buf_add(&out, STR(">;expires="));
+    buf_add_char(&out, '>');
+    if (u)
+        device_print(&u->device, &out);
+    buf_add(&out, STR(";expires="));
     buf_add_u64(&out, expires_s);
     b->has_failed = b->has_failed || out.has_overflown;
     build_add_last(b, STR("Contact"), buf_str(&out));
@@ -255,35 +302,11 @@ static void edit_contacts(struct context *c, struct build *b, const struct upreq
         return;
     build_remove_all(b, HDR_CONTACT);
     build_remove_all(b, HDR_EXPIRES);
-    add_contact(b, c, u->contact, u->expires_s);
+    if (!str_is_none(u->contact)) /* with insertion by Path a "*" may find nothing to remove */
+        add_contact(b, c, u->contact, u->expires_s, u);
     for (size_t i = 0; i < u->n_leaving; i++)
-        add_contact(b, c, u->leaving[i], 0);
+        add_contact(b, c, u->leaving[i], 0, NULL);
     build_add_last(b, STR("Expires"), number(c, b, u->expires_s));
-}
-
-static bool is_of_flow(struct str tag)
-{
-    return str_ieq(tag, STR("outbound")) || str_ieq(tag, STR("gruu"));
-}
-
-void upreq_drop_flow_tags(struct context *c, struct build *b, enum hdr_id id)
-{
-    if (!msg_has_token(b->msg, id, STR("outbound")) && !msg_has_token(b->msg, id, STR("gruu")))
-        return;
-    struct buf out = buf_in(&c->scratch, b->msg->bytes.n);
-    for (const struct msg_line *l = msg_first(b->msg, id); l; l = msg_next(b->msg, l)) {
-        struct str rest = l->value, tag;
-        while (param_split(&rest, &tag)) {
-            if (is_of_flow(tag))
-                continue;
-            buf_add(&out, out.len ? STR(", ") : STR(""));
-            buf_add(&out, tag);
-        }
-    }
-    b->has_failed = b->has_failed || out.has_overflown;
-    build_remove_all(b, id);
-    if (out.len)
-        build_add_last(b, hdr_name(id), buf_str(&out));
 }
 
 /* What the access proxies put in stays here: it leads to the phone, not to us (RFC 3327). */
@@ -314,6 +337,16 @@ static void edit_authorization(struct build *b, const struct upreq *u)
         build_add_last(b, auth_name(&u->auths[i]), u->auths[i].value);
 }
 
+/* RFC 6140 5.1: whoever does not know what our Contact means must not take it. The phone has said
+ * so itself, but for a star. */
+static void edit_bulk(struct build *b, const struct upreq *u)
+{
+    static const enum hdr_id ids[] = {HDR_REQUIRE, HDR_PROXY_REQUIRE};
+    for (size_t i = 0; i < 2 && u->is_bulk; i++)
+        if (!msg_has_token(b->msg, ids[i], STR("gin")))
+            build_add_last(b, hdr_name(ids[i]), STR("gin"));
+}
+
 int upreq_forward(struct context *c, const struct packet *p, const struct msg *m,
                   const struct upreq *u, struct forward *out)
 {
@@ -323,14 +356,31 @@ int upreq_forward(struct context *c, const struct packet *p, const struct msg *m
     forward_edit(c, &b, p, out);
     edit_sequence(c, &b, u);
     edit_contacts(c, &b, u);
-    if (u->domain->absorb.mode == MODE_AOR_THROTTLE)
-        upreq_drop_flow_tags(c, &b, HDR_SUPPORTED);
+    device_edit(c, &b, &u->device);
+    edit_bulk(&b, u);
     edit_path(&b, u);
     edit_authorization(&b, u);
+    identity_edit(&b, &(struct identity){.is_from_phone = true, .asserted = STR_NONE});
     return build_finish(&b, &out->bytes);
 }
 
 /* ---------------------------------------------------------------- our own REGISTER */
+
+static void add_supported(const struct upreq *u, struct buf *out)
+{
+    bool has_path = !str_is_none(u->path);
+    if (!has_path && !u->device.is_gruu_asked)
+        return;
+    buf_add(out, has_path ? STR("\r\nSupported: path") : STR("\r\nSupported: gruu"));
+    if (has_path && u->device.reg_id)
+        buf_add(out, STR(", outbound"));
+    if (has_path && u->device.is_gruu_asked)
+        buf_add(out, STR(", gruu"));
+    if (!has_path)
+        return;
+    buf_add(out, STR("\r\nPath: "));
+    buf_add(out, u->path);
+}
 
 static void add_lines(const struct upreq *u, struct buf *out)
 {
@@ -346,7 +396,9 @@ static void add_lines(const struct upreq *u, struct buf *out)
     buf_add_u64(out, u->cseq);
     buf_add(out, STR(" REGISTER\r\nContact: <"));
     buf_add(out, u->contact);
-    buf_add(out, STR(">;expires="));
+    buf_add_char(out, '>');
+    device_print(&u->device, out);
+    buf_add(out, STR(";expires="));
     buf_add_u64(out, u->expires_s);
     for (size_t i = 0; i < u->n_leaving; i++) {
         buf_add(out, STR("\r\nContact: <"));
@@ -355,10 +407,9 @@ static void add_lines(const struct upreq *u, struct buf *out)
     }
     buf_add(out, STR("\r\nExpires: "));
     buf_add_u64(out, u->expires_s);
-    if (!str_is_none(u->path)) {
-        buf_add(out, STR("\r\nSupported: path\r\nPath: "));
-        buf_add(out, u->path);
-    }
+    add_supported(u, out);
+    if (u->is_bulk)
+        buf_add(out, STR("\r\nRequire: gin\r\nProxy-Require: gin"));
     for (size_t i = 0; i < u->n_auths; i++) {
         buf_add(out, STR("\r\n"));
         buf_add(out, auth_name(&u->auths[i]));
@@ -389,7 +440,8 @@ static size_t extras_len(const struct upreq *u)
 int upreq_own(struct context *c, const struct upreq *u, struct forward *out)
 {
     struct buf b = buf_in(&c->scratch, 3 * u->aor.n + u->contact.n + u->path.n + u->call_id.n +
-                                           extras_len(u) + (size_t)2 * SENT_BY_MAX + 512);
+                                           u->device.instance.n + extras_len(u) +
+                                           (size_t)2 * SENT_BY_MAX + 512);
     out->flow = u->flow;
     out->branch = mark_branch(&c->marks, 0, out->branch_text);
     buf_add(&b, STR("REGISTER "));
@@ -491,6 +543,10 @@ enum reason upreq_read(struct context *c, const struct msg *m, const struct upre
                                    .is_removal = u->as == FORWARD_REMOVAL,
                                    .service_route = join(c, m, HDR_SERVICE_ROUTE),
                                    .associated = join(c, m, HDR_P_ASSOCIATED_URI),
+                                   .is_bulk = u->is_bulk,
+                                   .pub_gruu = STR_NONE,
+                                   .temp_gruu = STR_NONE,
+                                   .has_instance = u->device.is_for_gruu,
                                    .form = u->form,
                                    .new_upreg_id = u->upreg_id};
     sys_random(&out->new_binding_id, sizeof out->new_binding_id);
@@ -498,6 +554,8 @@ enum reason upreq_read(struct context *c, const struct msg *m, const struct upre
         return REASON_ACCEPTED;
     if (!find_contact(c, m, u, &contact) || !is_path_echoed(m, u))
         return REASON_CONTACT_MISSING;
+    if (u->device.is_gruu_asked)
+        gruu_learn(contact.addr.params, &out->pub_gruu, &out->temp_gruu);
     out->granted_s = granted(m, &contact, u);
     return out->granted_s ? REASON_ACCEPTED : REASON_NOT_GRANTED;
 }

@@ -7,7 +7,9 @@
 #include "core/absorb.h"
 #include "core/token.h"
 #include "service/context.h"
+#include "service/device.h"
 #include "service/forward.h"
+#include "service/servers.h"
 
 enum { UPREQ_LEAVING_MAX = 8, UPREQ_AUTHS_MAX = 4 };
 
@@ -22,16 +24,19 @@ struct upreq {
     struct str aor;
     enum forward_as as;
     bool is_mirror; /* the phone's own Call-ID, From tag and CSeq pass */
+    bool is_bulk;   /* our Contact stands for all numbers of the line (RFC 6140) */
     bool is_line;   /* of a fixed line: no phone has a contact that could stand there */
     uint64_t upreg_id;
-    struct str user;    /* of our Contact */
-    struct str contact; /* our Contact URI; with insertion by Path the phone's own */
-    struct str path;    /* our Path value, or none */
+    struct str user;      /* of our Contact */
+    struct str contact;   /* our Contact URI; with insertion by Path the phone's own */
+    struct str path;      /* our Path value, or none */
+    struct device device; /* what upstream is told of it */
     struct str call_id, from_tag;
     uint32_t cseq;
     uint32_t expires_s; /* 0 in a removal */
     uint64_t form;      /* of what is asked for: absorb_conf.form */
     struct flow_ref flow;
+    struct server_tries tries; /* the servers that it was sent to; the last is at the end of flow */
     struct str leaving[UPREQ_LEAVING_MAX]; /* old contacts that ride along with expires=0 */
     size_t n_leaving;
     struct upreq_auth auths[UPREQ_AUTHS_MAX]; /* ours; where there are any, a phone's own go */
@@ -43,6 +48,12 @@ struct upreq {
  * that challenge, retry and restart agree. Sets upreg_id and call_id; the slice is in the arena. */
 int upreq_name(struct context *c, struct arena *a, const struct conf_domain *domain,
                const struct absorb_input *in, struct upreq *u);
+
+/* The way to the next server that has not had it: flow. As servers_pick. */
+int upreq_aim(struct context *c, struct upreq *u);
+
+/* A connection that has gone is opened again, to the same server. As servers_reach. */
+int upreq_aim_again(struct context *c, struct upreq *u);
 
 /* Fills flow, user, contact or path, and From tag, from domain, aor, upreg_id and call_id. Slices
  * in the arena. ERR_ABSENT: no listener fits; ERR_NOMEM. */
@@ -75,11 +86,6 @@ int upreq_own(struct context *c, const struct upreq *u, struct forward *out);
 /* What a 2xx grants: REASON_ACCEPTED and *out; REASON_CONTACT_MISSING, REASON_NOT_GRANTED. */
 enum reason upreq_read(struct context *c, const struct msg *m, const struct upreq *u,
                        struct upstream_grant *out);
-
-/* Takes the option tags outbound and gruu out of a Supported or Require header: what a device's
- * flow can is not told upstream in aor-throttle (D92), what upstream offers for it is not ours to
- * keep (D43). */
-void upreq_drop_flow_tags(struct context *c, struct build *b, enum hdr_id id);
 
 /* The identifiers of the phone's REGISTER back in an answer; our Via goes (D32). */
 void upreq_restore(struct build *b, const struct msg *request, const struct upreq *u);

@@ -14,14 +14,17 @@
 #include "service/learned.h"
 #include "service/leg.h"
 #include "service/own.h"
+#include "service/pacer.h"
 #include "service/refused.h"
 #include "service/regreply.h"
+#include "service/shield.h"
+#include "service/trailnote.h"
 #include "service/turn.h"
 #include "service/txn.h"
 #include "sip/contact.h"
 
 /* A silent registrar stops blocking others after 5 s; the phone is told after 10 (D60, D61). */
-enum { ANSWER_MS = 10000, LEFT_ALONE_MAX_S = 60 };
+enum { ANSWER_MS = 10000 };
 
 /* Ours that must wait for a phone's. */
 enum { RETRY_BUSY_MS = 30000 };
@@ -64,7 +67,12 @@ void upstream_free(struct upstream *u)
 
 static bool is_left_alone(const struct upstream *u, const struct conf_domain *d)
 {
-    return learned_is_blocked(u->learned, d->upstream->name, sys_service_s());
+    return d->upstream->shield && shield_is_paused(d->upstream, loop_now_ms(u->context->loop));
+}
+
+struct learned **upstream_learned(struct upstream *u)
+{
+    return &u->learned;
 }
 
 const struct leg *upstream_leg(const struct upstream *u, uint64_t upreg_id)
@@ -74,8 +82,37 @@ const struct leg *upstream_leg(const struct upstream *u, uint64_t upreg_id)
 
 bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uint64_t upreg_id)
 {
+    return upstream_is_blocked(u, upreg_id) || is_left_alone(u, d);
+}
+
+bool upstream_is_blocked(const struct upstream *u, uint64_t upreg_id)
+{
     const struct leg *l = leg_find(&u->legs, upreg_id);
-    return (l && l->busy) || is_left_alone(u, d);
+    return l && l->busy;
+}
+
+/* NULL: no turn is kept for it. */
+static struct leg *leg_with_turn(const struct context *c, const struct regview *v,
+                                 uint64_t upreg_id)
+{
+    struct leg *l = leg_find(&c->upstream->legs, upreg_id);
+    return l && l->has_turn && v->view.has_authorization ? l : NULL;
+}
+
+bool upstream_has_turn(const struct context *c, const struct regview *v, uint64_t upreg_id,
+                       enum pace_class k)
+{
+    return leg_with_turn(c, v, upreg_id) || pacer_can(c, v->domain->upstream, k);
+}
+
+bool upstream_take_turn(struct context *c, const struct regview *v, uint64_t upreg_id,
+                        enum pace_class k)
+{
+    struct leg *l = leg_with_turn(c, v, upreg_id);
+    if (!l)
+        return pacer_take(c, v->domain->upstream, k);
+    l->has_turn = false;
+    return true;
 }
 
 void upstream_wait(struct reg *r)
@@ -84,7 +121,7 @@ void upstream_wait(struct reg *r)
     if (r->is_silent)
         return; /* its own is on the way: patience ends the wait */
     if (is_left_alone(u, r->v.domain)) {
-        reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_ERROR);
+        reg_decided(r, REASON_UPSTREAM_ERROR, 503);
         reg_refuse(r, REASON_UPSTREAM_ERROR, 503);
     } else {
         turn_wait(leg_find(&u->legs, r->up.upreg_id), r);
@@ -131,8 +168,8 @@ static void on_stored(struct inbox_node *node, void *arg)
     bool has_failed = result->outcome == STORE_FAILED; /* the code is an ERR_… then */
     enum reason why = has_failed ? REASON_STORE : (enum reason)result->code;
     (void)arg;
-    r->is_storing = false;
-    reg_count(r->v.domain, r->v.view.aor, adopted(r, why));
+    r->n_storing--;
+    reg_decided(r, adopted(r, why), r->status);
     if (r->is_own && why == REASON_ACCEPTED && result->outcome == STORE_COMMITTED)
         own_count(why);
     else if (r->is_own)
@@ -158,9 +195,9 @@ static void on_noted(struct inbox_node *node, void *arg)
     struct reg *r = (struct reg *)(uintptr_t)result->cookie;
     bool is_committed = result->outcome == STORE_COMMITTED;
     (void)arg;
-    r->is_storing = false;
+    r->n_storing--;
     if (is_committed && result->code != REASON_REFUSED) /* counted already */
-        reg_count(r->v.domain, r->v.view.aor, (enum reason)result->code);
+        reg_decided(r, (enum reason)result->code, r->status);
     store_result_free(result);
     turn_leave(r);
     if (is_committed) /* it may have been the last device */
@@ -233,7 +270,7 @@ static bool retry_own(struct reg *r, enum reason why)
 
 static void finish(struct reg *r, enum reason why, unsigned status)
 {
-    reg_count(r->v.domain, r->v.view.aor, why);
+    reg_decided(r, why, r->status ? r->status : status);
     reg_refuse(r, why, status);
     if (r->leg)
         leg_release(r->leg);
@@ -283,6 +320,15 @@ static void leave_behind(struct reg *r, unsigned status, enum reason why)
     change(r, &what, on_noted);
 }
 
+/* The phone's answer to the challenge must find its turn (D56a). */
+static void keep_turn(struct reg *r)
+{
+    if (r->is_own || !r->leg || r->leg->has_turn)
+        return;
+    flight_charge(r);
+    r->leg->has_turn = true;
+}
+
 /* A challenge is for whom upstream has to be shown a proof: in relay and trusted the phone, whose
  * answer is relayed. In local it is us: the phone has proven itself, and could not tell upstream's
  * challenge from ours. */
@@ -294,21 +340,23 @@ static void on_unanswered(struct reg *r, const struct msg *m)
         finish(r, REASON_CHALLENGED_US, 503);
         return;
     }
-    reg_count(r->v.domain, r->v.view.aor, REASON_CHALLENGED);
+    reg_decided(r, REASON_CHALLENGED, r->status);
     tell_guard(r, m->status, m);
     reg_pass_answer(r, m);
+    keep_turn(r);
     if (!retry_own(r, REASON_CHALLENGED))
         turn_leave(r); /* the bindings stay pending for the answer to the challenge (D30) */
 }
 
 /* One that was silent for so long that others have gone is not sent again beside them (D60). */
-static bool answer_it(struct reg *r)
+static bool go_again(struct reg *r, enum reason why)
 {
     struct leg *l = r->leg;
     if (l->busy && l->busy != r)
         return false;
     l->busy = r;
-    reg_count(r->v.domain, r->v.view.aor, REASON_ANSWERED);
+    reg_decided(r, why, r->status);
+    flight_charge(r);
     return flight_repeat(r) == 0;
 }
 
@@ -316,7 +364,7 @@ static void on_challenged(struct reg *r, const struct msg *m)
 {
     enum own_answer got = own_on_challenge(r, m);
     enum reason why = got == OWN_REFUSED ? REASON_CREDENTIALS : REASON_CHALLENGED;
-    if (got == OWN_ANSWERED && answer_it(r))
+    if (got == OWN_ANSWERED && go_again(r, REASON_ANSWERED))
         return;
     if (got == OWN_ANSWERED)
         finish(r, REASON_UPSTREAM_ERROR, 503);
@@ -346,25 +394,43 @@ static void on_too_brief(struct reg *r, const struct msg *m)
     bool is_longer = learn_min(r, m);
     if (is_longer && !r->has_tried_423) {
         r->has_tried_423 = true;
-        reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_BRIEF);
-        if (flight_repeat(r) == 0)
+        if (go_again(r, REASON_UPSTREAM_BRIEF))
             return;
     }
     finish(r, REASON_UPSTREAM_ERROR, 500);
+}
+
+static uint32_t left_alone_s(const struct reg *r)
+{
+    uint32_t most_s = r->v.domain->upstream->retry_after_cap_s;
+    return r->retry_after_s < most_s ? r->retry_after_s : most_s;
+}
+
+/* To the next server, which is not asked whether it has a turn: what the phone waits for has had
+ * one. That one server fails says nothing of the upstream's pace. */
+static bool divert(struct reg *r)
+{
+    if (!flight_divert(r, r->status == 503 ? left_alone_s(r) : 0))
+        return false;
+    flight_charge(r);
+    return true;
 }
 
 /* D56: a 503 with Retry-After speaks for the server. It is left alone for that time, capped; a
  * licensed refresh is answered here meanwhile, this one as well. */
 static bool leave_alone(struct reg *r, const struct msg *m)
 {
-    struct upstream *u = r->context->upstream;
-    uint32_t s = r->retry_after_s;
-    if (m->status != 503 || r->is_own || s == 0)
+    const struct conf_upstream *u = r->v.domain->upstream;
+    uint32_t s = left_alone_s(r);
+    if (m->status != 503 || s == 0 || !u->shield)
         return false;
-    s = s < LEFT_ALONE_MAX_S ? s : LEFT_ALONE_MAX_S;
-    learned_block(&u->learned, r->v.domain->upstream->name, sys_service_s() + s);
+    log_info("upstream \"%s\": 503, Retry-After: %u: no REGISTER is sent for %u s", u->name,
+             r->retry_after_s, s);
+    shield_pause(u, s, loop_now_ms(r->context->loop));
+    if (r->is_own)
+        return false;
     turn_leave(r);
-    u->resume(r);
+    r->context->upstream->resume(r);
     return true;
 }
 
@@ -385,14 +451,13 @@ static void on_refused(struct reg *r, const struct msg *m)
     }
     if (r->leg)
         leg_release(r->leg);
-    r->retry_after_s = own_retry_after_s(m);
     if (leave_alone(r, m))
         return;
     if (m->status == 503 || m->status < 400 || (r->is_own && !is_hard(m->status))) {
         finish(r, REASON_UPSTREAM_ERROR, m->status == 503 ? 503 : 500);
         return;
     }
-    reg_count(r->v.domain, r->v.view.aor, REASON_REFUSED);
+    reg_decided(r, REASON_REFUSED, r->status);
     tell_guard(r, m->status, NULL);
     reg_pass_answer(r, m);
     if (!is_hard(m->status)) {
@@ -410,6 +475,10 @@ static void on_final(struct reg *r, const struct msg *m)
 {
     loop_timer_stop(r->context->loop, &r->patience);
     r->status = m->status;
+    r->retry_after_s = own_retry_after_s(m);
+    if (m->status == 503 && divert(r))
+        return;
+    flight_note(r, m->status);
     if (m->status < 300)
         on_accepted(r, m);
     else if (m->status == 401 || m->status == 407)
@@ -424,6 +493,10 @@ static void on_silence(struct reg *r)
 {
     loop_timer_stop(r->context->loop, &r->patience);
     r->status = 0;
+    if (divert(r))
+        return;
+    if (!r->has_unblocked) /* else that was noted */
+        flight_note(r, 0);
     finish(r, REASON_UPSTREAM_TIMEOUT, 504);
 }
 
@@ -438,6 +511,7 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
         break;
     case TXN_NOTE_TIMEOUT:
     case TXN_NOTE_ERROR:
+    case TXN_NOTE_GONE:
         on_silence(r);
         break;
     case TXN_NOTE_END:
@@ -454,7 +528,11 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
 static void on_patience(void *arg)
 {
     struct reg *r = arg;
+    r->status = 0;
+    if (!r->has_unblocked && divert(r))
+        return;
     if (!r->has_unblocked) {
+        flight_note(r, 0);
         r->has_unblocked = r->is_silent = true;
         loop_timer_start(r->context->loop, &r->patience, ANSWER_MS - TURN_MS);
         leg_release(r->leg);
@@ -464,7 +542,7 @@ static void on_patience(void *arg)
     }
     if (reg_is_answered(r))
         return;
-    reg_count(r->v.domain, r->v.view.aor, REASON_UPSTREAM_TIMEOUT);
+    reg_decided(r, REASON_UPSTREAM_TIMEOUT, 504);
     reg_refuse(r, REASON_UPSTREAM_TIMEOUT, 504); /* a late 2xx is adopted (D62) */
 }
 
@@ -500,6 +578,9 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
     r->reason = v->reason;
     r->up.as = v->as;
     reg_count(r->v.domain, r->v.view.aor, v->reason);
+    trailnote_add(
+        r->context,
+        &(struct trailnote){.aor = r->v.view.aor, .why = v->reason, .flow = &r->flow, .in = in});
     int err = upstream_join(r);
     if (!err)
         err = upstream_start(r, in);

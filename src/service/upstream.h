@@ -6,6 +6,7 @@
 
 #include "service/reg.h"
 
+struct learned;
 struct upstream;
 
 struct upstream_calls {
@@ -21,6 +22,16 @@ void upstream_free(struct upstream *u); /* NULL is legal */
  * upstream has asked to be left alone for a while (D56). */
 bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uint64_t upreg_id);
 
+/* Only the former. */
+bool upstream_is_blocked(const struct upstream *u, uint64_t upreg_id);
+
+/* A turn by the pace is to be had for a phone's REGISTER of this registration, or is kept for it
+ * because it answers a challenge (D56a); and takes it. */
+bool upstream_has_turn(const struct context *c, const struct regview *v, uint64_t upreg_id,
+                       enum pace_class k);
+bool upstream_take_turn(struct context *c, const struct regview *v, uint64_t upreg_id,
+                        enum pace_class k);
+
 /* Sends a phone's REGISTER as the verdict says, for the registration that r->up names. It is
  * answered in every case. in: what it was decided on. */
 void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb_input *in);
@@ -33,6 +44,9 @@ void upstream_wait(struct reg *r);
 void upstream_look(struct context *c, struct str aor);
 
 /* ---- for renew.h */
+
+/* What is known of upstreams: for learned.h. */
+struct learned **upstream_learned(struct upstream *u);
 
 /* What is known of a registration's turns; NULL: nothing. */
 const struct leg *upstream_leg(const struct upstream *u, uint64_t upreg_id);

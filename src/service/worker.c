@@ -2,25 +2,42 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/stats.h"
 #include "net/inbox.h"
+#include "net/listener.h"
 #include "net/loop.h"
-#include "net/udp.h"
 #include "service/auth.h"
 #include "service/context.h"
 #include "service/dispatch.h"
 #include "service/egress.h"
+#include "service/gruuseal.h"
 #include "service/guard.h"
+#include "service/keepalive.h"
 #include "service/keeper.h"
+#include "service/locator.h"
+#include "service/lost.h"
+#include "service/pacer.h"
 #include "service/call.h"
+#include "service/ongoing.h"
 #include "service/probe.h"
+#include "service/recover.h"
 #include "service/refused.h"
 #include "service/registrar.h"
+#include "service/relist.h"
+#include "service/removal.h"
 #include "service/renew.h"
 #include "service/resync.h"
+#include "service/ledger.h"
+#include "service/roster.h"
+#include "service/servers.h"
+#include "service/shield.h"
+#include "service/trailnote.h"
+#include "service/stunserve.h"
 #include "service/txn.h"
+#include "service/upprobe.h"
 #include "service/upstream.h"
 #include "sip/digest_answer.h"
 #include "sip/peek.h"
@@ -41,6 +58,9 @@ struct worker {
     struct conf *conf;       /* the reference behind context.conf */
     struct conf *first_conf; /* and the one behind context.listens */
     struct resync *resync;
+    struct locator *locator; /* of the first worker, for all; else NULL */
+    struct recover *recover;
+    struct upprobes *upprobes;
     struct loop_hook *turn_end;
     struct wheel_timer drain_timer;
     uint64_t drain_until_ms;
@@ -69,15 +89,38 @@ static void hand_over(const struct worker *w, unsigned owner, const struct packe
         stats_inc(STAT_HANDED_OVER);
 }
 
+/* ---------------------------------------------------------------- streams of other workers */
+
+static void on_order(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    const struct inbox_post *post = container_of(node, struct inbox_post, node);
+    flow_obey(w->context.flows, post->head, post->tail);
+}
+
+static int post_order(const struct flow_order *order, struct str bytes, void *arg)
+{
+    const struct worker_group *group = arg;
+    const struct worker *to = group->workers[order->to.worker];
+    return to ? inbox_post(to->inbox, on_order, order, sizeof *order, bytes) : ERR_GONE;
+}
+
+/* What is no SIP on a stream has no end that could be found. */
+static void on_nonsense(struct worker *w, const struct packet *p)
+{
+    stats_inc(STAT_NOT_SIP);
+    flow_close(w->context.flows, &p->flow);
+}
+
 static void on_packet(const struct packet *p, void *arg)
 {
     struct worker *w = arg;
     struct peek peek;
     unsigned owner;
-    if (!guard_admit(p))
+    if (!guard_admit(p) || stunserve_take(&w->context, p))
         return;
     if (peek_parse(p->bytes, &peek))
-        stats_inc(STAT_NOT_SIP);
+        on_nonsense(w, p);
     else if (!dispatch_owner(&w->context, &peek, &owner))
         stats_inc(STAT_STRAY_RESPONSE);
     else if (owner == w->context.worker)
@@ -119,8 +162,82 @@ static void take_conf(struct worker *w, struct conf *conf)
     c->conf = conf;
     c->limits = msg_limits_default;
     c->limits.max_len = conf->limits.max_message;
+    census_set_limits(&w->group->census, conf->limits.connections_per_source,
+                      conf->limits.max_connections);
     if (c->txns)
         txn_table_set_max(c->txns, conf->limits.max_transactions);
+}
+
+/* Those that are gone from the configuration keep what they had at the start. */
+static void take_origins(struct worker *w)
+{
+    struct context *c = &w->context;
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct conf_listen *now = &c->listens[i];
+        for (size_t k = 0; k < w->conf->n_listens; k++)
+            if (strcmp(w->conf->listens[k].name, c->listens[i].name) == 0)
+                now = &w->conf->listens[k];
+        const struct wshake_conf origins = {now->origins, now->n_origins};
+        if (flow_is_web(c->listens[i].transport))
+            listener_set_origins(&c->listeners[i], &origins);
+    }
+}
+
+/* The files of a listen section may have changed; its address is as it was. */
+static void take_certificates(struct worker *w)
+{
+    struct context *c = &w->context;
+    for (size_t i = 0; i < c->n_listeners; i++)
+        for (size_t k = 0; k < w->conf->n_listens; k++) {
+            const struct conf_listen *l = &w->conf->listens[k];
+            if (l->tls && c->listens[i].tls && strcmp(l->name, c->listens[i].name) == 0)
+                listener_set_tls(&c->listeners[i], l->tls);
+        }
+}
+
+/* ---------------------------------------------------------------- servers that are given by name
+ */
+
+static void on_targets(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    relist_take(&w->context, container_of(node, struct roster_list, node));
+}
+
+static int tell_targets(struct str uri, const struct locate_target *targets, size_t n, void *arg)
+{
+    const struct worker_group *group = arg;
+    int err = 0;
+    for (unsigned i = 0; i < group->n; i++) {
+        struct roster_list *list = roster_list_new(uri, targets, n);
+        if (!list) {
+            err = ERR_NOMEM;
+            continue;
+        }
+        list->node.fn = on_targets;
+        inbox_push(group->workers[i]->inbox, &list->node);
+    }
+    return err;
+}
+
+static void take_servers(struct worker *w)
+{
+    roster_sync(w->context.roster, w->conf);
+    if (w->locator)
+        locator_sync(w->locator);
+    relist_count(&w->context);
+}
+
+/* ---------------------------------------------------------------- more messages from there */
+
+static void sync_parts(struct worker *w)
+{
+    take_servers(w);
+    keeper_sync(w->context.keeper);
+    probe_sync(w->context.probes);
+    upprobe_sync(w->upprobes);
+    recover_sync(w->recover);
+    keepalive_sync(w->context.keepalive);
 }
 
 static void on_reload(struct inbox_node *node, void *arg)
@@ -128,8 +245,9 @@ static void on_reload(struct inbox_node *node, void *arg)
     struct order *o = container_of(node, struct order, node);
     struct worker *w = arg;
     take_conf(w, o->conf);
-    keeper_sync(w->context.keeper);
-    probe_sync(w->context.probes);
+    take_certificates(w);
+    take_origins(w);
+    sync_parts(w);
     free(o);
 }
 
@@ -199,6 +317,29 @@ void worker_on_store_event(struct inbox_node *node, void *arg)
     renew_on_event(node, &w->context);
 }
 
+static void on_remove(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    removal_start(&w->context, node);
+}
+
+int worker_remove(const struct worker_group *group, struct str aor, struct removal *out)
+{
+    return removal_ask(worker_inbox_of(group, aor), on_remove, aor, out);
+}
+
+size_t worker_trail(const struct worker_group *group, unsigned worker, struct str aor,
+                    struct trail_entry *out)
+{
+    const struct context *c = &group->workers[worker]->context;
+    return trail_read(c->trail, trailnote_hash(&c->loop_key, aor), out);
+}
+
+const struct ledger *worker_ledger(const struct worker_group *group, unsigned worker)
+{
+    return group->workers[worker]->context.ledger;
+}
+
 static void on_arrival(struct inbox_node *node, void *arg)
 {
     struct worker *w = arg;
@@ -209,11 +350,18 @@ static void on_arrival(struct inbox_node *node, void *arg)
 static void on_turn_end(void *arg)
 {
     struct worker *w = arg;
+    reg_reap(&w->context);
     arena_reset(&w->context.scratch, SCRATCH_KEEP);
     store_reader_reset(w->context.reader);
 }
 
 /* ---------------------------------------------------------------- life */
+
+static bool is_exempt(const struct addr *peer, void *arg)
+{
+    const struct worker *w = arg;
+    return guard_is_exempt(&w->context, peer);
+}
 
 static int open_listeners(struct worker *w, const struct conf_listen **failed)
 {
@@ -223,14 +371,23 @@ static int open_listeners(struct worker *w, const struct conf_listen **failed)
     if (!c->listeners)
         return ERR_NOMEM;
     for (size_t i = 0; i < w->first_conf->n_listens; i++) {
-        const struct udp_conf uc = {.addr = c->listens[i].addr,
-                                    .listener = (uint8_t)i,
-                                    .is_shared = w->group->n > 1,
-                                    .is_first = c->worker == 0,
-                                    .max_len = c->conf->limits.max_message,
-                                    .buffer_size = SOCKET_BUFFER};
+        const struct listener_conf lc = {
+            .transport = c->listens[i].transport,
+            .addr = c->listens[i].addr,
+            .index = (uint8_t)i,
+            .is_shared = w->group->n > 1,
+            .is_first = c->worker == 0,
+            .max_len = c->conf->limits.max_message,
+            .buffer_size = SOCKET_BUFFER,
+            .fn = on_packet,
+            .arg = w,
+            .is_exempt = is_exempt,
+            .census = &w->group->census,
+            .names = w->group->names,
+            .tls = c->listens[i].tls,
+            .origins = {c->listens[i].origins, c->listens[i].n_origins}};
         *failed = &c->listens[i];
-        int err = udp_open(c->loop, c->flows, &uc, on_packet, w, &c->listeners[i]);
+        int err = listener_open(c->loop, c->flows, &lc, &c->listeners[i]);
         if (err)
             return err;
         c->n_listeners++;
@@ -238,7 +395,8 @@ static int open_listeners(struct worker *w, const struct conf_listen **failed)
     return 0;
 }
 
-static int build(struct worker *w, const struct conf_listen **failed)
+/* What the rest stands on. */
+static int build_base(struct worker *w)
 {
     struct context *c = &w->context;
     int err = loop_new(&c->loop);
@@ -248,6 +406,8 @@ static int build(struct worker *w, const struct conf_listen **failed)
     w->group->late.inboxes[c->worker] = w->inbox;
     if (!err)
         err = flow_table_new(c->worker, &c->flows);
+    if (!err)
+        flow_table_join(c->flows, &w->group->flows);
     const struct txn_conf tc = {.loop = c->loop,
                                 .flows = c->flows,
                                 .marks = &c->marks,
@@ -257,21 +417,52 @@ static int build(struct worker *w, const struct conf_listen **failed)
     if (!err)
         err = egress_new(c, &c->egress);
     if (!err)
+        err = servers_new(c, &c->servers);
+    if (!err)
+        err = roster_new(&c->roster);
+    if (!err && c->worker == 0)
+        err = locator_new(c, tell_targets, w->group, &w->locator);
+    return err;
+}
+
+static int build(struct worker *w, const struct conf_listen **failed)
+{
+    struct context *c = &w->context;
+    int err = build_base(w);
+    if (!err)
         err = digest_answer_new(&c->digest);
     if (!err)
         err = store_reader_new(c->store, &c->reader);
     if (!err)
         err = auth_new(&w->group->nonce_key, &c->auth);
     if (!err)
+        err = gruuseal_new(&c->token_key, &c->gruuseal);
+    if (!err)
         err = upstream_new(c, &(struct upstream_calls){registrar_resume, renew_look}, &c->upstream);
+    if (!err)
+        err = pacer_new(c, &(struct pacer_calls){registrar_resume, renew_look}, &c->pacer);
     if (!err)
         err = refused_new(&c->refused);
     if (!err)
+        err = trail_new(&c->trail);
+    if (!err)
+        err = ledger_new(&c->loop_key, &c->ledger);
+    if (!err)
         err = keeper_new(c, renew_now, &c->keeper);
+    if (!err)
+        err = lost_new(c, &c->lost);
     if (!err)
         err = resync_new(c, &w->resync);
     if (!err)
         err = probe_new(c, &c->probes);
+    if (!err)
+        err = upprobe_new(c, &w->upprobes);
+    if (!err)
+        err = recover_new(c, &w->recover);
+    if (!err)
+        err = ongoing_new(c, &c->ongoing);
+    if (!err)
+        err = keepalive_new(c, &c->keepalive);
     if (!err)
         err = loop_hook_new(c->loop, on_turn_end, w, &w->turn_end);
     if (!err)
@@ -306,12 +497,21 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.sources = group->sources;
     w->context.alarms = group->alarms;
     w->context.board = group->board;
+    w->context.names = group->names;
+    w->context.tally = group->tally;
+    w->context.told = group->told;
     group->late.deliver = on_arrival;
+    group->flows.post = post_order;
+    group->flows.arg = group;
+    group->census.key = group->loop_key;
     hmap_init(&w->context.watches);
     w->context.silence = &group->silence;
+    w->context.natlife = &group->natlife;
+    group->natlife.key = group->loop_key;
     denied_init(&w->context.denied);
     list_init(&w->context.calls);
     list_init(&w->context.regs);
+    list_init(&w->context.done_regs);
     hmap_init(&w->context.callers);
     arena_init(&w->context.scratch, SCRATCH_LIMIT);
     wheel_timer_init(&w->drain_timer, on_drain_timer, w);
@@ -324,8 +524,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
         worker_free(w);
         return err;
     }
-    keeper_sync(w->context.keeper);
-    probe_sync(w->context.probes);
+    sync_parts(w);
     group->workers[index] = w;
     *out = w;
     return 0;
@@ -339,21 +538,33 @@ void worker_free(struct worker *w)
     if (c->loop)
         loop_timer_stop(c->loop, &w->drain_timer);
     w->group->late.inboxes[c->worker] = NULL;
+    lost_free(c->lost); /* our stop is no end of theirs: the next start counts their grace */
     inbox_free(w->inbox);
+    locator_free(w->locator);
     resync_free(w->resync);
+    recover_free(w->recover);
     probe_free(c->probes);
+    upprobe_free(w->upprobes);
+    keepalive_free(c->keepalive);
     txn_table_free(c->txns);
+    ongoing_free(c->ongoing);
+    pacer_free(c->pacer);
     upstream_free(c->upstream);
     refused_free(c->refused);
+    trail_free(c->trail);
+    ledger_free(c->ledger);
     auth_free(c->auth);
+    gruuseal_free(c->gruuseal);
     keeper_free(c->keeper);
     store_reader_free(c->reader);
     loop_hook_free(w->turn_end);
     for (size_t i = 0; i < c->n_listeners; i++)
-        udp_close(c->listeners[i]);
+        listener_close(&c->listeners[i]);
     free(c->listeners);
     hmap_fini(&c->watches);
     denied_fini(&c->denied);
+    servers_free(c->servers);
+    roster_free(c->roster);
     egress_free(c->egress);
     digest_answer_free(c->digest);
     flow_table_free(c->flows);

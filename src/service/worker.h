@@ -10,13 +10,22 @@
 #include "base/hash.h"
 #include "conf/conf.h"
 #include "core/token.h"
+#include "net/census.h"
+#include "net/flow.h"
 #include "net/inbox.h"
 #include "service/late.h"
+#include "service/natlife.h"
 #include "service/silence.h"
 
 struct alarms;
+struct ledger;
+struct removal;
+struct shield_table;
 struct source_table;
 struct store;
+struct tally;
+struct told;
+struct trail_entry;
 struct worker;
 
 /* What all workers agree on. */
@@ -27,10 +36,17 @@ struct worker_group {
     struct token_key token_key, nonce_key;
     struct store *store; /* outlives the workers */
     struct late late;
-    struct board *board; /* outlives the workers; NULL: none */
+    struct board *board;    /* outlives the workers; NULL: none */
+    struct namebook *names; /* the same */
+    struct flow_group flows;
+    struct census census;
     struct silence silence;
+    struct natlife natlife;
     struct source_table *sources; /* outlives the workers */
     struct alarms *alarms;        /* outlives the workers; NULL: nobody reads */
+    struct tally *tally;          /* outlives the workers */
+    struct told *told;            /* so does this */
+    struct shield_table *shields; /* outlives the workers and all snapshots */
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;
@@ -61,6 +77,16 @@ int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *ar
 /* The upstream of that name has lost its data: what we can prove ourselves registers again, fixed
  * lines and devices' registrations. ERR_NOMEM. */
 int worker_resync(struct worker *w, struct str upstream);
+
+/* On no worker's thread: removal_ask of the worker that owns the AoR. */
+int worker_remove(const struct worker_group *group, struct str aor, struct removal *out);
+
+/* Any thread: the decisions on an AoR that one worker remembers (trail_read); how many. */
+size_t worker_trail(const struct worker_group *group, unsigned worker, struct str aor,
+                    struct trail_entry *out);
+
+/* Any thread: what one worker has counted, for ledger_read. */
+const struct ledger *worker_ledger(const struct worker_group *group, unsigned worker);
 
 void worker_stop(struct worker *w);
 

@@ -436,7 +436,7 @@ static void on_packet(const struct packet *packet, void *arg)
     struct fleet *f = arg;
     struct msg *m;
     struct msg_fault fault;
-    if (f->phase == OVER)
+    if (f->phase == OVER || str_trim(packet->bytes).n == 0) /* empty lines: a keepalive */
         return;
     if (msg_index(&f->arena, packet->bytes, &msg_limits_default, &m, &fault))
         report_add_fault(f->report, FAULT_MALFORMED);

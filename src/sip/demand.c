@@ -8,13 +8,23 @@
 
 /* ---------------------------------------------------------------- reading */
 
-static bool offers_auth(struct str qop)
+static bool offers(struct str qop, struct str wanted)
 {
     struct str option;
     while (param_split(&qop, &option))
-        if (str_ieq(str_trim(option), STR("auth")))
+        if (str_ieq(str_trim(option), wanted))
             return true;
     return false;
+}
+
+/* auth-int is taken where nothing else is offered: what changes a body on its way breaks it. */
+static struct str choose_qop(struct str offered)
+{
+    static const struct str known[] = {{"auth", 4}, {"auth-int", 8}};
+    for (size_t i = 0; i < 2; i++)
+        if (offers(offered, known[i]))
+            return known[i];
+    return STR_NONE;
 }
 
 /* "MD5-sess" and its like are the algorithm of that name with another H(A1). */
@@ -31,10 +41,10 @@ static bool parse(struct arena *a, struct str value, struct demand *out)
         return false;
     struct str qop = out->digest.qop;
     struct str name = plain_name(out->digest.algorithm, &out->is_session);
-    out->has_qop = offers_auth(qop);
-    bool is_qop_good = out->has_qop || str_is_none(qop) || qop.n == 0;
+    out->qop = choose_qop(qop);
+    bool has_qop = out->qop.n > 0, is_qop_good = has_qop || str_is_none(qop) || qop.n == 0;
     /* without a cnonce, which comes with qop, there is no session */
-    return is_qop_good && (out->has_qop || !out->is_session) &&
+    return is_qop_good && (has_qop || !out->is_session) &&
            digest_answer_algorithm(name, &out->algorithm);
 }
 
@@ -117,13 +127,13 @@ int demand_answer(struct digest_answer *d, const struct demand *c,
         .uri = q->uri,
         .algorithm = c->digest.algorithm,
         .opaque = c->digest.opaque,
-        .qop = c->has_qop ? STR("auth") : STR_NONE,
+        .qop = c->qop,
         .cnonce = q->cnonce,
         .nonce_count = q->count,
     };
     int err = find_secret(d, c, account, &answer, &ha1);
     const struct digest_secret secret = {c->algorithm, hex_str(&ha1)};
-    const struct digest_request request = {.method = q->method};
+    const struct digest_request request = {.method = q->method, .body = q->body};
     if (!err)
         err = digest_answer_response(d, &secret, &request, &answer, &response);
     OPENSSL_cleanse(&ha1, sizeof ha1);

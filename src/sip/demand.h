@@ -14,12 +14,12 @@ struct demand {
     struct digest_challenge digest;
     enum digest_algorithm algorithm; /* the higher, the stronger */
     bool is_session;                 /* "-sess" */
-    bool has_qop;                    /* auth is offered */
+    struct str qop;                  /* to answer with, a constant: auth, else auth-int; or none */
     bool is_proxy;                   /* of a Proxy-Authenticate */
 };
 
 /* Those of a response that could be answered, in its order: Digest, with an algorithm that is known
- * and qop auth or none. How many; what they point to is in the arena. */
+ * and qop auth, auth-int or none. How many; what they point to is in the arena. */
 size_t demand_read(struct arena *a, const struct msg *m, struct demand out[DEMAND_MAX]);
 
 /* Who answers: by password, or by H(A1) in lower-case hex for the challenge's algorithm. */
@@ -32,6 +32,7 @@ struct demand_request {
     struct str method, uri;
     struct str cnonce; /* the same for all answers to one nonce */
     uint32_t count;    /* of answers to the nonce, this one included */
+    struct str body;   /* counts with qop auth-int only; may be none */
 };
 
 /* Appends the value of an Authorization or Proxy-Authorization header. Copies of the H(A1) on the

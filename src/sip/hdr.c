@@ -55,6 +55,7 @@ static const struct str names[HDR_MAX] = {
     [HDR_P_ASSOCIATED_URI] = NAME("P-Associated-URI"),
     [HDR_P_ASSERTED_IDENTITY] = NAME("P-Asserted-Identity"),
     [HDR_P_PREFERRED_IDENTITY] = NAME("P-Preferred-Identity"),
+    [HDR_REMOTE_PARTY_ID] = NAME("Remote-Party-ID"),
     [HDR_PRIVACY] = NAME("Privacy"),
     [HDR_DATE] = NAME("Date"),
     [HDR_RETRY_AFTER] = NAME("Retry-After"),
@@ -81,6 +82,7 @@ static const uint8_t by_len[LEN_MAX + 1][SAME_LEN_MAX] = {
     [12] = {HDR_MAX_FORWARDS, HDR_CONTENT_TYPE, HDR_RECORD_ROUTE},
     [13] = {HDR_AUTHORIZATION, HDR_PROXY_REQUIRE, HDR_SERVICE_ROUTE},
     [14] = {HDR_CONTENT_LENGTH},
+    [15] = {HDR_REMOTE_PARTY_ID},
     [16] = {HDR_WWW_AUTHENTICATE, HDR_P_ASSOCIATED_URI},
     [18] = {HDR_PROXY_AUTHENTICATE},
     [19] = {HDR_PROXY_AUTHORIZATION, HDR_AUTHENTICATION_INFO, HDR_P_ASSERTED_IDENTITY},
@@ -183,6 +185,16 @@ enum sip_method hdr_method(struct str name)
             str_eq(name, method_names[m]))
             return (enum sip_method)m;
     return METHOD_OTHER;
+}
+
+bool hdr_is_method_miswritten(struct str name)
+{
+    if (hdr_method(name) != METHOD_OTHER)
+        return false;
+    for (int m = METHOD_OTHER + 1; m < METHOD_MAX; m++)
+        if (str_ieq(name, method_names[m]))
+            return true;
+    return false;
 }
 
 struct str hdr_method_name(enum sip_method method)

@@ -56,6 +56,7 @@ enum hdr_id {
     HDR_P_ASSOCIATED_URI,
     HDR_P_ASSERTED_IDENTITY,
     HDR_P_PREFERRED_IDENTITY,
+    HDR_REMOTE_PARTY_ID,
     HDR_PRIVACY,
     HDR_DATE,
     HDR_RETRY_AFTER,
@@ -69,6 +70,8 @@ enum hdr_id {
 
 /* Methods compare with case (RFC 3261 7.1). */
 enum sip_method hdr_method(struct str name);
+/* One of these but for the case of its letters, so an unknown one (RFC 3261 7.1). */
+bool hdr_is_method_miswritten(struct str name);
 struct str hdr_method_name(enum sip_method method); /* METHOD_OTHER: an empty slice */
 
 /* Full or compact name, any case; HDR_OTHER for a name that has no row. */

@@ -102,6 +102,18 @@ static enum uri_scheme scheme_of(struct str name)
     return str_ieq(name, STR("tel")) ? URI_TEL : URI_OTHER;
 }
 
+bool uri_is_sips(struct str text)
+{
+    return str_has_iprefix(text, STR("sips:"));
+}
+
+bool uri_is_sos(const struct uri *u)
+{
+    static const struct str sos = {"service:sos", 11};
+    return u->scheme == URI_OTHER && str_ieq(u->name, STR("urn")) &&
+           str_has_iprefix(u->rest, sos) && (u->rest.n == sos.n || u->rest.p[sos.n] == '.');
+}
+
 static bool parse_behind_scheme(struct str rest, struct uri *out)
 {
     switch (out->scheme) {

@@ -37,6 +37,11 @@ struct uri {
  * characters. */
 int uri_parse(struct str text, struct uri *out);
 
+bool uri_is_sips(struct str text); /* by its scheme; the rest may be anything */
+
+/* urn:service:sos, or a service below it, as sos.fire (RFC 5031 4.2). */
+bool uri_is_sos(const struct uri *u);
+
 /* The value of a URI parameter, the first of that name in any case; false if absent. *value is none
  * when it has no "=", and keeps its escapes. */
 bool uri_param(const struct uri *u, struct str name, struct str *value);

@@ -1,13 +1,12 @@
 #include "sip/via.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "sip/lex.h"
 #include "sip/param.h"
 
-enum { PORT_SIP = 5060, PORT_TLS = 5061 };
+enum { PORT_SIP = 5060, PORT_TLS = 5061, PORT_WS = 80, PORT_WSS = 443 };
 
 /* sent-protocol LWS sent-by */
 static bool take_sent(struct str *rest, struct via *out)
@@ -107,10 +106,8 @@ static bool is_host_of(struct str host, const struct addr *source)
 /* RFC 3261's via-received has no brackets around IPv6. */
 static void print_received(const struct addr *source, struct buf *out)
 {
-    char text[INET6_ADDRSTRLEN] = "";
-    inet_ntop(source->family == 6 ? AF_INET6 : AF_INET, source->ip, text, sizeof text);
     buf_add(out, STR(";received="));
-    buf_add(out, str_of(text));
+    addr_print_bare(source, out);
 }
 
 static void print_rport(const struct addr *source, struct buf *out)
@@ -151,7 +148,11 @@ void via_print_received(const struct via *v, const struct addr *source, struct b
 
 static uint16_t default_port(const struct via *v)
 {
-    return str_ieq(v->transport, STR("TLS")) ? PORT_TLS : PORT_SIP;
+    if (str_ieq(v->transport, STR("TLS")))
+        return PORT_TLS;
+    if (str_ieq(v->transport, STR("WS"))) /* RFC 7118 5.3 */
+        return PORT_WS;
+    return str_ieq(v->transport, STR("WSS")) ? PORT_WSS : PORT_SIP;
 }
 
 int via_reply_addr(const struct via *v, struct addr *out)

@@ -39,8 +39,8 @@ bool via_has_cookie(const struct via *v);
 void via_print_received(const struct via *v, const struct addr *source, struct buf *out);
 
 /* Where a response to this Via goes (RFC 3261 18.2.2, RFC 3581 4): received or sent-by address,
- * rport's value or sent-by port or 5060 (5061 for TLS). maddr is left to the caller. ERR_PARSE
- * where that is no IP literal, or rport's value no port. */
+ * rport's value or sent-by port or 5060 (5061 for TLS, 80 for WS, 443 for WSS). maddr is left to
+ * the caller. ERR_PARSE where that is no IP literal, or rport's value no port. */
 int via_reply_addr(const struct via *v, struct addr *out);
 
 #endif

@@ -14,6 +14,8 @@ enum { TAG_AOR = 1, TAG_REVISION = 2, TAG_BINDING = 3, TAG_UPREG = 4 };
 /* A length of fields is written before they are known: always four bytes. */
 enum { LENGTH_MAX = 4, LENGTH_LIMIT = 1 << 28 };
 
+enum { FAMILY_LEN = 16 };
+
 enum kind {
     KIND_U8,
     KIND_U32,
@@ -22,6 +24,7 @@ enum kind {
     KIND_INT, /* -1: none */
     KIND_STR,
     KIND_ADDR,
+    KIND_FAMILY,
     KIND_LISTENER /* an index in memory, a name in the bytes */
 };
 
@@ -53,7 +56,7 @@ static const struct field binding_fields[] = {
     BINDING(10, KIND_STR, user_agent),
     BINDING(11, KIND_ADDR, way.peer),
     BINDING(12, KIND_ADDR, way.local),
-    BINDING(13, KIND_U64, way.family),
+    BINDING(13, KIND_U64, way.flow_id),
     BINDING(14, KIND_U8, way.transport),
     BINDING(15, KIND_LISTENER, way.listener),
     BINDING(16, KIND_ENUM, proof.kind),
@@ -65,15 +68,18 @@ static const struct field binding_fields[] = {
     BINDING(22, KIND_U32, lease.generation),
     BINDING(23, KIND_U64, upreg_id),
     BINDING(24, KIND_U32, methods),
+    BINDING(25, KIND_FAMILY, proof.family),
 };
 
 static const struct field upreg_fields[] = {
-    UPREG(1, KIND_U64, id),         UPREG(2, KIND_ENUM, state),
-    UPREG(3, KIND_STR, contact),    UPREG(4, KIND_STR, call_id),
-    UPREG(5, KIND_U32, cseq),       UPREG(6, KIND_U32, granted_s),
-    UPREG(7, KIND_U64, dead_at_s),  UPREG(8, KIND_STR, service_route),
-    UPREG(9, KIND_STR, associated), UPREG(10, KIND_U64, form),
-    UPREG(11, KIND_U8, is_fixed),
+    UPREG(1, KIND_U64, id),           UPREG(2, KIND_ENUM, state),
+    UPREG(3, KIND_STR, contact),      UPREG(4, KIND_STR, call_id),
+    UPREG(5, KIND_U32, cseq),         UPREG(6, KIND_U32, granted_s),
+    UPREG(7, KIND_U64, dead_at_s),    UPREG(8, KIND_STR, service_route),
+    UPREG(9, KIND_STR, associated),   UPREG(10, KIND_U64, form),
+    UPREG(11, KIND_U8, is_fixed),     UPREG(12, KIND_U8, is_bulk),
+    UPREG(13, KIND_STR, pub_gruu),    UPREG(14, KIND_STR, temp_gruu),
+    UPREG(15, KIND_U8, has_instance),
 };
 
 enum {
@@ -131,6 +137,15 @@ static void put_addr(struct buf *b, uint8_t tag, const struct addr *a)
     put_bytes(b, tag, (struct str){bytes, n});
 }
 
+static void put_family(struct buf *b, uint8_t tag, const struct family *f)
+{
+    char bytes[FAMILY_LEN];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)((i < 8 ? f->a : f->b) >> (8 * (i % 8)));
+    if (!family_is_none(f))
+        put_bytes(b, tag, (struct str){bytes, sizeof bytes});
+}
+
 static void put_listener(struct buf *b, uint8_t tag, uint8_t index, const struct codec_names *names)
 {
     if (index < names->n_listeners)
@@ -161,6 +176,9 @@ static void put_field(struct buf *b, const struct field *f, const void *base,
         break;
     case KIND_ADDR:
         put_addr(b, f->tag, at);
+        break;
+    case KIND_FAMILY:
+        put_family(b, f->tag, at);
         break;
     case KIND_LISTENER:
         put_listener(b, f->tag, *(const uint8_t *)at, names);
@@ -305,6 +323,16 @@ static void to_addr(struct reader *r, struct str value, struct addr *out)
     *out = a;
 }
 
+static void to_family(struct reader *r, struct str value, struct family *out)
+{
+    if (value.n != FAMILY_LEN) {
+        r->has_failed = true;
+        return;
+    }
+    *out = (struct family){to_number(r, (struct str){value.p, 8}, UINT64_MAX),
+                           to_number(r, str_skip(value, 8), UINT64_MAX)};
+}
+
 static uint8_t to_listener(struct str name, const struct codec_names *names)
 {
     for (size_t i = 0; i < names->n_listeners && i < CODEC_NO_LISTENER; i++)
@@ -336,6 +364,9 @@ static void set_field(struct reader *r, const struct field *f, struct str value,
         break;
     case KIND_ADDR:
         to_addr(r, value, at);
+        break;
+    case KIND_FAMILY:
+        to_family(r, value, at);
         break;
     case KIND_LISTENER:
         *(uint8_t *)at = to_listener(value, names);

@@ -145,7 +145,26 @@ bool lease_read(const struct lease_table *t, struct lease_ref ref, struct lease_
     if (slot_generation(word) != ref.generation)
         return false;
     *out = state_of(t, word, mark);
+    out->is_unreachable =
+        atomic_load_explicit(&s->unreachable, memory_order_relaxed) == ref.generation;
     return true;
+}
+
+bool lease_is_due(const struct lease_table *t, struct lease_ref ref)
+{
+    const struct slot *s = find(t, ref);
+    uint64_t word = s ? load_word(s) : 0;
+    return s && word & SLOT_BUSY && slot_next_generation(slot_generation(word)) == ref.generation;
+}
+
+bool lease_set_unreachable(struct lease_table *t, struct lease_ref ref, bool is_unreachable)
+{
+    struct slot *s = find(t, ref);
+    if (!s || slot_generation(load_word(s)) != ref.generation)
+        return false;
+    uint32_t to = is_unreachable ? ref.generation : 0;
+    uint32_t was = atomic_exchange_explicit(&s->unreachable, to, memory_order_relaxed);
+    return (was == ref.generation) != is_unreachable;
 }
 
 void lease_set_pending(struct lease_table *t, struct lease_ref ref, bool is_pending)
@@ -298,6 +317,7 @@ bool lease_adopt(struct lease_table *t, struct lease_ref ref, uint64_t binding_i
     if (slot_generation(word) != ref.generation)
         return false;
     atomic_store_explicit(&s->word, word, memory_order_release);
+    atomic_store_explicit(&s->unreachable, 0, memory_order_relaxed);
     s->claim = t->claim;
     count(t, 1);
     return true;
@@ -317,6 +337,7 @@ bool lease_rebuild(struct lease_table *t, struct lease_ref ref, uint64_t binding
     set_slot(s, slot_word(to_expiry(t, as->expires_at_s), ref.generation, 0),
              slot_mark(as->cseq, as->branch_hash));
     atomic_store_explicit(&s->binding_id, binding_id, memory_order_relaxed);
+    atomic_store_explicit(&s->unreachable, 0, memory_order_relaxed);
     s->claim = t->claim;
     count(t, 1);
     stats_inc(STAT_LEASE_REBUILT);

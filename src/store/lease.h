@@ -51,13 +51,22 @@ struct lease_state {
     uint64_t expires_at_s;
     uint32_t cseq, branch_hash;
     bool is_pending;
+    bool is_unreachable;
 };
 
 /* False: stale. A slot that the writer holds busy can be read: what was granted still holds. */
 bool lease_read(const struct lease_table *t, struct lease_ref ref, struct lease_state *out);
 
+/* The record that names ref has been committed, and the writer is about to publish its lease: the
+ * binding is good, and a refresh of it has to wait for the writer. */
+bool lease_is_due(const struct lease_table *t, struct lease_ref ref);
+
 /* Marks that a REGISTER of this binding is on its way (or has ended). Harmless when stale. */
 void lease_set_pending(struct lease_table *t, struct lease_ref ref, bool is_pending);
+
+/* The device does not answer, or does again. Forgotten with the generation, so by every commit that
+ * it brings about, and at a start. True: it was not known so before. */
+bool lease_set_unreachable(struct lease_table *t, struct lease_ref ref, bool is_unreachable);
 
 /* Bindings that hold a slot. */
 size_t lease_count(const struct lease_table *t);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "net/flow.h"
 
 enum { SCRATCH_LIMIT = 1 << 20, NAMES_LIMIT = 4 << 20 };
 
@@ -68,6 +69,12 @@ static void prolong(struct scan *s, const struct binding *b, uint32_t grace_s, b
     lease_prolong(s->r->leases, b->lease, s->now_s + more_s);
 }
 
+/* No connection has outlived us, and its device has to notice that first. */
+static bool has_lost_flow(const struct binding *b)
+{
+    return flow_is_reliable((enum flow_transport)b->way.transport) && b->way.flow_id;
+}
+
 static void take_leases(struct scan *s, struct aor_record *rec)
 {
     uint32_t grace_s = sweep_grace_s(s->r->sweep, rec->aor);
@@ -75,7 +82,8 @@ static void take_leases(struct scan *s, struct aor_record *rec)
     for (size_t i = 0; i < rec->n_bindings; i++) {
         struct binding *b = &rec->bindings[i];
         if (claim(s, b, &is_rebuilt))
-            prolong(s, b, grace_s, s->origin == LEASE_SAME_BOOT && !is_rebuilt);
+            prolong(s, b, grace_s,
+                    s->origin == LEASE_SAME_BOOT && !is_rebuilt && !has_lost_flow(b));
         else
             is_misfit = true;
     }

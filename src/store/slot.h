@@ -18,6 +18,7 @@ struct slot {
     _Atomic uint64_t binding_id;        /* 0: free */
     uint64_t claim;                     /* slot_head.starts of the process that has it */
     uint32_t next_free;                 /* free slots: index + 1; 0: the last */
+    _Atomic uint32_t unreachable; /* the generation whose device was found so; else any other */
 };
 
 /* Where the store's clock stands, as the writer of a file last saw it; milliseconds. */

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "core/expiry.h"
 
 /* Of one turn: between, phones are served. */
 enum { LOOKS = 512, LAPSES = 128 };
@@ -94,7 +95,7 @@ static void look_upreg(struct outlook *o, const struct aor_record *r, const stru
     /* at a start: who tried to remove it is gone, and so may be the line */
     if ((u->state == UPREG_LEAVING || u->is_fixed) && o->told_s == 0)
         o->is_due = true;
-    const uint64_t dates[] = {absorb_refresh_by_s(r, u), u->dead_at_s};
+    const uint64_t dates[] = {expiry_refresh_by_s(r, u), u->dead_at_s};
     for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++)
         if (!is_ahead(o, dates[i]) && dates[i] > o->told_s)
             o->is_due = true;

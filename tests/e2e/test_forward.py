@@ -13,14 +13,15 @@ BEGIN_DIALOGS = ("INVITE", "SUBSCRIBE", "REFER")
 
 def expected_upstream(sent, phone, there):
     """The bytes that must arrive: our Via on top, received and rport in the phone's, one hop less,
-    and behind the headers our Record-Route."""
+    and behind the headers who the phone is and our Record-Route."""
     via, ours = sent.header("Via"), there.header("Via")
     seen = via.replace(";rport", f";rport={phone.port};received={phone.host}")
     raw = sent.raw.replace(b"Via: " + via.encode(),
                            b"Via: " + ours.encode() + b"\r\nVia: " + seen.encode(), 1)
+    added = f"\r\nP-Asserted-Identity: <sip:{phone.name}@example.test>"
     if sent.method in BEGIN_DIALOGS:
-        record = b"\r\nRecord-Route: " + there.header("Record-Route").encode()
-        raw = raw.replace(b"\r\n\r\n", record + b"\r\n\r\n", 1)
+        added += "\r\nRecord-Route: " + there.header("Record-Route")
+    raw = raw.replace(b"\r\n\r\n", added.encode() + b"\r\n\r\n", 1)
     return raw.replace(b"Max-Forwards: 70\r\n", b"Max-Forwards: 69\r\n", 1)
 
 

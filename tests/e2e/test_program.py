@@ -42,7 +42,7 @@ def test_a_good_configuration_passes_the_check(site):
 @pytest.mark.parametrize("old, new, line, words", [
     ("udp:127.0.0.1:5060", "udp:127.0.0.1:99999", 1, ["address", "udp:IP-ADDRESS:PORT"]),
     ("address", "adress", 1, ["adress"]),
-    ("sip:127.0.0.2", "http://127.0.0.2", 2, ["servers", "sip:IP-ADDRESS"]),
+    ("sip:127.0.0.2", "http://127.0.0.2", 2, ["servers", "sip:HOST"]),
     ("domain", "workers = 1000\ndomain", 3, ["workers", "0 to 256"]),
     ("domain", 'drain-timeout = "2 weeks"\ndomain', 3, ["drain-timeout", "duration"]),
     ("domain", 'log { level = "loud" }\ndomain', 3, ["level", "error, warning, info, debug"]),

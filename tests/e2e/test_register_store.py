@@ -151,7 +151,7 @@ def test_the_keys_must_stay_secret(site):
     site.daemon.notify.close()
     site.daemon = None
     keys = [site.path("state/" + n) for n in os.listdir(site.path("state")) if "key" in n]
-    assert len(keys) == 2  # of our names upstream, and of nonces
+    assert len(keys) == 3  # of our names upstream, of nonces, and of tickets
     for key in keys:
         os.chmod(key, 0o644)
         assert "mode 0600" in refused_start(site)

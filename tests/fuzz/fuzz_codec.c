@@ -21,7 +21,8 @@ static void check_binding(const struct binding *b, struct str bytes)
 
 static void check_upreg(const struct upreg *u, struct str bytes)
 {
-    const struct str parts[] = {u->contact, u->call_id, u->service_route, u->associated};
+    const struct str parts[] = {u->contact,    u->call_id,  u->service_route,
+                                u->associated, u->pub_gruu, u->temp_gruu};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         MUST(fuzz_is_inside(parts[i], bytes));
     MUST(u->state <= UPREG_ENDED);

@@ -41,7 +41,8 @@ static void check_upstreams(const struct conf *c)
         const struct conf_upstream *u = &c->upstreams[i];
         MUST(u->n_servers > 0);
         for (size_t k = 0; k < u->n_servers; k++)
-            MUST(conf_upstream_of(c, &u->servers[k].addr));
+            MUST(u->servers[k].is_named ||
+                 conf_upstream_at(c, &u->servers[k].addr, u->servers[k].transport));
     }
 }
 

@@ -128,14 +128,16 @@ static void on_next_part(void *arg)
         start_timer(j, &j->next, j->rule->parts[j->next_part].after_ms);
 }
 
+/* The last one that was said. */
 static const struct rule *find_rule(const struct run *r, const struct peer *peer, struct str method)
 {
+    const struct rule *found = NULL;
     list_each (it, &r->agents.rules) {
         const struct rule *rule = container_of(it, struct rule, node);
         if (rule->peer == peer && str_eq(rule->method, method))
-            return rule;
+            found = rule;
     }
-    return NULL;
+    return found;
 }
 
 static void on_ack(struct run *r, const struct peer *peer, struct str ack)
@@ -161,6 +163,8 @@ static void on_new_request(struct run *r, struct peer *peer, const struct rule *
 {
     struct job *j = new_job(r, peer, request);
     if (!j)
+        return;
+    if (rule->n_parts == 0) /* it says nothing */
         return;
     j->rule = rule;
     wheel_timer_init(&j->repeat, repeat_reply, j);
@@ -214,8 +218,6 @@ void agent_add_rule(struct run *r, struct peer *peer, size_t nth)
     for (struct str w = script_word(r->step, nth); w.p; w = script_word(r->step, ++nth))
         if (!add_part(rule, w))
             run_fail(r, "%.*s is no STATUS@DELAY", STR_FMT(w));
-    if (rule->n_parts == 0)
-        run_fail(r, "an answer is missing");
     list_add(&r->agents.rules, &rule->node);
 }
 

@@ -46,6 +46,20 @@ bool contacts_nth(struct str message, unsigned nth, struct contacts_item *out)
     return false;
 }
 
+struct str contacts_number(struct arena *a, struct str uri, struct str number)
+{
+    const struct str bulk = STR(";bnc"), scheme = STR("sip:");
+    size_t front = uri.n > bulk.n ? uri.n - bulk.n : 0;
+    if (!number.n || !str_eq(str_skip(uri, front), bulk))
+        return uri;
+    struct buf out = buf_in(a, uri.n + number.n + 1);
+    buf_add(&out, scheme);
+    buf_add(&out, number);
+    buf_add_char(&out, '@');
+    buf_add(&out, str_skip((struct str){uri.p, front}, scheme.n));
+    return out.has_overflown ? STR_NONE : buf_str(&out);
+}
+
 bool contacts_expires(const struct contacts_item *c, uint32_t *out)
 {
     struct str value = text_param(c->value, STR("expires"));
@@ -125,6 +139,31 @@ static void add_uri(struct str words, struct str uri, struct buf *out)
         buf_add(out, str_span(host_end, str_end(uri)));
 }
 
+struct str contacts_take_gruu(struct str *label)
+{
+    const char *colon = label->n ? str_find(*label, ':') : NULL;
+    size_t n = colon ? (size_t)(colon - label->p) : label->n;
+    struct str name = n < label->n ? str_skip(*label, n + 1) : STR_NONE;
+    label->n = n;
+    return name;
+}
+
+struct str contacts_uri(struct str message, struct str gruu)
+{
+    struct contacts_item contact;
+    for (unsigned i = 0; contacts_nth(message, i, &contact); i++) {
+        if (!gruu.n)
+            return contact.uri;
+        for (struct str rest = contact.value; rest.n > gruu.n + 2; rest = str_skip(rest, 1)) {
+            struct str value = str_skip(rest, gruu.n + 2);
+            const char *end = str_has_prefix(rest, gruu) ? str_find(value, '"') : NULL;
+            if (end)
+                return str_span(value.p, end);
+        }
+    }
+    return STR_NONE;
+}
+
 static void add_contact(const struct contacts_list *l, struct str uri, struct str expires,
                         struct buf *out)
 {
@@ -133,6 +172,9 @@ static void add_contact(const struct contacts_list *l, struct str uri, struct st
     buf_add_char(out, '>');
     if (has_word(l->words, STR("more")))
         buf_add(out, STR(";q=0.5;+sip.instance=\"<urn:uuid:1>\";received=\"sip:192.0.2.1\""));
+    if (has_word(l->words, STR("gruu")))
+        buf_add(out, STR(";pub-gruu=\"sip:bob@example.com;gr=urn:uuid:1\""
+                         ";temp-gruu=\"sip:tgruu.up@example.com;gr\""));
     if (has_word(l->words, STR("bare")))
         return;
     const char *quote = has_word(l->words, STR("quoted")) ? "\"" : "";

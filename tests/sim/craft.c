@@ -73,6 +73,7 @@ static const struct {
     {{"to-us", 5}, offsetof(struct craft, of_step)},
     {{"times", 5}, offsetof(struct craft, of_step)},
     {{"via-worker", 10}, offsetof(struct craft, of_step)},
+    {{"split", 5}, offsetof(struct craft, of_step)},
 };
 
 static bool is_none(struct str s)
@@ -144,8 +145,7 @@ static bool read_step(struct craft *c, size_t nth)
         run_fail(c->run, "a message has no %.*s=", STR_FMT(s->words[i].key));
         return false;
     }
-    if (!str_is_none(s->block))
-        c->body = s->block;
+    c->body = str_is_none(s->block) ? c->body : s->block;
     c->re = c->re_name.n ? run_find_label(c->run, c->re_name) : NULL;
     c->dialog = c->dialog_name.n ? run_find_label(c->run, c->dialog_name) : NULL;
     return (c->re || !c->re_name.n) && (c->dialog || !c->dialog_name.n);
@@ -221,7 +221,7 @@ static void put_via(struct craft *c)
     struct str sent_by = pick(c->sent_by, str_dup(a, str_of(addr_text(&c->from->addr, text))));
     struct str branch = branch_of(c);
     struct str via =
-        format(a, "SIP/2.0/UDP %.*s%s%.*s%s", STR_FMT(sent_by),
+        format(a, "SIP/2.0/%s %.*s%s%.*s%s", run_transport_of(c->from), STR_FMT(sent_by),
                is_none(branch) ? "" : ";branch=", STR_FMT(is_none(branch) ? STR("") : branch),
                str_eq(c->rport, STR("no")) ? "" : ";rport");
     put(c, STR("Via"), pick(c->via, via));
@@ -298,8 +298,8 @@ static void put_register_contact(struct craft *c)
     char text[ADDR_TEXT];
     struct str value = c->contact;
     if (!value.p && c->expires.p && !is_none(c->expires))
-        value = format(a, "<sip:%.*s@%s>", STR_FMT(pick(c->user, STR("bob"))),
-                       addr_text(&c->from->addr, text));
+        value = format(a, "<sip:%.*s@%s%s>", STR_FMT(pick(c->user, STR("bob"))),
+                       addr_text(&c->from->addr, text), run_transport_parameter(c->from));
     if (!value.p)
         return;
     if (c->q.p)
@@ -338,21 +338,21 @@ static void put_registration(struct craft *c)
 
 /* ---------------------------------------------------------------- all requests */
 
-/* The URI of the first Contact of a labelled message. */
-static struct str contact_of(struct craft *c, struct str label)
+/* "@LABEL…" is the URI that ruri-of=LABEL… would be. */
+static struct str contact_of(struct craft *c)
 {
-    struct contacts_item contact;
-    const struct mail *m = label.n ? run_find_label(c->run, label) : NULL;
-    return m && contacts_nth(m->bytes, 0, &contact) ? contact.uri : STR_NONE;
+    if (!c->contact.n || *c->contact.p != '@')
+        return c->contact;
+    return format(&c->run->arena, "<%.*s>", STR_FMT(run_find_uri(c->run, str_skip(c->contact, 1))));
 }
 
 static struct str uri_of(struct craft *c)
 {
-    struct str uri = pick(c->ruri, contact_of(c, c->ruri_of));
+    struct str uri = pick(c->ruri, run_find_uri(c->run, c->ruri_of));
     if (!uri.p)
-        uri = contact_of(c, c->dialog_name);
+        uri = run_find_uri(c->run, c->dialog_name);
     if (uri.p)
-        return uri;
+        return contacts_number(&c->run->arena, uri, c->user);
     if (c->re && text_is_request(c->re->bytes))
         return text_uri(c->re->bytes);
     if (str_eq(c->head, STR("REGISTER")))
@@ -446,7 +446,7 @@ static void put_request(struct craft *c)
         put_registration(c);
     else if (str_eq(c->head, STR("INVITE")) || c->contact.p)
         put(c, STR("Contact"),
-            pick(c->contact, format(a, "<sip:alice@%s>", addr_text(&c->from->addr, text))));
+            pick(contact_of(c), format(a, "<sip:alice@%s>", addr_text(&c->from->addr, text))));
     put_auth(c, way.ruri);
     put_end(c);
 }
@@ -497,7 +497,7 @@ static void put_response(struct craft *c, struct str request, unsigned status)
     if (status > 100 && status < 300)
         put_record_routes(c, request);
     if (c->contact.p)
-        put(c, STR("Contact"), c->contact);
+        put(c, STR("Contact"), contact_of(c));
     put_answer_of_registrar(c, request);
     put_end(c);
 }

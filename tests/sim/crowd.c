@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "contacts.h"
+#include "craft.h"
 #include "digest.h"
 #include "run.h"
 #include "text.h"
@@ -15,6 +16,10 @@ enum {
     FLIGHTS_MAX = 64,
     MESSAGE_MAX = 2048,
     NAME_MAX_LEN = 64,
+    DOWN_MS = 10000, /* sooner no upstream is taken for down */
+    RETURN_MS =
+        5 * 60000,   /* by then all that was served in an outage is registered again, or over */
+    SERVED_S = 120,  /* default-expires */
     BLOCK_MS = 5000, /* then a silent REGISTER does not hold up others */
     PATIENCE_MS = 32000,
     T1_MS = 500
@@ -60,7 +65,7 @@ struct crowd {
     struct flight *flights[FLIGHTS_MAX]; /* a ring */
     unsigned n_flights;
     uint32_t granted_s;
-    uint64_t out_until_ms, next_outage_ms;
+    uint64_t out_since_ms, out_until_ms, next_outage_ms;
     bool is_silent; /* what an outage looks like; else 503 */
     bool is_over;
 };
@@ -434,12 +439,22 @@ static void judge_listed(struct run *r, const struct contacts_item *item, struct
                  STR_FMT(response));
 }
 
+/* D56a: while upstream is down, and until it has taken back what became due meanwhile. */
+static bool can_be_served(const struct run *r, uint32_t left_s)
+{
+    const struct crowd *c = r->crowd;
+    return c->plan.has_long_outages && c->out_until_ms >= c->out_since_ms + DOWN_MS &&
+           r->world.now_ms >= c->out_since_ms + DOWN_MS &&
+           r->world.now_ms < c->out_until_ms + RETURN_MS && left_s <= SERVED_S;
+}
+
 /* What the phone is told of its own contact, upstream must hold for. */
 static void judge_grant(struct run *r, const struct contacts_item *item, struct str response)
 {
     uint32_t left_s = 0;
     uint64_t dead_ms = r->crowd->lines[line_of(response)].dead_ms;
-    if (contacts_expires(item, &left_s) && r->world.now_ms + left_s * 1000ULL > dead_ms)
+    if (contacts_expires(item, &left_s) && r->world.now_ms + left_s * 1000ULL > dead_ms &&
+        !can_be_served(r, left_s))
         run_fail(r, "granted %u s, but upstream holds for %lld ms:\n%.*s", left_s,
                  (long long)(dead_ms - r->world.now_ms), STR_FMT(response));
 }
@@ -449,7 +464,7 @@ void crowd_on_sent(struct run *r, const struct world_packet *p)
     struct contacts_item item;
     if (!r->crowd || r->has_failed)
         return;
-    if (text_is_request(p->bytes))
+    if (text_is_request(p->bytes) && str_eq(text_method(p->bytes), STR("REGISTER")))
         on_flight(r, p->bytes);
     if (text_status(p->bytes) / 100 != 2)
         return;
@@ -460,6 +475,23 @@ void crowd_on_sent(struct run *r, const struct world_packet *p)
         if (is_own && !r->crowd->plan.has_auth) /* else we refresh upstream ourselves */
             judge_grant(r, &item, p->bytes);
     }
+}
+
+static void begin_outage(struct run *r)
+{
+    struct crowd *c = r->crowd;
+    c->out_since_ms = r->world.now_ms;
+    c->out_until_ms = r->world.now_ms + below(r, c->plan.has_long_outages ? 600000 : 40000);
+    c->next_outage_ms = c->out_until_ms + 30000 + below(r, 400000);
+    c->is_silent = hits(r, 50);
+}
+
+static void on_options(struct run *r, const struct peer *registrar, struct str request)
+{
+    if (!is_out(r))
+        run_send(r, registrar, craft_response(&r->arena, request, 200), -1);
+    else if (!r->crowd->is_silent)
+        run_send(r, registrar, craft_response(&r->arena, request, 503), -1);
 }
 
 bool crowd_receive(struct run *r, const struct peer *peer, const struct mail *m)
@@ -477,12 +509,12 @@ bool crowd_receive(struct run *r, const struct peer *peer, const struct mail *m)
     }
     if (!str_eq(peer->name, STR("upstream")) || !text_is_request(m->bytes))
         return false;
-    if (!is_out(r) && c->plan.has_outages && r->world.now_ms > c->next_outage_ms) {
-        c->out_until_ms = r->world.now_ms + below(r, 40000);
-        c->next_outage_ms = c->out_until_ms + 30000 + below(r, 400000);
-        c->is_silent = hits(r, 50);
-    }
-    on_register(r, run_peer_at(r, &peer->addr), m->bytes);
+    if (!is_out(r) && c->plan.has_outages && r->world.now_ms > c->next_outage_ms)
+        begin_outage(r);
+    if (str_eq(text_method(m->bytes), STR("OPTIONS")))
+        on_options(r, run_peer_at(r, &peer->addr), m->bytes);
+    else
+        on_register(r, run_peer_at(r, &peer->addr), m->bytes);
     return true;
 }
 

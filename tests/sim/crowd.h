@@ -17,7 +17,7 @@ struct run;
 
 struct crowd_plan {
     uint32_t n_phones, n_strangers;
-    bool has_outages;
+    bool has_outages, has_long_outages;
     bool has_auth; /* it is us who challenge, for "secret"; the registrar asks nobody */
 };
 

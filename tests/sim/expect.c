@@ -109,9 +109,16 @@ static unsigned count_record_routes(struct str message)
     return n;
 }
 
+static bool is_identity(struct str line)
+{
+    struct str value;
+    return text_is_header(line, STR("P-Asserted-Identity"), &value);
+}
+
 /* All but what belongs to the hop: start line, header lines in their order, body. n_added: as many
- * of the first Record-Routes are left out, too. ruri= speaks of the start line itself. */
-static struct str kernel_of(struct run *r, struct str message, unsigned n_added)
+ * of the first Record-Routes are left out, too; is_asserted: P-Asserted-Identity as well. ruri=
+ * speaks of the start line itself. */
+static struct str kernel_of(struct run *r, struct str message, unsigned n_added, bool is_asserted)
 {
     struct buf b = buf_in(&r->arena, message.n);
     struct str rest = message, before = message, line;
@@ -120,7 +127,7 @@ static struct str kernel_of(struct run *r, struct str message, unsigned n_added)
     while (text_next_line(&rest, &line)) {
         bool is_added = n_added && is_record_route(line);
         n_added -= is_added;
-        if (!is_added && !is_hop_header(line))
+        if (!is_added && !is_hop_header(line) && !(is_asserted && is_identity(line)))
             buf_add(&b, str_span(before.p, rest.p));
         before = rest;
     }
@@ -136,8 +143,10 @@ static void check_keeps(struct finding *f)
         return;
     unsigned n = count_record_routes(f->mail->bytes), n_old = count_record_routes(other->bytes);
     bool is_added = text_is_request(f->mail->bytes) && n > n_old && n <= n_old + OWN_ROUTES_MAX;
-    f->is_good = str_eq(kernel_of(f->run, f->mail->bytes, is_added ? n - n_old : 0),
-                        kernel_of(f->run, other->bytes, 0));
+    bool is_asserted = text_is_request(f->mail->bytes) &&
+                       !text_header(other->bytes, STR("P-Asserted-Identity"), 0).p;
+    f->is_good = str_eq(kernel_of(f->run, f->mail->bytes, is_added ? n - n_old : 0, is_asserted),
+                        kernel_of(f->run, other->bytes, 0, false));
 }
 
 static void check_record_routes(struct finding *f)

@@ -1,4 +1,5 @@
-/* The simulated machine: what fake_sys.c, fake_loop.c, fake_inbox.c and fake_udp.c offer beyond the
+/* The simulated machine: what fake_sys.c, fake_loop.c, fake_inbox.c, fake_udp.c, fake_resolver.c
+ * and fake_stream.c offer beyond the
  * symbols of base/sys.h and net/{loop,inbox,udp}.h that they stand in for. There is one machine, so
  * its state is the process's; one thread. */
 #ifndef BW_TESTS_SIM_FAKE_H
@@ -8,7 +9,11 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/family.h"
 #include "base/str.h"
+
+struct dns_answer;
+struct dns_question;
 
 /* Where each run begins: milliseconds since boot, and what the wall clock says then. */
 #define FAKE_BOOT_MS 1000000ULL
@@ -44,5 +49,25 @@ void fake_udp_on_send(fake_udp_fn *fn, void *arg);
  * share it, the one with this number gets it (-1: a hash of the two addresses chooses). False:
  * nobody listens there. */
 bool fake_udp_deliver(const struct addr *from, const struct addr *to, struct str bytes, int socket);
+
+/* The same for streams: messages whole as they were sent; what is delivered opens a connection from
+ * that address where there is none. These bytes are its end, seen from either side. */
+typedef bool fake_stream_there_fn(const struct addr *peer, void *arg);
+void fake_stream_on_connect(fake_stream_there_fn *fn, void *arg); /* who takes our connections */
+#define FAKE_STREAM_CLOSED "CLOSED"
+void fake_stream_on_send(fake_udp_fn *fn, void *arg);
+/* What connections from an address say from now on that they are: sessions of that family. */
+void fake_stream_set_family(const struct addr *from, const struct family *family);
+bool fake_stream_deliver(const struct addr *from, const struct addr *to, struct str bytes,
+                         int socket);
+
+/* What the DNS says from now on: at first that there is no name at all. Set: the records of one
+ * name and type, in place of those that it had. It answers after FAKE_RESOLVER_MS, and when it is
+ * silent that nothing came after FAKE_RESOLVER_SILENT_MS. */
+enum { FAKE_RESOLVER_MS = 10, FAKE_RESOLVER_SILENT_MS = 4000 };
+void fake_resolver_start(void);
+void fake_resolver_set(const struct dns_question *q, const struct dns_answer *a);
+void fake_resolver_forget(struct str name);
+void fake_resolver_be_silent(bool is_silent);
 
 #endif

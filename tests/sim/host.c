@@ -16,7 +16,10 @@
 #include "service/board.h"
 #include "service/regview.h"
 #include "service/alarm.h"
+#include "service/shield.h"
 #include "service/source.h"
+#include "service/tally.h"
+#include "service/told.h"
 #include "store/keyring.h"
 #include "store/store.h"
 
@@ -152,6 +155,36 @@ static bool write_conf(const struct host *h, struct str text, FILE *f)
     return is_written;
 }
 
+/* Where the section that text stands before ends. */
+static struct str section_of(struct str text)
+{
+    unsigned depth = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        depth += text.p[i] == '{';
+        if (text.p[i] == '}' && --depth == 0)
+            return (struct str){text.p, i};
+    }
+    return text;
+}
+
+/* Upstreams are probed in the scenarios that say so: what nobody expects is a failure. */
+static bool write_quiet_conf(const struct host *h, struct str text, FILE *f)
+{
+    static const char word[] = "upstream \"";
+    bool is_written = true;
+    while (text.n && is_written) {
+        const char *at = memmem(text.p, text.n, word, sizeof word - 1);
+        const char *open = at ? memchr(at, '{', text.n - (size_t)(at - text.p)) : NULL;
+        struct str head = open ? str_span(text.p, open + 1) : text;
+        struct str rest = str_skip(text, head.n),
+                   all = section_of(str_skip(text, head.n ? head.n - 1 : 0));
+        bool is_quiet = open && !memmem(all.p, all.n, "probe-interval", 14);
+        is_written = write_conf(h, head, f) && (!is_quiet || fputs(" probe-interval = 0 ", f) >= 0);
+        text = rest;
+    }
+    return is_written;
+}
+
 /* The text goes through a file, as the daemon reads it. */
 static int load_conf(const struct host *h, struct str text, struct conf **out)
 {
@@ -163,7 +196,7 @@ static int load_conf(const struct host *h, struct str text, struct conf **out)
     bool is_written =
         fprintf(f, "state-dir = \"%s/state\"\nruntime-dir = \"%s/run\"\ndurability = process\n",
                 h->root, h->root) > 0 &&
-        write_conf(h, text, f);
+        write_quiet_conf(h, text, f);
     if (fclose(f) || !is_written)
         return ERR_IO;
     return conf_load(path, say, NULL, out);
@@ -244,10 +277,12 @@ static int make_workers(struct host *h)
     h->group.owner_key = hash_key_new();
     h->group.loop_key = hash_key_new();
     h->group.workers = calloc(h->conf->workers, sizeof *h->group.workers);
-    if (!h->group.workers || source_table_new(&h->group.sources) || alarm_new(&h->group.alarms))
+    if (!h->group.workers || source_table_new(&h->group.sources) || alarm_new(&h->group.alarms) ||
+        tally_new(&h->group.tally) || told_new(&h->group.told))
         return ERR_NOMEM;
     h->group.n = h->conf->workers;
-    if (board_new(&h->group.board))
+    if (board_new(&h->group.board) || shield_table_new(&h->group.shields) ||
+        shield_table_link(h->group.shields, h->conf))
         return ERR_NOMEM;
     for (unsigned i = 0; i < h->group.n; i++) {
         const struct conf_listen *failed;
@@ -279,6 +314,7 @@ bool host_reload(struct host *h, struct str conf)
     struct conf *next;
     if (load_conf(h, conf, &next))
         return false;
+    BUG_ON(shield_table_link(h->group.shields, next));
     for (unsigned i = 0; i < h->group.n; i++)
         BUG_ON(worker_reload(h->group.workers[i], next));
     conf_unref(h->conf);
@@ -322,6 +358,9 @@ static void take_down(struct host *h)
     source_table_free(h->group.sources);
     alarm_free(h->group.alarms);
     board_free(h->group.board);
+    tally_free(h->group.tally);
+    told_free(h->group.told);
+    shield_table_free(h->group.shields);
     store_close(h->store);
     free(h->listener_names);
     conf_unref(h->conf);

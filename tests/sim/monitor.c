@@ -4,7 +4,7 @@
 #include "core/txnfsm.h"
 #include "text.h"
 
-enum { COMPLAINT_MAX = 400, WHEEL_SLACK_MS = 20 };
+enum { COMPLAINT_MAX = 400, WHEEL_SLACK_MS = 20, OVER_MS = 70 * 1000 };
 
 /* A request that came to us, until the end of the run. */
 struct monitor_call {
@@ -84,10 +84,17 @@ static struct monitor_call *find(const struct monitor *m, const struct addr *pee
     return NULL;
 }
 
+/* Who sends the same again so much later begins another transaction (RFC 3261 17.2.1). */
+static bool is_over(const struct monitor_call *c, uint64_t now_ms)
+{
+    return c->final && now_ms - c->came_ms > OVER_MS;
+}
+
 static void on_request_to_us(struct monitor *m, uint64_t now_ms, const struct world_packet *p)
 {
     struct str method = text_method(p->bytes);
-    if (str_eq(method, STR("ACK")) || find(m, &p->from, p->bytes))
+    const struct monitor_call *known = find(m, &p->from, p->bytes);
+    if (str_eq(method, STR("ACK")) || (known && !is_over(known, now_ms)))
         return;
     struct monitor_call *c = arena_calloc(m->arena, 1, sizeof *c);
     if (!c)

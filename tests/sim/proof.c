@@ -74,7 +74,10 @@ static bool is_value_right(struct str value, struct str account, struct str requ
     struct hex ha1 = hash(kind, a1);
     if (is_session(algorithm))
         ha1 = hash(kind, (const struct str[]){hex_str(&ha1), nonce, cnonce, STR_NONE});
-    const struct str a2[] = {text_method(request), uri, STR_NONE};
+    const struct hex body = hash(kind, (const struct str[]){text_body(request), STR_NONE});
+    const bool is_body_in = str_eq(qop, STR("auth-int"));
+    const struct str a2[] = {text_method(request), uri, is_body_in ? hex_str(&body) : STR_NONE,
+                             STR_NONE};
     const struct hex ha2 = hash(kind, a2);
     const struct str whole[] = {hex_str(&ha1), nonce,   field(value, "nc"), cnonce, qop,
                                 hex_str(&ha2), STR_NONE};

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "contacts.h"
 #include "craft.h"
 #include "digest.h"
 #include "fake.h"
@@ -47,8 +48,23 @@ static struct peer *add_peer(struct run *r, struct str name, const struct addr *
     p->name = name;
     p->addr = *addr;
     list_init(&p->mails);
+    list_init(&p->pings);
     list_add(&r->peers, &p->node);
     return p;
+}
+
+const char *run_transport_of(const struct peer *p)
+{
+    if (!p->is_stream)
+        return "UDP";
+    return p->is_web ? "WS" : "TCP";
+}
+
+const char *run_transport_parameter(const struct peer *p)
+{
+    if (!p->is_stream)
+        return "";
+    return p->is_web ? ";transport=ws" : ";transport=tcp";
 }
 
 struct peer *run_peer_at(struct run *r, const struct addr *addr)
@@ -115,10 +131,21 @@ const struct mail *run_find_label(struct run *r, struct str name)
     return NULL;
 }
 
+struct str run_find_uri(struct run *r, struct str label)
+{
+    struct str gruu = contacts_take_gruu(&label);
+    const struct mail *m = label.n ? run_find_label(r, label) : NULL;
+    return m ? contacts_uri(m->bytes, gruu) : STR_NONE;
+}
+
 void run_send(struct run *r, const struct peer *from, struct str bytes, int socket)
 {
-    const struct world_packet p = {
-        .from = from->addr, .to = r->us, .bytes = bytes, .is_to_us = true, .socket = socket};
+    const struct world_packet p = {.from = from->addr,
+                                   .to = r->us,
+                                   .bytes = bytes,
+                                   .is_to_us = true,
+                                   .is_stream = from->is_stream,
+                                   .socket = socket};
     world_send(&r->world, &p);
 }
 
@@ -128,6 +155,26 @@ static bool is_noisy(struct run *r, const struct addr *addr)
 {
     const struct peer *p = run_peer_at(r, addr);
     return p && p->is_noisy;
+}
+
+/* The answer to a keepalive (RFC 5626 4.4.1). */
+static bool is_pong(const struct world_packet *p)
+{
+    return p->is_stream && str_eq(p->bytes, STR("\r\n"));
+}
+
+/* One of ours. */
+static bool is_ping(const struct world_packet *p)
+{
+    return !p->is_to_us && str_eq(p->bytes, STR("\r\n\r\n"));
+}
+
+/* What the monitor cannot judge: pieces of requests, so their answers neither, and signs of life
+ * and of death. */
+static bool is_bare(const struct world_packet *p)
+{
+    return is_ping(p) || (p->is_stream && (p->is_to_us || is_pong(p) || text_status(p->bytes) ||
+                                           str_eq(p->bytes, STR(FAKE_STREAM_CLOSED))));
 }
 
 static void deliver(struct run *r, const struct world_packet *p)
@@ -141,8 +188,13 @@ static void deliver(struct run *r, const struct world_packet *p)
     *m = (struct mail){.at_ms = r->world.now_ms,
                        .from = p->from,
                        .to = p->to,
-                       .bytes = str_dup(&r->arena, p->bytes)};
-    bool is_taken = crowd_receive(r, to, m) || agent_receive(r, to, m);
+                       .bytes = str_dup(&r->arena, is_pong(p) ? STR("PONG") : p->bytes)};
+    if (is_ping(p)) {
+        m->bytes = STR("PING");
+        list_add(&to->pings, &m->node);
+        return;
+    }
+    bool is_taken = crowd_receive(r, to, m) || storm_receive(r, to, m) || agent_receive(r, to, m);
     if (!is_taken && r->is_settling && text_is_request(m->bytes))
         run_send(r, to, craft_response(&r->arena, m->bytes, 200), -1);
     else if (!is_taken)
@@ -154,7 +206,7 @@ static void on_packet(enum world_event what, const struct world_packet *p, void 
     struct run *r = arg;
     bool has_arrived = what == WORLD_ARRIVED;
     ladder_add(&r->ladder, r->world.now_ms, what, p);
-    if (what != WORLD_REFUSED && has_arrived == p->is_to_us &&
+    if (what != WORLD_REFUSED && !is_bare(p) && has_arrived == p->is_to_us &&
         !is_noisy(r, p->is_to_us ? &p->from : &p->to))
         monitor_on_packet(&r->monitor, r->world.now_ms, p);
     if (!has_arrived && !p->is_to_us)
@@ -236,6 +288,12 @@ static void put_credentials(struct run *r)
 
 /* ---------------------------------------------------------------- a run */
 
+static bool is_there(const struct addr *addr, void *arg)
+{
+    const struct peer *p = run_peer_at(arg, addr);
+    return p && p->is_stream;
+}
+
 static void start(struct run *r, uint64_t seed)
 {
     static const struct addr us = {.ip = {192, 0, 2, 1}, .port = SIP_PORT, .family = 4};
@@ -251,6 +309,8 @@ static void start(struct run *r, uint64_t seed)
     for (int i = 0; i < STAT_MAX; i++)
         r->stats[i] = stats_sum((enum stats_id)i);
     world_init(&r->world, seed, on_packet, r);
+    fake_stream_on_connect(is_there, r);
+    fake_resolver_start();
     r->us = us;
     r->mark_ms = r->world.now_ms;
     r->conf = conf_of(r->script);

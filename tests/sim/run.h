@@ -14,6 +14,7 @@
 #include "ladder.h"
 #include "monitor.h"
 #include "script.h"
+#include "storm.h"
 #include "world.h"
 
 /* A packet that a peer has got and no step has looked at, or one that a step gave a label. */
@@ -31,12 +32,15 @@ struct peer {
     struct str name;
     struct addr addr;
     struct list mails;            /* unread */
+    struct list pings;            /* keepalives, which nobody need expect */
     const struct mail *request;   /* the last one that a step expected here */
     uint32_t cseq;                /* of its REGISTERs */
     const struct mail *challenge; /* the last 401 or 407 that a step expected here */
     struct str nonce; /* of its last answer to one, and how many it has made with that */
     uint32_t nonce_count;
-    bool is_noisy; /* sends nonsense, so whatever comes back is right */
+    bool is_stream; /* speaks over a connection */
+    bool is_web;    /* which is a WebSocket */
+    bool is_noisy;  /* sends nonsense, so whatever comes back is right */
 };
 
 struct run {
@@ -48,6 +52,7 @@ struct run {
     struct list labels; /* mails */
     struct agents agents;
     struct crowd *crowd; /* NULL: none has begun */
+    struct storm *storm; /* likewise */
     struct ladder ladder;
     struct monitor monitor;
     struct addr us;          /* where packets go unless a step says otherwise */
@@ -69,6 +74,10 @@ bool run_scenario(const struct script *script, uint64_t seed, bool is_verbose, u
  * consequences. */
 void run_fail(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* What it calls its transport: in a Via, and in a URI. */
+const char *run_transport_of(const struct peer *p);
+const char *run_transport_parameter(const struct peer *p);
+
 /* The peer with that address; a new one for an address not seen before. */
 struct peer *run_peer_at(struct run *r, const struct addr *addr);
 
@@ -83,6 +92,10 @@ void run_add_label(struct run *r, struct str name, const struct mail *m);
 
 /* NULL: the run has failed. */
 const struct mail *run_find_label(struct run *r, struct str name);
+
+/* The URI in the first Contact of a labelled message, or as contacts_take_gruu has it; none: there
+ * is none, or no label. */
+struct str run_find_uri(struct run *r, struct str label);
 
 /* A peer's bytes go into the network, to r->us; socket: as world_packet has it. */
 void run_send(struct run *r, const struct peer *from, struct str bytes, int socket);

@@ -5,77 +5,14 @@
 #include "digest.h"
 #include "expect.h"
 #include "fake.h"
+#include "keys.h"
 #include "logbook.h"
 #include "noise.h"
 #include "notice.h"
+#include "records.h"
 #include "text.h"
 
-enum { RANDOM_RUNS = 100, SIP_PORT = 5060, DRAIN_MS = 10000, CALM_MS = 600000 };
-
-static bool parse_time(struct run *r, struct str text, uint64_t *ms)
-{
-    bool is_good = script_parse_ms(text, ms);
-    if (!is_good)
-        run_fail(r, "\"%.*s\" is no time, like 500ms, 3.5s or 2m", STR_FMT(text));
-    return is_good;
-}
-
-static bool parse_number(struct run *r, struct str text, uint32_t *n)
-{
-    bool is_good = str_to_u32(text, INT32_MAX, n) == 0;
-    if (!is_good)
-        run_fail(r, "\"%.*s\" is no number", STR_FMT(text));
-    return is_good;
-}
-
-/* Optional key=TIME. */
-static bool take_time(struct run *r, struct str key, uint64_t *ms)
-{
-    struct str value = script_value(r->step, key);
-    return str_is_none(value) || parse_time(r, value, ms);
-}
-
-static bool take_number(struct run *r, struct str key, uint32_t *n)
-{
-    struct str value = script_value(r->step, key);
-    return str_is_none(value) || parse_number(r, value, n);
-}
-
-static bool take_addr(struct run *r, struct str key, struct addr *out)
-{
-    struct str value = script_value(r->step, key);
-    struct addr addr = {0};
-    if (str_is_none(value))
-        return true;
-    if (addr_parse(value, SIP_PORT, &addr)) {
-        run_fail(r, "\"%.*s\" is no address", STR_FMT(value));
-        return false;
-    }
-    *out = addr;
-    return true;
-}
-
-/* True: the word stands in a list with blanks between. */
-static bool is_in(struct str list, struct str word)
-{
-    while (list.n)
-        if (str_eq(text_word(list, &list), word))
-            return true;
-    return false;
-}
-
-/* A misspelt key must not go unnoticed. */
-static bool has_only_keys(struct run *r, struct str keys)
-{
-    for (size_t i = 0; i < r->step->n_words; i++) {
-        struct str key = r->step->words[i].key;
-        if (str_is_none(key) || is_in(keys, key))
-            continue;
-        run_fail(r, "%.*s= means nothing here", STR_FMT(key));
-        return false;
-    }
-    return true;
-}
+enum { RANDOM_RUNS = 50, SIP_PORT = 5060, DRAIN_MS = 10000, CALM_MS = 600000 };
 
 /* ---------------------------------------------------------------- recv */
 
@@ -92,16 +29,28 @@ static const struct mail *keep_sent(struct run *r, const struct peer *from, stru
 /* What the step wants to arrive: bytes as they stand, those of before, or made from words. */
 static struct str bytes_of(struct run *r, struct peer *from, size_t nth)
 {
-    static const struct str keys = {"again as times to-us via-worker", 31};
+    static const struct str keys = {"again as times to-us via-worker split", 37};
     struct str again = script_value(r->step, STR("again"));
     bool is_raw = !script_word(r->step, nth).p && r->step->block.p;
-    if ((again.p || is_raw) && !has_only_keys(r, keys))
+    if ((again.p || is_raw) && !keys_are_only(r, keys))
         return STR_NONE;
     if (again.p) {
         const struct mail *m = run_find_label(r, again);
         return m ? m->bytes : STR_NONE;
     }
     return is_raw ? r->step->block : craft_message(r, from, nth);
+}
+
+/* split=N: the stream brings so many bytes at a time. */
+static void send_pieces(struct run *r, const struct peer *from, struct str bytes, int socket)
+{
+    uint32_t most = UINT32_MAX;
+    while (keys_take_number(r, STR("split"), &most) && bytes.n && most && !r->has_failed) {
+        size_t n = bytes.n < most ? bytes.n : most;
+        run_send(r, from, (struct str){bytes.p, n}, socket);
+        bytes = str_skip(bytes, n);
+        world_pass(&r->world, 0);
+    }
 }
 
 static void recv_one(struct run *r, struct peer *from, size_t nth, int socket)
@@ -113,8 +62,7 @@ static void recv_one(struct run *r, struct peer *from, size_t nth, int socket)
     const struct mail *m = keep_sent(r, from, bytes);
     if (m && label.p)
         run_add_label(r, label, m);
-    run_send(r, from, bytes, socket);
-    world_pass(&r->world, 0);
+    send_pieces(r, from, bytes, socket);
 }
 
 static void do_recv(struct run *r)
@@ -123,8 +71,8 @@ static void do_recv(struct run *r)
     uint32_t worker = UINT32_MAX, times = 1;
     struct addr usual = r->us;
     struct peer *from = run_peer_of(r, &nth);
-    if (!from || !take_number(r, STR("via-worker"), &worker) ||
-        !take_number(r, STR("times"), &times) || !take_addr(r, STR("to-us"), &r->us))
+    if (!from || !keys_take_number(r, STR("via-worker"), &worker) ||
+        !keys_take_number(r, STR("times"), &times) || !keys_take_addr(r, STR("to-us"), &r->us))
         return;
     for (uint32_t i = 0; i < times && !r->has_failed; i++)
         recv_one(r, from, nth, worker == UINT32_MAX ? -1 : (int)worker);
@@ -133,28 +81,34 @@ static void do_recv(struct run *r)
 
 /* ---------------------------------------------------------------- expect */
 
-static struct mail *next_mail(struct peer *p)
+static struct mail *next_of(struct list *mails)
 {
-    struct list *node = list_pop(&p->mails);
+    struct list *node = list_pop(mails);
     return node ? container_of(node, struct mail, node) : NULL;
 }
 
+static struct mail *next_mail(struct peer *p)
+{
+    return next_of(&p->mails);
+}
+
 /* The clock goes on only as far as it must. */
-static void wait_for_mail(struct run *r, const struct peer *p, uint64_t patience_ms)
+static void wait_for_mail(struct run *r, const struct list *mails, uint64_t patience_ms)
 {
     uint64_t until_ms = r->world.now_ms + patience_ms;
     world_pass(&r->world, 0);
-    while (list_is_empty(&p->mails) && r->world.now_ms < until_ms)
+    while (list_is_empty(mails) && r->world.now_ms < until_ms)
         world_pass(&r->world, 1);
 }
 
 static void expect_one(struct run *r, struct peer *p, size_t nth)
 {
     uint64_t patience_ms = world_round_trip_ms(&r->world);
-    if (!take_time(r, STR("within"), &patience_ms))
+    struct list *mails = str_eq(script_word(r->step, nth), STR("PING")) ? &p->pings : &p->mails;
+    if (!keys_take_time(r, STR("within"), &patience_ms))
         return;
-    wait_for_mail(r, p, patience_ms);
-    const struct mail *m = next_mail(p);
+    wait_for_mail(r, mails, patience_ms);
+    const struct mail *m = next_of(mails);
     if (!m) {
         run_fail(r, "nothing came");
         return;
@@ -202,7 +156,7 @@ static void do_expect(struct run *r)
         return;
     }
     struct peer *p = run_peer_of(r, &nth);
-    if (!p || !take_number(r, STR("times"), &times))
+    if (!p || !keys_take_number(r, STR("times"), &times))
         return;
     for (uint32_t i = 0; i < times && !r->has_failed; i++)
         expect_one(r, p, nth);
@@ -215,14 +169,14 @@ static void do_ignore(struct run *r)
     size_t nth = 1;
     struct peer *p = run_peer_of(r, &nth);
     world_pass(&r->world, 0);
-    while (p && next_mail(p))
+    while (p && (next_mail(p) || next_of(&p->pings)))
         ;
 }
 
 static void do_pass(struct run *r)
 {
     uint64_t ms;
-    if (parse_time(r, script_word(r->step, 1), &ms))
+    if (keys_parse_time(r, script_word(r->step, 1), &ms))
         world_pass(&r->world, ms);
 }
 
@@ -231,30 +185,54 @@ static void do_mark(struct run *r)
     r->mark_ms = r->world.now_ms;
 }
 
+/* A number for a word. */
+static uint64_t fold(struct str word)
+{
+    uint64_t n = 1;
+    for (size_t i = 0; i < word.n; i++)
+        n = n * 131 + (uint8_t)word.p[i];
+    return n;
+}
+
+/* peer NAME udp|tcp ADDRESS; session=: the connections of those with the same word are of one
+ * session family, as those of a device that resumes its TLS session. */
 static void do_peer(struct run *r)
 {
     struct addr addr = {0};
+    struct str transport = script_word(r->step, 2);
+    bool is_web = str_eq(transport, STR("ws"));
+    bool is_stream = is_web || str_eq(transport, STR("tcp"));
     if (addr_parse(script_word(r->step, 3), SIP_PORT, &addr) ||
-        !str_eq(script_word(r->step, 2), STR("udp")))
-        run_fail(r, "peer NAME udp ADDRESS is expected");
-    else
-        run_add_peer(r, script_word(r->step, 1), &addr);
+        (!is_stream && !str_eq(transport, STR("udp")))) {
+        run_fail(r, "peer NAME udp|tcp|ws ADDRESS is expected");
+        return;
+    }
+    run_add_peer(r, script_word(r->step, 1), &addr);
+    run_peer_at(r, &addr)->is_stream = is_stream;
+    run_peer_at(r, &addr)->is_web = is_web;
+    struct str session = script_value(r->step, STR("session"));
+    const struct family family = {str_is_none(session) ? 0 : fold(session), 0};
+    fake_stream_set_family(&addr, &family);
 }
 
-static bool take_percent(struct run *r, struct str key, uint32_t *n)
+/* hangup PEER: it closes its connection. */
+static void do_hangup(struct run *r)
 {
-    struct str value = script_value(r->step, key);
-    if (value.n && value.p[value.n - 1] == '%')
-        value.n--;
-    return str_is_none(value) || parse_number(r, value, n);
+    size_t nth = 1;
+    const struct peer *p = run_peer_of(r, &nth);
+    if (p)
+        run_send(r, p, STR(FAKE_STREAM_CLOSED), -1);
+    world_pass(&r->world, 0);
 }
 
 static void do_link(struct run *r)
 {
     struct world_link link = {0};
     uint64_t delay_ms = 0, jitter_ms = 0;
-    if (!take_percent(r, STR("loss"), &link.loss) || !take_percent(r, STR("dup"), &link.dup) ||
-        !take_time(r, STR("delay"), &delay_ms) || !take_time(r, STR("jitter"), &jitter_ms))
+    if (!keys_take_percent(r, STR("loss"), &link.loss) ||
+        !keys_take_percent(r, STR("dup"), &link.dup) ||
+        !keys_take_time(r, STR("delay"), &delay_ms) ||
+        !keys_take_time(r, STR("jitter"), &jitter_ms))
         return;
     link.delay_ms = (uint32_t)delay_ms;
     link.jitter_ms = (uint32_t)jitter_ms;
@@ -282,7 +260,7 @@ static bool is_row(const struct run *r, const struct stats_row *row)
 static void do_stat(struct run *r)
 {
     uint32_t want;
-    if (!parse_number(r, script_word(r->step, 2), &want))
+    if (!keys_parse_number(r, script_word(r->step, 2), &want))
         return;
     for (int i = 0; i < STAT_MAX; i++) {
         if (!is_row(r, &stats_rows[i]))
@@ -314,7 +292,7 @@ static void do_reload(struct run *r)
 static void do_drain(struct run *r)
 {
     uint64_t ms;
-    if (!parse_time(r, script_word(r->step, 1), &ms))
+    if (!keys_parse_time(r, script_word(r->step, 1), &ms))
         return;
     if (!host_drain(&r->world.host, ms))
         run_fail(r, "out of memory");
@@ -335,7 +313,7 @@ static void do_idle(struct run *r)
 static void start_again(struct run *r, enum host_end how)
 {
     uint64_t down_ms = 0;
-    if (!take_time(r, STR("down"), &down_ms))
+    if (!keys_take_time(r, STR("down"), &down_ms))
         return;
     world_pass(&r->world, 0);
     world_stop(&r->world, how);
@@ -378,19 +356,20 @@ static void upset(struct run *r)
         start_again(r, what == 1 ? HOST_KILL : what == 2 ? HOST_REBOOT : HOST_STOP);
 }
 
-/* crowd TIME phones=N strangers=N outages=yes restarts=yes auth=yes */
+/* crowd TIME phones=N strangers=N outages=yes|long restarts=yes auth=yes */
 static void do_crowd(struct run *r)
 {
     uint64_t ms;
     struct crowd_plan plan = {
         .n_phones = 6,
-        .has_outages = str_eq(script_value(r->step, STR("outages")), STR("yes")),
+        .has_outages = !str_is_none(script_value(r->step, STR("outages"))),
+        .has_long_outages = str_eq(script_value(r->step, STR("outages")), STR("long")),
         .has_auth = str_eq(script_value(r->step, STR("auth")), STR("yes")),
     };
     bool has_restarts = str_eq(script_value(r->step, STR("restarts")), STR("yes"));
-    if (!parse_time(r, script_word(r->step, 1), &ms) ||
-        !take_number(r, STR("phones"), &plan.n_phones) ||
-        !take_number(r, STR("strangers"), &plan.n_strangers))
+    if (!keys_parse_time(r, script_word(r->step, 1), &ms) ||
+        !keys_take_number(r, STR("phones"), &plan.n_phones) ||
+        !keys_take_number(r, STR("strangers"), &plan.n_strangers))
         return;
     crowd_start(r, &plan);
     for (uint64_t end_ms = r->world.now_ms + ms; r->world.now_ms < end_ms && !r->has_failed;) {
@@ -404,13 +383,34 @@ static void do_crowd(struct run *r)
     world_pass(&r->world, CALM_MS);
 }
 
+/* storm begin phones=N rate=N burst=N, storm flap TIME, storm silent, storm back, storm end */
+static void do_storm(struct run *r)
+{
+    struct str what = script_word(r->step, 1);
+    struct storm_plan plan = {.n_phones = 100, .rate = 10, .burst = 10};
+    uint64_t ms;
+    if (str_eq(what, STR("begin"))) {
+        if (keys_take_number(r, STR("phones"), &plan.n_phones) &&
+            keys_take_number(r, STR("rate"), &plan.rate) &&
+            keys_take_number(r, STR("burst"), &plan.burst))
+            storm_start(r, &plan);
+    } else if (str_eq(what, STR("flap"))) {
+        if (keys_parse_time(r, script_word(r->step, 2), &ms))
+            storm_flap(r, ms);
+    } else if (str_eq(what, STR("silent")) || str_eq(what, STR("back"))) {
+        storm_silence(r, str_eq(what, STR("silent")));
+    } else {
+        storm_end(r);
+    }
+}
+
 /* clock TIME, clock -TIME: somebody sets it. */
 static void do_clock(struct run *r)
 {
     struct str step = script_word(r->step, 1);
     bool is_back = step.n && step.p[0] == '-';
     uint64_t ms;
-    if (parse_time(r, is_back ? str_skip(step, 1) : step, &ms))
+    if (keys_parse_time(r, is_back ? str_skip(step, 1) : step, &ms))
         fake_sys_step_wall(is_back ? -(int64_t)ms : (int64_t)ms);
 }
 
@@ -441,7 +441,7 @@ static void do_call(struct run *r)
     size_t nth = 1;
     uint64_t cancel_ms = UINT64_MAX;
     struct peer *p = run_peer_of(r, &nth);
-    if (!p || !take_time(r, STR("cancel"), &cancel_ms))
+    if (!p || !keys_take_time(r, STR("cancel"), &cancel_ms))
         return;
     struct str request = craft_message(r, p, nth);
     struct str label = script_value(r->step, STR("as"));
@@ -462,7 +462,7 @@ static void do_outcome(struct run *r)
         return;
     }
     for (size_t i = 2; script_word(r->step, i).p; i++)
-        if (parse_number(r, script_word(r->step, i), &want) && (int)want == got)
+        if (keys_parse_number(r, script_word(r->step, i), &want) && (int)want == got)
             return;
     run_fail(r, "its final response is %d", got);
 }
@@ -474,7 +474,7 @@ static void do_noise(struct run *r)
     uint32_t times = 1;
     struct peer *from = run_peer_of(r, &nth);
     const struct mail *m = from ? run_find_label(r, script_word(r->step, nth)) : NULL;
-    if (!m || !take_number(r, STR("times"), &times))
+    if (!m || !keys_take_number(r, STR("times"), &times))
         return;
     from->is_noisy = true;
     r->monitor.is_upstream_noisy |= !text_is_request(m->bytes);
@@ -525,19 +525,22 @@ static const struct {
     {{"clock", 5}, do_clock, 2, ""},
     {{"store", 5}, do_store, 2, ""},
     {{"crowd", 5}, do_crowd, 2, "phones strangers outages restarts auth"},
+    {{"storm", 5}, do_storm, 3, "phones rate burst"},
     {{"answer", 6}, do_answer, 12, ""},
     {{"outcome", 7}, do_outcome, 12, ""},
     {{"ignore", 6}, do_ignore, 3, ""},
     {{"noise", 5}, do_noise, 4, "times"},
     {{"pass", 4}, do_pass, 2, ""},
     {{"mark", 4}, do_mark, 1, ""},
-    {{"peer", 4}, do_peer, 4, ""},
+    {{"peer", 4}, do_peer, 4, "session"},
+    {{"hangup", 6}, do_hangup, 2, ""},
     {{"link", 4}, do_link, 1, "loss dup delay jitter"},
     {{"stat", 4}, do_stat, 3, NULL},
     {{"log", 3}, logbook_find, SCRIPT_WORDS, NULL},
     {{"file", 4}, do_file, 2, ""},
     {{"line", 4}, notice_check, 3, "state error status expires next alarm reach"},
     {{"resync", 6}, do_resync, 2, ""},
+    {{"dns", 3}, records_set, SCRIPT_WORDS, "ttl"},
     {{"reload", 6}, do_reload, 1, ""},
     {{"credentials", 11}, do_credentials, 1, ""},
     {{"drain", 5}, do_drain, 2, ""},
@@ -554,7 +557,7 @@ static void do_statement(struct run *r)
             continue;
         if (script_word(r->step, statements[i].max_words).p)
             run_fail(r, "too many words");
-        else if (!statements[i].keys || has_only_keys(r, str_of(statements[i].keys)))
+        else if (!statements[i].keys || keys_are_only(r, str_of(statements[i].keys)))
             statements[i].fn(r);
         return;
     }

@@ -41,12 +41,19 @@ static void launch(struct world *w, const struct world_packet *p)
     f->bytes = bytes;
     f->packet = *p;
     f->packet.bytes.p = bytes;
-    f->due_ms = w->now_ms + w->link.delay_ms + dice_below(&w->dice, w->link.jitter_ms + 1);
+    f->due_ms = w->now_ms + w->link.delay_ms;
+    if (!p->is_stream)
+        f->due_ms += dice_below(&w->dice, w->link.jitter_ms + 1);
     enqueue(w, f);
 }
 
 void world_send(struct world *w, const struct world_packet *p)
 {
+    if (p->is_stream) {
+        w->fn(WORLD_SENT, p, w->arg);
+        launch(w, p);
+        return;
+    }
     bool is_lost = dice_hits(&w->dice, w->link.loss);
     w->fn(is_lost ? WORLD_LOST : WORLD_SENT, p, w->arg);
     if (!is_lost)
@@ -63,11 +70,27 @@ static void on_datagram(const struct addr *from, const struct addr *to, struct s
         world_send(w, &p);
 }
 
+static void on_stream(const struct addr *from, const struct addr *to, struct str bytes, void *arg)
+{
+    const struct world_packet p = {
+        .from = *from, .to = *to, .bytes = bytes, .is_stream = true, .socket = -1};
+    struct world *w = arg;
+    if (!w->is_unplugged)
+        world_send(w, &p);
+}
+
+static bool hand_in(const struct world_packet *p)
+{
+    if (p->is_stream)
+        return fake_stream_deliver(&p->from, &p->to, p->bytes, p->socket);
+    return fake_udp_deliver(&p->from, &p->to, p->bytes, p->socket);
+}
+
 static void land(struct world *w, struct flight *f)
 {
     const struct world_packet *p = &f->packet;
     list_del(&f->node);
-    bool is_taken = !p->is_to_us || fake_udp_deliver(&p->from, &p->to, p->bytes, p->socket);
+    bool is_taken = !p->is_to_us || hand_in(p);
     w->fn(is_taken ? WORLD_ARRIVED : WORLD_REFUSED, p, w->arg);
     free_flight(f);
 }
@@ -155,6 +178,7 @@ void world_init(struct world *w, uint64_t seed, world_fn *fn, void *arg)
     *w = (struct world){.now_ms = FAKE_BOOT_MS, .dice = {~seed}, .fn = fn, .arg = arg};
     fake_sys_start(seed);
     fake_udp_on_send(on_datagram, w);
+    fake_stream_on_send(on_stream, w);
     list_init(&w->flights);
     wheel_init(&w->wheel, w->now_ms);
     host_init(&w->host);
@@ -163,6 +187,7 @@ void world_init(struct world *w, uint64_t seed, world_fn *fn, void *arg)
 void world_fini(struct world *w)
 {
     fake_udp_on_send(NULL, NULL);
+    fake_stream_on_send(NULL, NULL);
     host_fini(&w->host);
     for (struct flight *f = first_flight(w); f; f = first_flight(w)) {
         list_del(&f->node);

@@ -12,7 +12,7 @@
 #include "host.h"
 #include "net/wheel.h"
 
-/* What every link does to packets. */
+/* What every link does to packets; a stream's only get its delay. */
 struct world_link {
     uint32_t loss, dup; /* percent */
     uint32_t delay_ms;  /* of each packet, */
@@ -23,6 +23,7 @@ struct world_packet {
     struct addr from, to;
     struct str bytes;
     bool is_to_us;
+    bool is_stream;
     int socket; /* to us: the worker whose socket gets it; -1: as the kernel would choose */
 };
 

@@ -5,6 +5,7 @@
 #define BW_TESTS_REGLINE_H
 
 #include "core/commit.h"
+#include "core/expiry.h"
 #include "regworld.h"
 
 enum { LINE_FLIGHTS = 8, LINE_UPREGS = 4096, LINE_DELAY_S = 20 };
@@ -31,6 +32,7 @@ struct line {
     struct flight flights[LINE_FLIGHTS];
     size_t n_flights;
     uint32_t delay_s; /* upstream's clock is so much ahead of what an answer tells */
+    bool is_writing;  /* the writer has the leases: it extends them itself */
     size_t n_seen[REASON_MAX];
 };
 
@@ -176,8 +178,8 @@ static inline void line_extend(struct line *l, enum reason why)
         const struct binding *b = binding_find(l->w.r, c->uri, c->instance, c->reg_id);
         const struct upreg *u = binding_upreg(l->w.r, b->upreg_id);
         struct lease_view *lease = &l->w.leases[b - l->w.r->bindings];
-        bool can = absorb_can_refresh(&in);
-        uint64_t at_s = in.now_s + absorb_grant_s(&in, c->expires_s, u->dead_at_s, can);
+        bool can = expiry_can_refresh(&in);
+        uint64_t at_s = in.now_s + expiry_grant_s(&in, c->expires_s, u->dead_at_s, can);
         assert_true(at_s <= l->truth[u->id] || can);                        /* D51 */
         assert_true(in.now_s < l->truth[u->id] + (can ? LINE_DELAY_S : 0)); /* active: alive */
         if (lease->expires_at_s < at_s)
@@ -196,7 +198,10 @@ static inline struct verdict line_decide(struct line *l, bool is_stranger)
     struct verdict v = absorb_decide(&in, next);
     l->n_seen[v.reason]++;
     assert_false(v.what == VERDICT_FORWARD && in.is_upstream_busy);
-    if (v.what == VERDICT_COMMIT)
+    bool is_extended = v.what == VERDICT_ABSORB && l->is_writing && !absorb_is_still(v.reason);
+    if (is_extended)
+        absorb_extend(&in, next);
+    if (v.what == VERDICT_COMMIT || is_extended)
         line_commit(l, next);
     else if (v.what == VERDICT_ABSORB)
         line_extend(l, v.reason);

@@ -21,7 +21,7 @@ struct world {
     struct register_view view;
     struct register_contact contacts[RECORD_BINDINGS_MAX];
     struct upstream_grant grant;
-    bool is_busy;
+    bool is_busy, is_outage;
     uint64_t now_s;
 };
 
@@ -98,7 +98,7 @@ static inline struct binding *world_bind(struct world *w, char letter, uint64_t 
     b->call_id = world_letter(letter);
     b->cseq = 10;
     b->way = world_way((char)(letter - 'a' + 'A'));
-    b->proof = (struct proof){PROOF_UPSTREAM, w->now_s - 100};
+    b->proof = (struct proof){.kind = PROOF_UPSTREAM, .at_s = w->now_s - 100};
     b->granted_s = 60;
     b->expires_at_s = w->now_s + 30;
     b->upreg_id = world_upreg(w, upreg_id)->id;
@@ -149,7 +149,8 @@ static inline void world_view(struct world *w, const char *text)
 
 static inline struct absorb_input world_input(const struct world *w)
 {
-    return (struct absorb_input){&w->conf, &w->view, w->r, w->leases, w->is_busy, w->now_s};
+    return (struct absorb_input){&w->conf,   &w->view,     w->r,    w->leases,
+                                 w->is_busy, w->is_outage, w->now_s};
 }
 
 /* "forward new-line refresh", "reject line-full 503", "absorb licensed-source". */

@@ -116,13 +116,13 @@ static void old_proof(struct world *w)
 
 static void stream(struct world *w)
 {
-    w->r->bindings[0].way.family = w->view.way.family = 5;
+    w->r->bindings[0].way.flow_id = w->view.way.flow_id = 5;
 }
 
 static void other_stream(struct world *w)
 {
     stream(w);
-    w->view.way.family = 6;
+    w->view.way.flow_id = 6;
 }
 
 static void in_grace(struct world *w)
@@ -157,6 +157,48 @@ static void repeat_due(struct world *w)
     due(w);
     old_proof(w);
     pending(w);
+}
+
+static void session(struct world *w)
+{
+    other_stream(w);
+    w->r->bindings[0].proof.family = w->view.family = (struct family){3, 4};
+}
+
+static void other_session(struct world *w)
+{
+    session(w);
+    w->view.family.b++;
+}
+
+static void session_due(struct world *w)
+{
+    session(w);
+    due(w);
+}
+
+static void session_old_proof(struct world *w)
+{
+    session(w);
+    old_proof(w);
+}
+
+static void session_unproven(struct world *w)
+{
+    session(w);
+    unproven(w);
+}
+
+static void session_repeat(struct world *w)
+{
+    session(w);
+    repeat(w);
+}
+
+static void session_trusted(struct world *w)
+{
+    session(w);
+    trusted(w);
 }
 
 static void strict_cseq(struct world *w)
@@ -338,6 +380,18 @@ static const struct row aor_rows[] = {
     {"the default is longer", NULL, "A a 11 a", "commit licensed-source"},
     {"L1", stream, "A a 11 a=60", "absorb licensed-flow"},
     {"L1: another connection", other_stream, "A a 11 a=60", "forward new-source refresh"},
+    {"L1: its session", session, "A a 11 a=60", "commit licensed-session"},
+    {"L1: another session", other_session, "A a 11 a=60", "forward new-source refresh"},
+    {"L1: its session, another Call-ID", session, "A z 11 a=60", "forward new-call-id refresh"},
+    {"L1: its session, lower CSeq", session, "A a 9 a=60", "forward cseq-not-rising refresh"},
+    {"L1: its session, due", session_due, "A a 11 a=60", "forward upstream-due refresh"},
+    {"L1: its session, reproof", session_old_proof, "A a 11 a=60", "forward reproof-due refresh"},
+    {"L1: its session, unproven", session_unproven, "A a 11 a=60", "forward not-proven refresh"},
+    {"L1: its session, the same again", session_repeat, "A a 10 a=60", "commit licensed-session"},
+    {"L1: its session, trusted", session_trusted, "A a 11 a=60", "commit trusted"},
+    {"L1: its session, another's contact", session, "A a 11 b=60", "forward new-call-id refresh"},
+    {"L1: its session, a removal", session, "A a 11 a=0", "commit removed-locally"},
+    {"L1: its session, a query", session, "A a 11", "absorb query"},
     {"D28: rebooted", NULL, "A x 1 a=60", "forward new-call-id refresh"},
     {"moved", NULL, "X a 11 a=60", "forward new-source refresh"},
     {"a neighbour's contact", NULL, "B b 11 a=60", "forward new-call-id refresh"},

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "service/alarm.h"
 #include "service/board.h"
+#include "service/shield.h"
 #include "service/source.h"
 
 static bool ready;
@@ -50,12 +51,22 @@ static struct api api;
 static struct source_table *sources;
 static struct alarms *alarms;
 static struct board *board;
+static struct shield_table *shields;
+static struct conf_upstream upstreams[] = {{.name = "carrier", .pace = {200, 400}},
+                                           {.name = "\xff\"", .pace = {1, 1}}};
+static struct conf shielded = {.upstreams = upstreams, .n_upstreams = 2};
 
 static int set_up(void **state)
 {
     (void)state;
-    api_init(&api,
-             &(struct api_hooks){is_ready, workers, reload, resync, NULL, sources, alarms, board});
+    api_init(&api, &(struct api_hooks){.is_ready = is_ready,
+                                       .workers = workers,
+                                       .reload = reload,
+                                       .resync = resync,
+                                       .sources = sources,
+                                       .alarms = alarms,
+                                       .board = board,
+                                       .shields = shields});
     ready = true;
     reload_result = 0;
     return 0;
@@ -63,7 +74,7 @@ static int set_up(void **state)
 
 static struct api_response ask(const char *method, const char *path, const char *body)
 {
-    struct api_request q = {str_of(method), str_of(path), str_of(body)};
+    struct api_request q = {str_of(method), str_of(path), str_of(body), NULL};
     struct api_response r;
     api_serve(&api, &q, &r);
     assert_non_null(r.body);
@@ -123,6 +134,12 @@ static void unknown_paths_and_methods_are_told_apart(void **state)
     assert_error("GET", "/", 404, "not-found");
     assert_error("POST", "/healthz/", 404, "not-found");
     assert_error("POST", "/metrics", 405, "method-not-allowed");
+    assert_error("DELETE", "/api/v1/aors", 405, "method-not-allowed");
+    assert_error("GET", "/api/v1/aors/", 404, "not-found");
+    assert_error("POST", "/api/v1/aors/x@example.com", 405, "method-not-allowed");
+    assert_error("DELETE", "/api/v1/why/x@example.com", 405, "method-not-allowed");
+    assert_error("GET", "/api/v1/why", 404, "not-found");
+    assert_error("POST", "/api/v1/savings", 405, "method-not-allowed");
     struct api_response r = ask("DELETE", "/api/v1/log-level", NULL);
     assert_int_equal(r.status, 405);
     assert_string_equal(r.allow, "GET, HEAD, PUT");
@@ -304,6 +321,36 @@ static void the_alarms_of_lines_are(void)
     json_decref(json);
 }
 
+static void upstreams_are_listed(void **state)
+{
+    (void)state;
+    shield_count(&upstreams[0], SHIELD_SENT, 7);
+    shield_pause(&upstreams[0], 30, sys_now_ms());
+    json_t *json = ask_json("GET", "/api/v1/upstreams", NULL, 200);
+    json_t *list = json_object_get(json, "upstreams");
+    json_t *one = json_array_get(list, 0);
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(json_string_value(json_object_get(one, "name")), "carrier");
+    assert_int_equal(json_integer_value(json_object_get(one, "register_rate")), 200);
+    assert_true(json_real_value(json_object_get(one, "ceiling")) == 100); /* half, by the pause */
+    assert_true(json_real_value(json_object_get(one, "tokens")) == 200);
+    assert_in_range(json_integer_value(json_object_get(one, "pause_s")), 29, 30);
+    assert_int_equal(json_integer_value(json_object_get(one, "sent")), 7);
+    one = json_array_get(list, 1);
+    assert_string_equal(json_string_value(json_object_get(one, "name")), "?");
+    json_decref(json);
+    struct api_response r = ask("GET", "/metrics", NULL);
+    char *text = strndup(r.body, r.len);
+    assert_non_null(strstr(text,
+                           "# TYPE breakwater_upstream_registers_sent_total counter\n"
+                           "breakwater_upstream_registers_sent_total{upstream=\"carrier\"} 7\n"
+                           "breakwater_upstream_registers_sent_total{upstream=\"\xff\\\"\"} "
+                           "0\n"));
+    assert_non_null(strstr(text, "upstream_register_ceiling{upstream=\"carrier\"} 100\n"));
+    free(text);
+    free(r.body);
+}
+
 static void fixed_lines_are_listed(void **state)
 {
     (void)state;
@@ -385,7 +432,7 @@ static void serve_all(void *arg)
     static const char *const paths[] = {"/healthz",       "/readyz",        "/metrics",
                                         "/api/v1/status", "/api/v1/alarms", "/api/v1/lines"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        struct api_request q = {STR("GET"), str_of(paths[i]), STR_NONE};
+        struct api_request q = {STR("GET"), str_of(paths[i]), STR_NONE, NULL};
         struct api_response r;
         api_serve(&api, &q, &r);
         free(r.body);
@@ -411,14 +458,17 @@ int main(void)
         cmocka_unit_test_setup(bans_are_made_and_lifted, set_up),
         cmocka_unit_test_setup(what_is_wrong_is_listed, set_up),
         cmocka_unit_test_setup(fixed_lines_are_listed, set_up),
+        cmocka_unit_test_setup(upstreams_are_listed, set_up),
         cmocka_unit_test_setup(a_resync_is_of_an_upstream, set_up),
         cmocka_unit_test_setup(every_failed_allocation_is_survived, set_up),
     };
-    if (source_table_new(&sources) || alarm_new(&alarms) || board_new(&board))
+    if (source_table_new(&sources) || alarm_new(&alarms) || board_new(&board) ||
+        shield_table_new(&shields) || shield_table_link(shields, &shielded))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     source_table_free(sources);
     alarm_free(alarms);
     board_free(board);
+    shield_table_free(shields);
     return failed;
 }

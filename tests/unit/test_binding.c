@@ -157,7 +157,7 @@ static void a_way_is_all_of_its_parts(void **state)
     b.local.ip[3]++;
     assert_false(binding_is_same_way(&a, &b));
     b = a;
-    b.family++;
+    b.flow_id++;
     assert_false(binding_is_same_way(&a, &b));
     b = a;
     b.transport++;
@@ -165,6 +165,33 @@ static void a_way_is_all_of_its_parts(void **state)
     b = a;
     b.listener++;
     assert_false(binding_is_same_way(&a, &b));
+}
+
+/* L1: never by another listener's word, nor where there is none. */
+static void a_device_is_known_by_its_session(void **state)
+{
+    (void)state;
+    const struct family none = {0}, own = {1, 2}, others[] = {{1, 3}, {2, 2}, {2, 1}};
+    struct binding b = {.way = {.flow_id = 7, .transport = 2, .listener = 1},
+                        .proof = {.family = own}};
+    struct way there = b.way;
+    assert_true(binding_is_from(&b, &there, &none));
+    there.flow_id = 8;
+    there.peer.port = 5061;
+    assert_true(binding_is_from(&b, &there, &own));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(binding_is_from(&b, &there, &others[i]));
+    assert_false(binding_is_from(&b, &there, &none));
+    there.listener++;
+    assert_false(binding_is_from(&b, &there, &own));
+    there = b.way;
+    there.transport--;
+    assert_false(binding_is_from(&b, &there, &own));
+    b.proof.family = none;
+    there = b.way;
+    there.flow_id = 8;
+    assert_false(binding_is_from(&b, &there, &none));
+    assert_false(binding_is_from(&b, &there, &own));
 }
 
 /* D64 */
@@ -188,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_copy_stands_alone, fresh, done),
         cmocka_unit_test_setup_teardown(an_exhausted_arena_gives_no_record, fresh, done),
         cmocka_unit_test(a_way_is_all_of_its_parts),
+        cmocka_unit_test(a_device_is_known_by_its_session),
         cmocka_unit_test(a_device_takes_what_it_allows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,8 +16,11 @@ static void what_is_added_stands_in_order(void **state)
     buf_add_u64(&b, UINT64_MAX);
     buf_add_char(&b, ' ');
     buf_add_hex(&b, "\x00\x7f\xff", 3);
-    buf_addf(&b, " %d%s", -5, "%");
-    assert_str(buf_str(&b), "a-0 18446744073709551615 007fff -5%");
+    buf_addf(&b, " %d%s ", -5, "%");
+    buf_add_digits(&b, 7, 2);
+    buf_add_digits(&b, 2026, 2);
+    buf_add_digits(&b, UINT32_MAX, 12);
+    assert_str(buf_str(&b), "a-0 18446744073709551615 007fff -5% 07264294967295");
     assert_false(b.has_overflown);
 }
 

@@ -73,10 +73,12 @@ static struct binding random_binding(struct arena *a)
         .methods = (uint32_t)number(UINT32_MAX),
         .way = {.peer = address(),
                 .local = address(),
-                .family = number(UINT64_MAX),
+                .flow_id = number(UINT64_MAX),
                 .transport = (uint8_t)(draw() % FLOW_TRANSPORT_MAX),
                 .listener = (uint8_t)(draw() % 3)},
-        .proof = {.kind = draw() % (PROOF_DIGEST + 1), .at_s = number(UINT64_MAX)},
+        .proof = {.kind = draw() % (PROOF_DIGEST + 1),
+                  .at_s = number(UINT64_MAX),
+                  .family = {number(UINT64_MAX), number(UINT64_MAX)}},
         .granted_s = (uint32_t)number(UINT32_MAX),
         .expires_at_s = number(UINT64_MAX),
         .created_at_s = number(UINT64_MAX),
@@ -97,8 +99,12 @@ static struct upreg random_upreg(struct arena *a)
         .dead_at_s = number(UINT64_MAX),
         .service_route = text(a),
         .associated = text(a),
+        .pub_gruu = text(a),
+        .temp_gruu = text(a),
+        .has_instance = draw() % 2,
         .form = number(UINT64_MAX),
         .is_fixed = draw() % 2,
+        .is_bulk = draw() % 2,
     };
 }
 
@@ -136,6 +142,7 @@ static void same_binding(const struct binding *a, const struct binding *b)
     assert_true(a->methods == b->methods);
     assert_memory_equal(&a->way, &b->way, sizeof a->way);
     assert_true(a->proof.kind == b->proof.kind && a->proof.at_s == b->proof.at_s);
+    assert_memory_equal(&a->proof.family, &b->proof.family, sizeof a->proof.family);
     assert_true(a->granted_s == b->granted_s && a->expires_at_s == b->expires_at_s);
     assert_true(a->created_at_s == b->created_at_s && a->upreg_id == b->upreg_id);
     assert_true(a->lease.slot == b->lease.slot && a->lease.generation == b->lease.generation);
@@ -145,11 +152,14 @@ static void same_upreg(const struct upreg *a, const struct upreg *b)
 {
     assert_true(a->id == b->id && a->state == b->state && a->cseq == b->cseq);
     assert_true(a->granted_s == b->granted_s && a->dead_at_s == b->dead_at_s);
-    assert_true(a->form == b->form && a->is_fixed == b->is_fixed);
+    assert_true(a->form == b->form && a->is_fixed == b->is_fixed && a->is_bulk == b->is_bulk);
     same(a->contact, b->contact);
     same(a->call_id, b->call_id);
     same(a->service_route, b->service_route);
     same(a->associated, b->associated);
+    same(a->pub_gruu, b->pub_gruu);
+    same(a->temp_gruu, b->temp_gruu);
+    assert_true(a->has_instance == b->has_instance);
 }
 
 /* In a heap block of just its size. */
@@ -253,6 +263,7 @@ static void unknown_tags_are_skipped_and_newer_versions_refused(void **state)
     assert_int_equal(got->bindings[0].id, 7);
     assert_int_equal(got->bindings[0].q, -1);
     assert_int_equal(got->bindings[0].methods, 0); /* of a version that did not keep them */
+    assert_true(family_is_none(&got->bindings[0].proof.family)); /* likewise */
     assert_int_equal(got->bindings[0].proof.kind, PROOF_NONE);
     assert_int_equal(got->bindings[0].way.listener, CODEC_NO_LISTENER);
     assert_int_equal(codec_decode(&a, STR("\x02"), &names, &got), ERR_TOOBIG);

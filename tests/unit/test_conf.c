@@ -21,7 +21,8 @@ static const struct bad mistakes[] = {
     {"workers = 1\nworker = 2\n", {"t.conf:2: no such option 'worker', expected one of: workers"}},
     {"# a\n/* b\n c */ // d\nworker = 2\n", {"t.conf:4: no such option 'worker'"}},
     {"listen \"a\" {\n adress = 1 }\n",
-     {"t.conf:2: listen: no such option 'adress', expected one of: address, advertise, side"}},
+     {"t.conf:2: listen: no such option 'adress', expected one of: address, advertise, "
+      "certificate"}},
     {"nonesuch = \"/var\"\n", {"t.conf:1: no such option 'nonesuch'"}},
     {"workers\n= {1}", {"t.conf:2: unexpected token '{'"}},
     {"workers 3\n", {"t.conf:1: missing equal sign after option 'workers'"}},
@@ -43,6 +44,8 @@ static const struct bad mistakes[] = {
      {"t.conf:5: domain \"b\" aliases: given again"}},
     {SERVES "\"log|level\" = info\n", {"t.conf:4: no such option 'level' here"}},
     {SERVES "runtime-dir = \"/a\\nb\"\n", {"t.conf:4: runtime-dir: a control character"}},
+    {SERVES "limits { lines-before-scan = 61 }\n",
+     {"t.conf:4: limits lines-before-scan: \"61\": out of range"}},
     {SERVES "workers = x\nlimits { max-message = 1 }\nnothing = 1\n",
      {"t.conf:4: workers: \"x\" is not right, expected a number from 0 to 256",
       "t.conf:5: limits max-message: \"1\": out of range", "t.conf:6: no such option 'nothing'"}},
@@ -69,14 +72,65 @@ static const struct bad bad_values[] = {
      {"t.conf:4: log level: \"loud\" is not right, expected one of error, warning, info, debug",
       "t.conf:5: log format: \"xml\"",
       "t.conf:6: log target: \"file\" is not right, expected stderr, journal"}},
+    {"listen \"a\" { address = \"udp:127.0.0.1:5060\" }\n"
+     "upstream \"u\" { servers = \"sip:127.0.0.2:5060\" }\n"
+     "domain \"example.com\" { flow-timer = \"2h\"\nrequire-path-support = maybe }\n",
+     {"t.conf:3: domain \"example.com\" flow-timer: \"2h\": out of range, expected a duration from "
+      "0s "
+      "to 1h",
+      "t.conf:4: domain \"example.com\" require-path-support: \"maybe\" is not right"}},
+    {SERVES "limits { connections-per-source = 0\n max-connections = -1 }",
+     {"t.conf:4: limits connections-per-source: \"0\": out of range, expected a number from 1 to "
+      "1000000",
+      "t.conf:5: limits max-connections: \"-1\" is not right, expected a number from 0 to"}},
     {SERVES "limits { max-message = \"64K\"\n max-transactions = 99 }",
      {"t.conf:4: limits max-message: \"64K\": out of range, expected a size from 1024 to 65535 "
       "bytes",
       "t.conf:5: limits max-transactions: \"99\": out of range, expected a number from 100 to "
       "10000000"}},
-    {SERVES "listen b { address = \"tcp:127.0.0.1:5060\" }",
-     {"t.conf:4: listen \"b\" address: \"tcp:127.0.0.1:5060\": transport \"tcp\" is not known; "
-      "known: udp"}},
+    {"listen a { address = \"tcp:127.0.0.1\" }\n upstream u { servers = \"sip:192.0.2.1\" }\n"
+     "domain d { }\n",
+     {"t.conf:1: listen \"a\" address: no section has udp, expected one as well, for the "
+      "upstreams"}},
+    {SERVES "listen b { address = \"sctp:127.0.0.1:5060\" }",
+     {"t.conf:4: listen \"b\" address: \"sctp:127.0.0.1:5060\": transport \"sctp\" is not known; "
+      "known: udp, tcp, tls, ws, wss"}},
+    {SERVES "listen b { address = \"tls:127.0.0.1\" }",
+     {"t.conf:4: listen \"b\" certificate: missing, expected the path of a file in PEM",
+      "t.conf:4: listen \"b\" private-key: missing, expected the path of a file in PEM"}},
+    {SERVES
+     "listen b { address = \"tls:127.0.0.1\"\n certificate = \"/none\"\n private-key = \"/none\" }",
+     {"t.conf:5: listen \"b\": \"/none\" No such file or directory, expected files in PEM"}},
+    {SERVES "listen b { address = \"tls:127.0.0.1\"\n certificate = \"/none\"\n private-key = "
+            "{\"/a\", \"/b\"} }",
+     {"t.conf:6: listen \"b\" private-key: 2 for 1 certificates, expected one for each"}},
+    {SERVES "listen b { address = \"wss:127.0.0.1\" }",
+     {"t.conf:4: listen \"b\" certificate: missing",
+      "t.conf:4: listen \"b\" private-key: missing"}},
+    {SERVES "listen b { address = \"ws:127.0.0.1\"\n certificate = \"/none\" }",
+     {"t.conf:5: listen \"b\" certificate: there is no TLS at this address, expected it with "
+      "tls:IP-ADDRESS:PORT or wss:IP-ADDRESS:PORT only"}},
+    {SERVES "listen b { address = \"tcp:127.0.0.1\"\n origins = \"https://x.test\" }",
+     {"t.conf:5: listen \"b\" origins: there are no WebSockets at this address, expected it with "
+      "ws:IP-ADDRESS:PORT or wss:IP-ADDRESS:PORT only"}},
+    {SERVES "listen b { address = \"ws:127.0.0.1\"\n origins = \"x.test\" }",
+     {"t.conf:5: listen \"b\" origins: \"x.test\" is not right, expected SCHEME://HOST or "
+      "SCHEME://HOST:PORT as a browser says it, or null"}},
+    {SERVES "listen b { address = \"ws:127.0.0.1\"\n origins = \"https://x.test/\" }",
+     {"\"https://x.test/\": a browser does not say a path, not even /"}},
+    {SERVES "listen b { address = \"ws:127.0.0.1\"\n origins = \"https://x.test:443\" }",
+     {"\"https://x.test:443\": a browser does not say the port that its scheme has anyway"}},
+    {SERVES "listen b { address = \"ws:127.0.0.1\"\n origins = \"https://x.test:0\" }",
+     {"\"https://x.test:0\" is not right"}},
+    {SERVES "listen b { address = \"ws:127.0.0.1\"\n origins = \"https://\" }",
+     {"\"https://\" is not right"}},
+    {SERVES
+     "listen b { address = \"tcp:127.0.0.1\"\n certificate = \"/none\"\n client-ca = \"/none\" }",
+     {"t.conf:5: listen \"b\" certificate: there is no TLS at this address, expected it with tls:",
+      "t.conf:6: listen \"b\" client-ca: there is no TLS at this address"}},
+    {SERVES
+     "listen b { address = \"tcp:127.0.0.1\" }\nlisten c { address = \"tcp:127.0.0.1:5060\" }",
+     {"t.conf:5: listen \"c\" address: listen \"b\" has the same, expected another one"}},
     {SERVES "listen b { address = \"127.0.0.1:5060\" }", {"expected udp:IP-ADDRESS:PORT"}},
     {SERVES "listen b { address = \"udp:localhost:5060\" }",
      {"\"udp:localhost:5060\" is not right"}},
@@ -92,21 +146,42 @@ static const struct bad bad_values[] = {
      {"listen \"b\" advertise: \"a_b:70000\" is not right, expected HOST"}},
     {SERVES "listen b { address = \"udp:127.0.0.2:5060\" side = inner }",
      {"listen \"b\" side: \"inner\" is not right, expected one of any, access, core"}},
-    {SERVES "upstream v { servers = {\n\"sip:192.0.2.2\",\n\"sip:pbx.example.com\"} }",
-     {"t.conf:6: upstream \"v\" servers: \"sip:pbx.example.com\": an IP address is expected: "
-      "names are not looked up, expected sip:IP-ADDRESS"}},
+    {SERVES "upstream v { servers = {\"sip:192.0.2.2;transport=TCP\",\n\"sips:192.0.2.3\"} }",
+     {"t.conf:4: upstream \"v\" servers: \"sip:192.0.2.2;transport=TCP\" is over TCP, expected a "
+      "listen section with that transport and IP version, of side core or any",
+      "t.conf:5: upstream \"v\" servers: \"sips:192.0.2.3\" is over TLS, expected a listen"}},
+    {SERVES "listen t { address = \"tcp:127.0.0.1\" side = access }\n"
+            "upstream v { servers = \"sip:192.0.2.2;transport=tcp\" }",
+     {"t.conf:5: upstream \"v\" servers: \"sip:192.0.2.2;transport=tcp\" is over TCP"}},
+    {SERVES "listen t { address = \"tcp:127.0.0.1\" }\n"
+            "upstream v { servers = \"sip:[2001:db8::1];transport=tcp\" }",
+     {"t.conf:5: upstream \"v\" servers: \"sip:[2001:db8::1];transport=tcp\" is over TCP"}},
+    {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n server-ca = \"/ca.pem\"\n"
+            "server-name = \"a.example\"\n verify-server = no }",
+     {"t.conf:5: upstream \"v\" server-ca: none of its servers has TLS, expected it with sips:",
+      "t.conf:6: upstream \"v\" server-name: none of its servers has TLS",
+      "t.conf:7: upstream \"v\" verify-server: none of its servers has TLS"}},
+    {SERVES "upstream v { servers = \"sips:192.0.2.2\"\n server-ca = \"/none\" }",
+     {"t.conf:5: upstream \"v\" server-ca: \"/none\" has no certificates in PEM that can be read, "
+      "expected a file in PEM with authorities"}},
+    {SERVES "upstream v { servers = \"sips:192.0.2.2\"\n verify-server = no\n"
+            "server-name = \"a.example\" }",
+     {"t.conf:6: upstream \"v\" server-name: with verify-server = no nothing is compared with it"}},
+    {SERVES "upstream v { servers = \"sips:192.0.2.2\" server-name = \"a b\" }",
+     {"server-name: \"a b\" is not right"}},
+    {SERVES "upstream v { servers = \"sips:192.0.2.2\" verify-server = maybe }",
+     {"verify-server: \"maybe\" is not right, expected yes or no"}},
     {SERVES "upstream v { servers = {} }", {"t.conf:4: upstream \"v\" servers: missing"}},
-    {SERVES "upstream v { servers = \"sips:192.0.2.2\" }", {"is not a sip: URI"}},
-    {SERVES "upstream v { servers = \"192.0.2.2\" }", {"expected sip:IP-ADDRESS"}},
+    {SERVES "upstream v { servers = \"tel:192\" }", {"is not a sip: or sips: URI"}},
+    {SERVES "upstream v { servers = \"sips:192.0.2.2;transport=udp\" }",
+     {"has a parameter other than ;transport=tcp or tls; sips: is never over UDP"}},
+    {SERVES "upstream v { servers = \"192.0.2.2\" }", {"expected sip:HOST"}},
     {SERVES "upstream v { servers = \"sip:a@192.0.2.2\" }", {"has a user part"}},
-    {SERVES "upstream v { servers = \"sip:192.0.2.2;transport=tcp\" }",
-     {"has a parameter other than ;transport=udp"}},
+    {SERVES "upstream v { servers = \"sip:192.0.2.2;transport=sctp\" }",
+     {"has a parameter other than ;transport=udp, tcp or tls"}},
     {SERVES "upstream v { servers = \"sip:192.0.2.2;lr\" }", {"has a parameter other"}},
     {SERVES "upstream v { servers = \"sip:192.0.2.2?a=b\" }", {"has headers"}},
     {SERVES "upstream v { servers = \"sip:0.0.0.0\" }", {"nobody can send to"}},
-    {SERVES "upstream v { servers = {\"sip:192.0.2.2\",\n\"sip:192.0.2.3\"} }",
-     {"t.conf:5: upstream \"v\" servers: 2 are listed, expected exactly one server; fail-over "
-      "between servers is not there yet"}},
     {SERVES "upstream v { servers = \"sip:192.0.2.2\" trusted = \"10.0.0.1/24\" }",
      {"upstream \"v\" trusted: \"10.0.0.1/24\": the address has bits set behind the first 24"}},
     {SERVES "upstream v { servers = \"sip:192.0.2.2\" trusted = \"0.0.0.0/0\" }",
@@ -117,6 +192,31 @@ static const struct bad bad_values[] = {
      {"t.conf:4: domain: \"a.example:5060\": has a port, expected a host name or an IP "
       "address, without a port"}},
     {SERVES "domain \"1.2.3.4:5060\" { }", {"has a port"}},
+    {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n register-rate = 0\n register-burst = 0\n "
+            "retry-after-cap = 0 }",
+     {"t.conf:5: upstream \"v\" register-rate: \"0\": out of range, expected a number from 1 to "
+      "100000",
+      "t.conf:6: upstream \"v\" register-burst: \"0\": out of range, expected a number from 1 to "
+      "1000000",
+      "t.conf:7: upstream \"v\" retry-after-cap: \"0\": out of range, expected a duration from 1s "
+      "to 1h"}},
+    {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n register-rate = fast\n "
+            "register-burst = -1 }",
+     {"t.conf:5: upstream \"v\" register-rate: \"fast\" is not right, expected a number",
+      "t.conf:6: upstream \"v\" register-burst: \"-1\" is not right, expected a number"}},
+    {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n outage = wait\n serve-limit = 10s\n "
+            "probe-interval = 2h }",
+     {"t.conf:5: upstream \"v\" outage: \"wait\" is not right, expected one of serve, reject",
+      "t.conf:6: upstream \"v\" serve-limit: \"10s\": out of range, expected a duration from 1m",
+      "t.conf:7: upstream \"v\" probe-interval: \"2h\": out of range"}},
+    {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n outage = reject\n serve-limit = 1h }",
+     {"t.conf:6: upstream \"v\" serve-limit: nobody is served with outage = reject, expected it "
+      "with outage = serve"}},
+    {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n outage = serve\n serve-limit = 1h\n "
+            "probe-interval = 0 }",
+     {"t.conf:5: upstream \"v\" outage: without probes no outage is noticed, expected it with a "
+      "probe-interval that is not 0",
+      "t.conf:6: upstream \"v\" serve-limit: without probes"}},
     {SERVES "domain b {\n max-branches = 0 }",
      {"t.conf:5: domain \"b\" max-branches: \"0\": out of range, expected a number from 1 to 32"}},
     {SERVES "domain b {\n local-calls = \"yes\" }",
@@ -144,6 +244,8 @@ static const struct bad bad_values[] = {
      {"redirect-targets: \"sip:c.example\""}},
     {SERVES "domain b { redirects = follow redirect-targets = \"\" }",
      {"redirect-targets: \"\" is not right"}},
+    {SERVES "domain b { caller-id = \"any\" }",
+     {"t.conf:4: domain \"b\" caller-id: \"any\" is not right, expected one of own, check, pass"}},
     {SERVES "domain \"a..b\" { }", {"domain: \"a..b\" is not right"}},
     {SERVES "domain \"1.2.3.400\" { }", {"domain: \"1.2.3.400\" is not right"}},
     {SERVES "admin { http = \"127.0.0.1\" }",
@@ -301,6 +403,8 @@ static void everything_that_can_be_said_is_taken(void **state)
         "listen one { address = \"udp:[::1]:5070\" advertise = \"Sip.Example.com:5080\" side = "
         "core }\n"
         "listen two { address = \"udp:0.0.0.0\" advertise = \"2001:DB8::1\" side = access }\n"
+        "listen web { address = \"ws:[::1]\" origins = {\"https://Phone.example.com:8443\", "
+        "\"http://[::1]:8080\", \"null\", \"chrome-extension://abcd\"} }\n"
         "upstream u { servers = {\"sip:192.0.2.1:5070;transport=UDP\"}\n"
         " trusted = 10.0.0.0/9 trusted += \"2001:db8::/32\" }\n"
         "upstream v { servers = 'sip:192.0.2.9' }\n"
@@ -322,6 +426,11 @@ static void everything_that_can_be_said_is_taken(void **state)
     assert_int_equal(c->listens[1].addr.port, 5060);
     assert_str(c->listens[1].advertise_host, "[2001:db8::1]");
     assert_int_equal(c->listens[1].advertise_port, 0);
+    assert_int_equal(c->listens[2].transport, FLOW_WS);
+    assert_int_equal(c->listens[2].addr.port, 80);
+    assert_int_equal(c->listens[2].n_origins, 4);
+    assert_str(c->listens[2].origins[0], "https://Phone.example.com:8443");
+    assert_str(c->listens[2].origins[2], "null");
     assert_str(c->upstreams[0].servers[0].uri, "sip:192.0.2.1:5070;transport=UDP");
     assert_int_equal(c->upstreams[0].servers[0].addr.port, 5070);
     assert_int_equal(c->upstreams[0].n_trusted, 2);

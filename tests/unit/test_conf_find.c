@@ -59,11 +59,36 @@ static struct addr addr_of(const char *text)
     return a;
 }
 
-static const char *upstream_of(const struct conf *c, const char *source)
+static const char *upstream_over(const struct conf *c, const char *source,
+                                 enum flow_transport transport)
 {
     struct addr a = addr_of(source);
-    const struct conf_upstream *u = conf_upstream_of(c, &a);
+    const struct conf_upstream *u = conf_upstream_at(c, &a, transport);
+    u = u ? u : conf_upstream_trusting(c, &a);
     return u ? u->name : "";
+}
+
+static const char *upstream_of(const struct conf *c, const char *source)
+{
+    return upstream_over(c, source, FLOW_UDP);
+}
+
+static void a_connection_of_a_server_has_any_port(void **state)
+{
+    (void)state;
+    struct conf *c = load_good("listen a { address = \"udp:127.0.0.1\" }\n"
+                               "listen b { address = \"tcp:127.0.0.1\" }\n"
+                               "upstream u { servers = {\"sip:192.0.2.1;transport=udp\", "
+                               "\"sip:192.0.2.2;transport=tcp\", \"sip:192.0.2.3\"} }\n"
+                               "domain a { upstream = u }");
+    assert_string_equal(upstream_over(c, "192.0.2.1:5060", FLOW_TCP), "");
+    assert_string_equal(upstream_over(c, "192.0.2.2:40000", FLOW_TCP), "u");
+    assert_string_equal(upstream_over(c, "192.0.2.2:40000", FLOW_TLS), "u");
+    assert_string_equal(upstream_over(c, "192.0.2.2:40000", FLOW_UDP), "");
+    assert_string_equal(upstream_over(c, "192.0.2.3:40000", FLOW_TCP), "u");
+    assert_string_equal(upstream_over(c, "192.0.2.3:40000", FLOW_UDP), "");
+    assert_string_equal(upstream_over(c, "192.0.2.3:5060", FLOW_UDP), "u");
+    conf_unref(c);
 }
 
 static void sources_belong_to_the_upstream_that_lists_them(void **state)
@@ -168,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_are_found_in_any_spelling),
         cmocka_unit_test(redirects_lead_where_they_may),
+        cmocka_unit_test(a_connection_of_a_server_has_any_port),
         cmocka_unit_test(sources_belong_to_the_upstream_that_lists_them),
         cmocka_unit_test(lines_are_found_by_their_aor),
         cmocka_unit_test(ten_thousand_domains_are_no_burden),

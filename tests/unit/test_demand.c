@@ -38,17 +38,27 @@ static const struct {
     {"Proxy-Authenticate: Digest realm=\"r\", nonce=\"p\", algorithm=SHA-256\r\n"
      "WWW-Authenticate: Digest realm=\"r\", nonce=\"w\", algorithm=SHA-256\r\n",
      "w 1---;p 1--p;"},
+    {"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"x,Auth-Int\", "
+     "algorithm=MD5-sess\r\n",
+     "n 0si-;"},
     /* what cannot be answered */
     {"WWW-Authenticate: Basic realm=\"r\"\r\n", ""},
     {"WWW-Authenticate: Digest realm=\"r\"\r\n", ""},
     {"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", algorithm=SHA-3\r\n", ""},
     {"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", algorithm=-sess\r\n", ""},
-    {"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\"\r\n", ""},
+    {"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"token\"\r\n", ""},
     {"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", algorithm=MD5-sess\r\n", ""},
     {"WWW-Authenticate: Digest realm=\"r\", nonce=\"bad\r\n"
      "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n",
      "n 0---;"},
 };
+
+static char qop_letter(struct str qop)
+{
+    if (str_is_none(qop))
+        return '-';
+    return str_eq(qop, STR("auth")) ? 'q' : 'i';
+}
 
 static void what_can_be_answered_is_read(void **state)
 {
@@ -60,7 +70,7 @@ static void what_can_be_answered_is_read(void **state)
         size_t n = demand_read(&arena, response(responses[i].lines), list);
         for (size_t k = 0; k < n; k++)
             buf_addf(&b, "%.*s %d%c%c%c;", STR_FMT(list[k].digest.nonce), (int)list[k].algorithm,
-                     list[k].is_session ? 's' : '-', list[k].has_qop ? 'q' : '-',
+                     list[k].is_session ? 's' : '-', qop_letter(list[k].qop),
                      list[k].is_proxy ? 'p' : '-');
         assert_string_equal(text, responses[i].read);
     }
@@ -90,18 +100,20 @@ static const struct {
        .nonce = STR("7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"),
        .algorithm = STR("MD5")},
       .algorithm = DIGEST_MD5,
-      .has_qop = true},
+      .qop = STR("auth")},
      {STR("Mufasa"), STR("Circle of Life"), STR_NONE},
-     {STR("GET"), STR("/dir/index.html"), STR("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"), 1},
+     {STR("GET"), STR("/dir/index.html"), STR("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"), 1,
+      STR_NONE},
      "8ca523f5e9506fed4657c9700eebdbec"},
     {"SHA-256",
      {{.realm = STR("http-auth@example.org"),
        .nonce = STR("7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"),
        .algorithm = STR("SHA-256")},
       .algorithm = DIGEST_SHA_256,
-      .has_qop = true},
+      .qop = STR("auth")},
      {STR("Mufasa"), STR("Circle of Life"), STR_NONE},
-     {STR("GET"), STR("/dir/index.html"), STR("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"), 1},
+     {STR("GET"), STR("/dir/index.html"), STR("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"), 1,
+      STR_NONE},
      "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
 /* The same arithmetic by another library. */
 #define REGISTER(name, number, session, ha, want)                                                  \
@@ -110,8 +122,8 @@ static const struct {
             {{.realm = STR("pbx"), .nonce = STR("n1"), .algorithm = STR(name)},                    \
              .algorithm = number,                                                                  \
              .is_session = session,                                                                \
-             .has_qop = true},                                                                     \
-            ha, {STR("REGISTER"), STR("sip:example.com"), STR("0a4f113b"), 2}, want                \
+             .qop = STR("auth")},                                                                  \
+            ha, {STR("REGISTER"), STR("sip:example.com"), STR("0a4f113b"), 2, STR_NONE}, want      \
     }
 #define BY_PASSWORD                                                                                \
     {                                                                                              \
@@ -161,6 +173,37 @@ static void the_answers_are_right(void **state)
     digest_answer_free(d);
 }
 
+/* RFC 7616 3.4.3: H(A2) covers the body; without one, nothing. */
+static void the_body_counts_with_auth_int(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str body;
+        const char *response;
+    } bodies[] = {
+        {{NULL, 0}, "a44bee7fd9f110949fe3a0e631fb0f8f7242922bcbded8fdf5b6a296c2215629"},
+        {{"v=0\r\n", 5}, "747ef11b3cb4a97b41bbb0cf4fc0db5bfe0b4c2cfee87b32839057c6c52056c1"}};
+    const struct demand c = {{.realm = STR("pbx"), .nonce = STR("n1")},
+                             .algorithm = DIGEST_SHA_256,
+                             .qop = STR("auth-int")};
+    const struct demand_account account = BY_PASSWORD;
+    struct digest_answer *d;
+    assert_int_equal(digest_answer_new(&d), 0);
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        char text[1024];
+        struct buf out = buf_over(text, sizeof text);
+        struct digest_credentials given;
+        const struct demand_request q = {STR("REGISTER"), STR("sip:example.com"), STR("0a4f113b"),
+                                         1, bodies[i].body};
+        assert_int_equal(demand_answer(d, &c, &account, &q, &out), 0);
+        assert_int_equal(digest_parse_credentials(&arena, buf_str(&out), &given), 0);
+        assert_str(given.qop, "auth-int");
+        if (!str_eq(given.response, str_of(bodies[i].response)))
+            fail_msg("%zu: %.*s", i, STR_FMT(given.response));
+    }
+    digest_answer_free(d);
+}
+
 static void without_qop_nothing_is_counted(void **state)
 {
     (void)state;
@@ -170,7 +213,8 @@ static void without_qop_nothing_is_counted(void **state)
     const struct demand c = {{.realm = STR("pbx"), .nonce = STR("n1"), .opaque = STR("o")},
                              .algorithm = DIGEST_MD5};
     const struct demand_account account = BY_PASSWORD;
-    const struct demand_request q = {STR("REGISTER"), STR("sip:example.com"), STR("x"), 1};
+    const struct demand_request q = {STR("REGISTER"), STR("sip:example.com"), STR("x"), 1,
+                                     STR_NONE};
     assert_int_equal(digest_answer_new(&d), 0);
     assert_int_equal(demand_answer(d, &c, &account, &q, &out), 0);
     assert_str(buf_str(&out), "Digest username=\"alice\", realm=\"pbx\", nonce=\"n1\", "
@@ -248,6 +292,7 @@ int main(void)
         cmocka_unit_test(what_can_be_answered_is_read),
         cmocka_unit_test(a_bounded_number_is_looked_at),
         cmocka_unit_test(the_answers_are_right),
+        cmocka_unit_test(the_body_counts_with_auth_int),
         cmocka_unit_test(without_qop_nothing_is_counted),
         cmocka_unit_test(the_next_nonce_is_found),
         cmocka_unit_test(every_failed_allocation_is_survived),

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "core/expiry.h"
 #include "regworld.h"
 
 /* ---------------------------------------------------------------- expiries */
@@ -36,7 +37,7 @@ static void devices_are_granted_what_will_hold(void **state)
         w.conf.expires_spread_percent = grants[i].percent;
         w.view.spread = grants[i].spread;
         struct absorb_input in = world_input(&w);
-        uint32_t got = absorb_grant_s(&in, grants[i].asked_s, w.now_s + grants[i].left_s,
+        uint32_t got = expiry_grant_s(&in, grants[i].asked_s, w.now_s + grants[i].left_s,
                                       grants[i].can_refresh);
         if (got != grants[i].granted_s)
             fail_msg("%s: %u, wanted %u", grants[i].name, got, grants[i].granted_s);
@@ -44,8 +45,72 @@ static void devices_are_granted_what_will_hold(void **state)
     w.conf.mode = MODE_MIRROR;
     w.conf.expires_spread_percent = 10;
     struct absorb_input in = world_input(&w);
-    assert_int_equal(absorb_grant_s(&in, 60, w.now_s + 40, false), 40);
-    assert_int_equal(absorb_grant_s(&in, 60, w.now_s, false), 1);
+    assert_int_equal(expiry_grant_s(&in, 60, w.now_s + 40, false), 40);
+    assert_int_equal(expiry_grant_s(&in, 60, w.now_s, false), 1);
+    world_fini(&w);
+}
+
+/* D56a: whatever upstream holds, but no more than default-expires and not beyond serve-limit. */
+static void in_an_outage_upstreams_end_does_not_count(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t serve_limit_s, asked_s;
+        int64_t left_s;
+        bool is_busy, is_outage;
+        uint32_t least_s, most_s;
+    } rows[] = {
+        {3600, 300, 100, true, true, 30, 120},   {3600, 60, -1000, true, true, 30, 60},
+        {3600, 300, -3590, true, true, 10, 10},  {3600, 300, -3600, true, true, 1, 1},
+        {3600, 300, 3000, true, true, 120, 120}, /* not due, but to be back soon */
+        {3600, 300, 100, false, true, 68, 68},   /* it has its turn */
+        {3600, 300, 100, true, false, 30, 68},   {0, 300, 100, true, true, 30, 68},
+    };
+    struct world w;
+    world_init(&w, MODE_AOR_THROTTLE);
+    w.conf.expires_spread_percent = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct upreg u = {.dead_at_s = (uint64_t)((int64_t)w.now_s + rows[i].left_s),
+                                .granted_s = 3600};
+        w.conf.serve_limit_s = rows[i].serve_limit_s;
+        w.is_busy = rows[i].is_busy;
+        w.is_outage = rows[i].is_outage;
+        for (uint64_t k = 0; k < 200; k++) {
+            w.view.spread = k * 0x9e3779b97f4a7c15;
+            struct absorb_input in = world_input(&w);
+            uint32_t s = expiry_grant_on_s(&in, rows[i].asked_s, &u);
+            if (s < rows[i].least_s || s > rows[i].most_s)
+                fail_msg("row %zu: %u", i, s);
+        }
+    }
+    world_fini(&w);
+}
+
+/* Not those that were due and had their turn, nor those that are not due. */
+static void what_is_postponed_comes_again_at_other_times(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t left_s;
+        bool is_busy;
+        uint32_t least_s, most_s;
+    } rows[] = {{200, true, 30, 120}, {200, false, 120, 120}, {2000, true, 120, 120}};
+    struct world w;
+    world_init(&w, MODE_AOR_THROTTLE);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct upreg u = {.dead_at_s = w.now_s + rows[i].left_s, .granted_s = 3600};
+        uint32_t least_s = UINT32_MAX, most_s = 0;
+        for (uint64_t k = 0; k < 1000; k++) {
+            w.view.spread = k * 0x9e3779b97f4a7c15;
+            struct absorb_input in = world_input(&w);
+            in.is_upstream_busy = rows[i].is_busy;
+            uint32_t s = expiry_grant_on_s(&in, 120, &u);
+            least_s = s < least_s ? s : least_s;
+            most_s = s > most_s ? s : most_s;
+        }
+        assert_int_equal(least_s, rows[i].least_s);
+        assert_int_equal(most_s, rows[i].most_s);
+    }
     world_fini(&w);
 }
 
@@ -55,16 +120,16 @@ static void who_refreshes_upstream(void **state)
     struct absorb_conf conf = {.mode = MODE_AOR_THROTTLE, .authentication = AUTH_RELAY};
     struct register_view view = {.has_account = false};
     const struct absorb_input in = {.conf = &conf, .view = &view};
-    assert_false(absorb_can_refresh(&in));
+    assert_false(expiry_can_refresh(&in));
     view.has_account = true;
-    assert_true(absorb_can_refresh(&in));
+    assert_true(expiry_can_refresh(&in));
     view.has_account = false;
     conf.authentication = AUTH_TRUSTED;
-    assert_true(absorb_can_refresh(&in));
+    assert_true(expiry_can_refresh(&in));
     conf.mode = MODE_MIRROR;
-    assert_false(absorb_can_refresh(&in));
+    assert_false(expiry_can_refresh(&in));
     view.has_account = true;
-    assert_false(absorb_can_refresh(&in));
+    assert_false(expiry_can_refresh(&in));
 }
 
 /* dead_at - max(granted / 10, 2 * longest + 64); of its own devices only. */
@@ -87,10 +152,10 @@ static void upstream_is_refreshed_in_time(void **state)
         u->granted_s = rows[i].granted_s;
         w.r->bindings[0].granted_s = rows[i].a_s;
         w.r->bindings[1].granted_s = rows[i].b_s;
-        assert_int_equal(absorb_refresh_by_s(w.r, u), u->dead_at_s - rows[i].early_s);
+        assert_int_equal(expiry_refresh_by_s(w.r, u), u->dead_at_s - rows[i].early_s);
     }
     u->dead_at_s = 100;
-    assert_int_equal(absorb_refresh_by_s(w.r, u), 0);
+    assert_int_equal(expiry_refresh_by_s(w.r, u), 0);
     world_fini(&w);
 }
 
@@ -129,6 +194,49 @@ static void the_upstream_registration_is_found(void **state)
             w.r->upregs[1].state = UPREG_LEAVING;
             assert_int_equal(absorb_upreg(&in)->id, 1);
         }
+        world_fini(&w);
+    }
+}
+
+/* RFC 5626: with insertion by Path each flow of a device has a registration of its own; RFC 6140:
+ * in aor-throttle what stands for all numbers is apart. */
+static void flows_and_bulk_registrations(void **state)
+{
+    (void)state;
+    static const struct {
+        enum absorb_mode mode;
+        bool is_by_flow, is_bulk;
+        const char *send;
+        uint32_t reg_id;
+        uint64_t id;
+    } rows[] = {
+        {MODE_CONTACT_THROTTLE, false, false, "X x 1 x=60", 1, 2},
+        {MODE_CONTACT_THROTTLE, false, false, "X x 1 x=60", 2, 2},
+        {MODE_CONTACT_THROTTLE, true, false, "X x 1 x=60", 1, 2},
+        {MODE_CONTACT_THROTTLE, true, false, "X x 1 x=60", 2, 0},
+        {MODE_MIRROR, true, false, "X x 1 x=60", 2, 0},
+        {MODE_AOR_THROTTLE, false, false, "X x 1 x=60", 2, 2},
+        {MODE_AOR_THROTTLE, false, true, "X x 1 x=60", 2, 1},
+        {MODE_AOR_THROTTLE, false, true, "X x 1", 2, 1},
+        {MODE_AOR_THROTTLE, false, false, "X x 1", 2, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        world_init(&w, rows[i].mode);
+        w.conf.is_by_flow = rows[i].is_by_flow;
+        world_bind(&w, 'a', 1);
+        w.r->upregs[0].is_bulk = 1;
+        struct binding *b = world_bind(&w, 'b', 2);
+        b->instance = STR("<urn:uuid:b>");
+        b->reg_id = 1;
+        world_view(&w, rows[i].send);
+        w.view.is_bulk = rows[i].is_bulk;
+        w.contacts[0].instance = b->instance;
+        w.contacts[0].reg_id = rows[i].reg_id;
+        struct absorb_input in = world_input(&w);
+        const struct upreg *u = absorb_upreg(&in);
+        if ((u ? u->id : 0) != rows[i].id)
+            fail_msg("row %zu: %d", i, u ? (int)u->id : 0);
         world_fini(&w);
     }
 }
@@ -182,11 +290,14 @@ static void registrations_of_another_mode_are_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_an_outage_upstreams_end_does_not_count),
         cmocka_unit_test(devices_are_granted_what_will_hold),
+        cmocka_unit_test(what_is_postponed_comes_again_at_other_times),
         cmocka_unit_test(who_refreshes_upstream),
         cmocka_unit_test(upstream_is_refreshed_in_time),
         cmocka_unit_test(the_upstream_registration_is_found),
         cmocka_unit_test(registrations_of_another_mode_are_left),
+        cmocka_unit_test(flows_and_bulk_registrations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,13 @@ static void methods_compare_with_case(void **state)
     assert_int_equal(hdr_method(STR("register")), METHOD_OTHER);
     assert_int_equal(hdr_method(STR("REGISTERS")), METHOD_OTHER);
     assert_int_equal(hdr_method(STR("RE%47IST%45R")), METHOD_OTHER);
+    assert_true(hdr_is_method_miswritten(STR("register")));
+    assert_true(hdr_is_method_miswritten(STR("Invite")));
+    assert_false(hdr_is_method_miswritten(STR("INVITE")));
+    assert_false(hdr_is_method_miswritten(STR("INVITES")));
+    assert_false(hdr_is_method_miswritten(STR("fly")));
+    assert_false(hdr_is_method_miswritten(STR("")));
+    assert_false(hdr_is_method_miswritten(STR_NONE));
 }
 
 static void reasons(void **state)

@@ -38,7 +38,7 @@ static int reload(conf_say_fn *say, void *say_arg, void *arg)
     return 0;
 }
 
-static const struct api_hooks hooks = {is_ready, workers, reload, NULL, NULL, NULL, NULL, NULL};
+static const struct api_hooks hooks = {.is_ready = is_ready, .workers = workers, .reload = reload};
 
 /* 127.0.0.1 with a port that is free now. */
 static struct addr free_address(void)

@@ -235,6 +235,40 @@ static void a_request_uri_is_known_again(void **state)
 }
 
 /* Later groups outlive what they were read from. */
+/* RFC 5626 5.3: by itself, before all that is left, once. */
+static void another_flow_of_a_device(void **state)
+{
+    struct hunt h;
+    struct arena own;
+    (void)state;
+    arena_init(&own, 64 * 1024);
+    begin(&h, "ab|c|Z");
+    struct forward_plan second = {.uri = STR("second")}, third = {.uri = STR("third")};
+    second.other = &third;
+    set.list[1].plan.other = &second;
+    hunt_init(&h, &set);
+    assert_int_equal(hunt_keep(&h, &own), 0);
+    second = third = (struct forward_plan){0}; /* what is kept is a copy */
+    try_group(&h);
+    assert_false(hunt_add_flow(&h, 0, 3));
+    assert_true(hunt_add_flow(&h, 1, 3));
+    assert_false(hunt_add_flow(&h, 1, 3));
+    assert_string_equal(text(&h), "ab|*b|c|Z");
+    assert_int_equal(hunt_group_size(&h), 1);
+    assert_true(str_eq(h.list[2].plan->uri, STR("second")) && h.list[2].plan->max_breadth == 3);
+    try_group(&h);
+    assert_true(hunt_add_flow(&h, 2, 1));
+    assert_string_equal(text(&h), "ab|b|*b|c|Z");
+    assert_true(str_eq(h.list[3].plan->uri, STR("third")));
+    try_group(&h);
+    assert_false(hunt_add_flow(&h, 3, 1));
+    while (h.n < FORK_BRANCHES_MAX)
+        h.list[h.n++] = (struct hunt_entry){.group = 9};
+    h.list[0].other = &third;
+    assert_false(hunt_add_flow(&h, 0, 1)); /* no room */
+    arena_fini(&own);
+}
+
 static void kept(void **state)
 {
     struct hunt h;
@@ -307,6 +341,7 @@ int main(void)
         cmocka_unit_test(redirects_of_redirects),
         cmocka_unit_test(what_has_ended_is_not_tried),
         cmocka_unit_test(a_request_uri_is_known_again),
+        cmocka_unit_test(another_flow_of_a_device),
         cmocka_unit_test(kept),
         cmocka_unit_test(kept_for_redirects),
         cmocka_unit_test(without_memory),

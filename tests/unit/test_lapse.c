@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "core/commit.h"
 #include "regworld.h"
 
 static void bindings_lapse_after_their_grace(void **state)
@@ -69,10 +70,35 @@ static void a_line_is_known_for_a_time_after_its_end(void **state)
     world_fini(&w);
 }
 
+/* Whoever is reached by another stream, or by none, does not notice. */
+static void the_end_of_a_stream_is_that_of_its_bindings(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, MODE_AOR_THROTTLE);
+    for (char letter = 'a'; letter < 'e'; letter++)
+        world_bind(&w, letter, 1);
+    struct binding *b = w.r->bindings;
+    b[0].way.flow_id = b[1].way.flow_id = 7;
+    b[2].way.flow_id = 8;
+    b[1].expires_at_s = w.now_s - 5; /* in its grace already, which does not begin anew */
+    assert_int_equal(commit_lose(w.r, 9, w.now_s), 0);
+    assert_int_equal(commit_lose(w.r, 7, w.now_s), 2);
+    assert_int_equal(b[0].expires_at_s, w.now_s);
+    assert_int_equal(b[1].expires_at_s, w.now_s - 5);
+    assert_true(b[0].is_changed && b[1].is_changed); /* so that no older snapshot licenses */
+    assert_true(b[0].way.flow_id == 0 && b[1].way.flow_id == 0);
+    assert_true(b[2].way.flow_id == 8 && b[2].expires_at_s == w.now_s + 30);
+    assert_false(b[2].is_changed || b[3].is_changed);
+    assert_int_equal(commit_lose(w.r, 7, w.now_s), 0);
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bindings_lapse_after_their_grace),
+        cmocka_unit_test(the_end_of_a_stream_is_that_of_its_bindings),
         cmocka_unit_test(orphans_run_out),
         cmocka_unit_test(a_line_is_known_for_a_time_after_its_end),
     };

@@ -50,6 +50,42 @@ static void a_pending_lease_is_not_extended(void **state)
     assert_int_equal(refresh(ref, now + 90, 7, 1), LEASE_EXTENDED);
 }
 
+static bool is_marked(struct lease_ref ref)
+{
+    struct lease_state s;
+    assert_true(lease_read(table, ref, &s));
+    return s.is_unreachable;
+}
+
+/* Who does not answer is known by the generation, so a commit forgets it, and a start does. */
+static void a_mark_lasts_as_long_as_the_generation(void **state)
+{
+    (void)state;
+    uint64_t now = sys_service_s();
+    struct lease_ref ref = make(7, now + 60, 5);
+    struct lease_state s;
+    assert_false(is_marked(ref));
+    assert_false(lease_set_unreachable(table, ref, false));
+    assert_true(lease_set_unreachable(table, ref, true));
+    assert_false(lease_set_unreachable(table, ref, true));
+    assert_int_equal(refresh(ref, now + 90, 6, 1), LEASE_EXTENDED);
+    assert_true(is_marked(ref)); /* it is for the caller to end */
+    assert_true(lease_seize(table, ref, 0, &s));
+    struct lease_ref next = lease_next(table, ref);
+    lease_publish(table, next, now + 300, 1);
+    assert_false(is_marked(next));
+    assert_false(lease_set_unreachable(table, ref, true)); /* of what has been */
+    assert_false(is_marked(next));
+    assert_true(lease_set_unreachable(table, next, true));
+    assert_true(lease_set_unreachable(table, next, false));
+    assert_true(lease_set_unreachable(table, next, true));
+    lease_close(table);
+    start_process();
+    open_table();
+    assert_true(lease_adopt(table, next, 7, &s));
+    assert_false(is_marked(next));
+}
+
 static void no_handle_outlives_a_commit(void **state)
 {
     (void)state;
@@ -63,9 +99,12 @@ static void no_handle_outlives_a_commit(void **state)
     assert_true(lease_read(table, ref, &s)); /* busy, and still good */
     struct lease_ref next = lease_next(table, ref);
     assert_int_not_equal(next.generation, ref.generation);
+    assert_true(lease_is_due(table, next) && !lease_is_due(table, ref));
+    assert_false(lease_read(table, next, &s));
     lease_publish(table, next, now + 300, 1);
     assert_int_equal(refresh(ref, now + 90, 6, 1), LEASE_STALE);
-    assert_false(lease_read(table, ref, &s));
+    assert_false(lease_read(table, ref, &s) || lease_is_due(table, ref));
+    assert_false(lease_is_due(table, next));
     assert_int_equal(refresh(next, now + 400, 2, 1), LEASE_EXTENDED);
     assert_int_equal(lease_count(table), 1);
     assert_true(lease_seize(table, next, 0, &s));
@@ -322,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LEASE_TEST(a_refresh_extends_and_raises),
         LEASE_TEST(a_pending_lease_is_not_extended),
+        LEASE_TEST(a_mark_lasts_as_long_as_the_generation),
         LEASE_TEST(no_handle_outlives_a_commit),
         LEASE_TEST(generations_wrap_without_zero),
         LEASE_TEST(random_interleavings_follow_the_model),

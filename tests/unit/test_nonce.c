@@ -4,7 +4,7 @@
 
 #include "service/nonce.h"
 
-#define REALM STR("example.com")
+static const struct nonce_scope scope = {{"example.com", 11}, 7};
 
 enum { NOW = 1800000000 };
 
@@ -29,13 +29,13 @@ static struct nonce_mint *make(struct seal *s)
 static enum nonce_outcome take(struct nonce_mint *n, uint32_t number, uint32_t count,
                                uint64_t request)
 {
-    return nonce_take(n, &(struct nonce_use){number, count, request});
+    return nonce_take(n, &(struct nonce_use){number, count, request, true});
 }
 
 static enum nonce_age age(struct nonce_mint *n, struct str text, uint64_t now_s)
 {
     uint32_t number;
-    return nonce_parse(n, text, REALM, now_s, &number);
+    return nonce_parse(n, text, &scope, now_s, &number);
 }
 
 static void the_hmac_is_what_others_make_of_it(void **state)
@@ -61,7 +61,7 @@ static void a_nonce_has_its_time(void **state)
     char text[NONCE_LEN];
     struct seal *s = make_seal(&key);
     struct nonce_mint *n = make(s);
-    struct str nonce = nonce_print(n, REALM, NOW, text);
+    struct str nonce = nonce_print(n, &scope, NOW, text);
     assert_int_equal(nonce.n, NONCE_LEN);
     assert_int_equal(age(n, nonce, NOW), NONCE_YOUNG);
     assert_int_equal(age(n, nonce, NOW + NONCE_LIFE_S), NONCE_YOUNG);
@@ -78,7 +78,7 @@ static void a_nonce_is_good_at_home_only(void **state)
     char text[NONCE_LEN];
     struct seal *s = make_seal(&key), *stranger_seal = make_seal(&other_key);
     struct nonce_mint *n = make(s), *elsewhere = make(s), *stranger = make(stranger_seal);
-    struct str nonce = nonce_print(n, REALM, NOW, text);
+    struct str nonce = nonce_print(n, &scope, NOW, text);
     assert_int_equal(age(elsewhere, nonce, NOW), NONCE_OLD);
     assert_int_equal(age(stranger, nonce, NOW), NONCE_FOREIGN);
     nonce_free(n);
@@ -88,14 +88,31 @@ static void a_nonce_is_good_at_home_only(void **state)
     seal_free(stranger_seal);
 }
 
+/* It has been sent to somebody else. */
+static void a_nonce_is_good_for_its_source_only(void **state)
+{
+    (void)state;
+    const struct nonce_scope other = {scope.realm, scope.source + 1};
+    char text[NONCE_LEN];
+    uint32_t number;
+    struct seal *s = make_seal(&key);
+    struct nonce_mint *n = make(s);
+    struct str nonce = nonce_print(n, &scope, NOW, text);
+    assert_int_equal(nonce_parse(n, nonce, &other, NOW, &number), NONCE_OLD);
+    assert_int_equal(nonce_parse(n, nonce, &scope, NOW, &number), NONCE_YOUNG);
+    nonce_free(n);
+    seal_free(s);
+}
+
 static void nothing_else_is_ours(void **state)
 {
     (void)state;
     char text[NONCE_LEN + 1] = "";
+    const struct nonce_scope other_realm = {STR("other.example"), scope.source};
     uint32_t number;
     struct seal *s = make_seal(&key);
     struct nonce_mint *n = make(s);
-    struct str nonce = nonce_print(n, REALM, NOW, text);
+    struct str nonce = nonce_print(n, &scope, NOW, text);
     for (size_t i = 0; i < NONCE_LEN; i++) {
         char was = text[i];
         text[i] = was == '0' ? '1' : '0';
@@ -108,7 +125,7 @@ static void nothing_else_is_ours(void **state)
     assert_int_equal(age(n, (struct str){text, NONCE_LEN - 1}, NOW), NONCE_FOREIGN);
     assert_int_equal(age(n, (struct str){text, NONCE_LEN + 1}, NOW), NONCE_FOREIGN);
     assert_int_equal(age(n, STR(""), NOW), NONCE_FOREIGN);
-    assert_int_equal(nonce_parse(n, nonce, STR("other.example"), NOW, &number), NONCE_FOREIGN);
+    assert_int_equal(nonce_parse(n, nonce, &other_realm, NOW, &number), NONCE_FOREIGN);
     nonce_free(n);
     seal_free(s);
 }
@@ -149,6 +166,23 @@ static void counts_come_once(void **state)
         nonce_free(n);
         seal_free(s);
     }
+}
+
+/* What has a transaction of its own does not come twice: the same again is a replay. */
+static void what_may_not_repeat_comes_once(void **state)
+{
+    (void)state;
+    struct seal *s = make_seal(&key);
+    struct nonce_mint *n = make(s);
+    struct nonce_use counted = {5, 1, 77, false}, uncounted = {6, 0, 77, false};
+    assert_int_equal(nonce_take(n, &counted), NONCE_TAKEN);
+    assert_int_equal(nonce_take(n, &counted), NONCE_REPLAYED);
+    assert_int_equal(nonce_take(n, &uncounted), NONCE_TAKEN);
+    assert_int_equal(nonce_take(n, &uncounted), NONCE_USED_UP);
+    counted.may_repeat = true;
+    assert_int_equal(nonce_take(n, &counted), NONCE_TAKEN);
+    nonce_free(n);
+    seal_free(s);
 }
 
 /* The table has one place for many: the latest of those that were used has it, and what was pushed
@@ -195,8 +229,10 @@ int main(void)
         cmocka_unit_test(the_hmac_is_what_others_make_of_it),
         cmocka_unit_test(a_nonce_has_its_time),
         cmocka_unit_test(a_nonce_is_good_at_home_only),
+        cmocka_unit_test(a_nonce_is_good_for_its_source_only),
         cmocka_unit_test(nothing_else_is_ours),
         cmocka_unit_test(counts_come_once),
+        cmocka_unit_test(what_may_not_repeat_comes_once),
         cmocka_unit_test(what_is_pushed_out_is_used_up),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };

@@ -225,6 +225,7 @@ static void phone_sends(struct play *p)
     world_view(&p->l.w, text);
     p->l.w.view.branch_hash = roll(p, 10) ? (uint32_t)p->random : 0;
     p->l.w.view.spread = p->random;
+    p->l.is_writing = roll(p, 4) == 0;
     p->l.w.view.is_source_trusted = true;
     struct verdict v = line_decide(&p->l, false);
     assert_true(v.what != VERDICT_CHALLENGE || is_local(p));
@@ -342,7 +343,7 @@ static void we_send(struct play *p)
     world_view(&l->w, "Z z 1");
     l->w.view.own_upreg_id = u->id;
     struct absorb_input in = world_input(&l->w);
-    if (!is_removal && !absorb_can_refresh(&in))
+    if (!is_removal && !expiry_can_refresh(&in))
         return;
     struct aor_record *next = line_copy(l);
     struct upstream_grant grant = {.upreg_id = u->id,

@@ -7,7 +7,7 @@
 enum { NOW_S = 1000, SECOND_US = 1000000 };
 
 static struct source_table *table;
-static const struct source_limits limits = {.failures = 3, .lines = 2, .ban_s = 60};
+static const struct source_limits limits = {.failures = 3, .lines = 2, .asked = 3, .ban_s = 60};
 
 static int set_up(void **state)
 {
@@ -57,41 +57,75 @@ static void a_rate_is_kept(void **state)
     assert_false(source_take(table, a, now_us, 100));
 }
 
-static void only_the_last_challenges_of_a_source_count(void **state)
+/* However many more it has asked for meanwhile. */
+static void a_challenge_is_known_for_long(void **state)
 {
     uint64_t a = key_of("192.0.2.1"), b = key_of("192.0.2.2");
-    const uint64_t nonce = 0x1234567800000001ULL, later = 0x9abcdef000000001ULL;
+    const uint64_t nonce = 0x1234567800000001ULL;
     (void)state;
     assert_false(source_is_real(table, a, nonce));
     source_on_challenge(table, a, nonce);
     assert_true(source_is_real(table, a, nonce));
     assert_false(source_is_real(table, b, nonce));
-    source_on_challenge(table, a, later);
-    assert_false(source_is_real(table, a, nonce));
-    assert_true(source_is_real(table, a, later));
+    for (uint64_t i = 1; i <= 1000; i++)
+        source_on_challenge(table, a, nonce + (i << 32));
+    unsigned n = 0;
+    for (uint64_t i = 0; i <= 1000; i++)
+        n += source_is_real(table, a, nonce + (i << 32));
+    assert_true(n > 980); /* two in one place now and then */
 }
 
-static void failures_ban_and_are_forgotten(void **state)
+static unsigned n_until_ban(uint64_t key, uint64_t line, uint64_t now_s)
+{
+    unsigned n = 1;
+    while (!source_on_failure(table, key, line, now_s, &limits))
+        n++;
+    return n;
+}
+
+static void failures_ban(void **state)
 {
     uint64_t a = key_of("192.0.2.1"), b = key_of("192.0.2.2");
     (void)state;
     assert_false(source_is_banned(table, a, NOW_S));
-    assert_false(source_on_failure(table, a, 7, NOW_S, &limits));
-    assert_false(source_on_failure(table, a, 7, NOW_S, &limits));
-    source_on_success(table, a);
-    assert_false(source_on_failure(table, a, 7, NOW_S, &limits));
-    assert_false(source_on_failure(table, a, 7, NOW_S, &limits));
-    /* after ban_s they are old */
-    assert_false(source_on_failure(table, a, 7, NOW_S + 61, &limits));
-    assert_false(source_on_failure(table, a, 7, NOW_S + 61, &limits));
-    assert_true(source_on_failure(table, a, 7, NOW_S + 61, &limits));
+    assert_int_equal(n_until_ban(a, 7, NOW_S + 61), 3);
     assert_true(source_is_banned(table, a, NOW_S + 61));
     assert_false(source_is_banned(table, b, NOW_S + 61));
     assert_true(source_is_banned(table, a, NOW_S + 120));
     assert_false(source_is_banned(table, a, NOW_S + 121));
+    assert_int_equal(n_until_ban(a, 7, NOW_S + 121), 3); /* it begins anew */
     /* another line each time: the second one is enough */
     assert_false(source_on_failure(table, b, 1, NOW_S, &limits));
     assert_true(source_on_failure(table, b, 2, NOW_S, &limits));
+}
+
+/* One in 20 s: three in a minute are too many, and as many may come for ever. */
+static void failures_are_forgotten_one_by_one(void **state)
+{
+    uint64_t a = key_of("192.0.2.1"), now_s = NOW_S;
+    (void)state;
+    for (int i = 0; i < 100; i++, now_s += 20)
+        assert_false(source_on_failure(table, a, 7, now_s, &limits));
+    assert_false(source_on_failure(table, a, 7, now_s, &limits));
+    assert_false(source_on_failure(table, a, 7, now_s + 19, &limits));
+    assert_true(source_on_failure(table, a, 7, now_s + 19, &limits));
+    assert_int_equal(n_until_ban(a, 7, now_s + 1000), 3);
+}
+
+/* Neither its own account nor a neighbour's success gives a guesser another go. */
+static void a_success_forgives_its_own_line(void **state)
+{
+    const struct source_limits any_line = {.failures = 3, .lines = 0, .ban_s = 60};
+    uint64_t a = key_of("192.0.2.1");
+    (void)state;
+    assert_false(source_on_failure(table, a, 7, NOW_S, &any_line));
+    assert_false(source_on_failure(table, a, 8, NOW_S, &any_line));
+    source_on_success(table, a, 7);
+    source_on_success(table, a, 9);
+    source_on_success(table, key_of("192.0.2.9"), 8);
+    assert_false(source_on_failure(table, a, 8, NOW_S, &any_line));
+    source_on_success(table, a, 9);
+    assert_true(source_on_failure(table, a, 8, NOW_S, &any_line));
 }
 
 static void zero_is_off(void **state)
@@ -105,6 +139,24 @@ static void zero_is_off(void **state)
     for (unsigned i = 0; i < 29; i++)
         assert_false(source_on_failure(table, a, i, NOW_S, &any_line));
     assert_true(source_on_failure(table, a, 29, NOW_S, &any_line));
+}
+
+static void who_asks_for_line_after_line_is_known(void **state)
+{
+    const struct source_limits off = {.failures = 3, .asked = 0, .ban_s = 60};
+    uint64_t a = key_of("192.0.2.1");
+    (void)state;
+    for (uint64_t line = 1; line <= 3; line++)
+        assert_false(source_on_line(table, a, line, NOW_S, &limits));
+    assert_true(source_on_line(table, a, 4, NOW_S, &limits));
+    assert_false(source_on_line(table, a, 3, NOW_S, &limits)); /* the same again */
+    assert_false(source_on_line(table, key_of("192.0.2.2"), 4, NOW_S, &limits));
+    source_forget_line(table, a, 2); /* proven */
+    assert_false(source_on_line(table, a, 4, NOW_S, &limits));
+    assert_true(source_on_line(table, a, 5, NOW_S + 59, &limits));
+    assert_false(source_on_line(table, a, 5, NOW_S + 60, &limits));
+    for (uint64_t line = 1; line <= 60; line++)
+        assert_false(source_on_line(table, a, line, NOW_S, &off));
 }
 
 static size_t n_listed(uint64_t now_s)
@@ -179,9 +231,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_address_has_one_key_and_a_prefix_another, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_rate_is_kept, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(only_the_last_challenges_of_a_source_count, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(failures_ban_and_are_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_challenge_is_known_for_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failures_ban, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failures_are_forgotten_one_by_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_success_forgives_its_own_line, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_asks_for_line_after_line_is_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(zero_is_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_operator_bans_lists_and_lifts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_lifts_no_ban, set_up, tear_down),

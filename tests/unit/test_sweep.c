@@ -1,6 +1,7 @@
 #include "storebench.h"
 
 #include "base/stats.h"
+#include "core/expiry.h"
 
 static const struct str alice = {"alice@example.test", 18};
 static const struct str bob = {"bob@example.test", 16};
@@ -127,7 +128,7 @@ static void a_registration_upstream_is_due_once_a_date(void **state)
     w.dead_at_s = sys_service_s() + 600;
     grant(alice, &w);
     const struct aor_record *r = look(alice);
-    uint64_t refresh_by_s = absorb_refresh_by_s(r, &r->upregs[0]);
+    uint64_t refresh_by_s = expiry_refresh_by_s(r, &r->upregs[0]);
     assert_in_range(refresh_by_s, sys_service_s() + 1, w.dead_at_s - 1);
     uint32_t cseq = 1;
     while (sys_service_s() < w.dead_at_s + 100) {

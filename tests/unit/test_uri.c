@@ -430,6 +430,33 @@ static void damaged_uris_stay_inside(void **state)
     }
 }
 
+/* RFC 5031 4.2 */
+static void emergency_services(void **state)
+{
+    static const struct {
+        struct str text;
+        bool is_sos;
+    } rows[] = {
+        {TEXT("urn:service:sos"), true},
+        {TEXT("URN:Service:SOS"), true},
+        {TEXT("urn:service:sos.fire"), true},
+        {TEXT("urn:service:sos.animal-control"), true},
+        {TEXT("urn:service:sosx"), false},
+        {TEXT("urn:service:so"), false},
+        {TEXT("urn:service:counseling"), false},
+        {TEXT("urn:other:sos"), false},
+        {TEXT("uri:service:sos"), false},
+        {TEXT("sip:service:sos@h"), false},
+        {TEXT("tel:112"), false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct uri u;
+        assert_int_equal(uri_parse(rows[i].text, &u), 0);
+        assert_int_equal(uri_is_sos(&u), rows[i].is_sos);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +469,7 @@ int main(void)
         cmocka_unit_test(canonical_forms_are_fixed_points),
         cmocka_unit_test(comparison_follows_the_rfc),
         cmocka_unit_test(hosts_alone),
+        cmocka_unit_test(emergency_services),
         cmocka_unit_test(damaged_uris_stay_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

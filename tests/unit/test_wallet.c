@@ -9,7 +9,7 @@ static struct demand of(const char *realm, const char *nonce, bool is_proxy)
                                       .nonce = str_of(nonce),
                                       .opaque = STR("o"),
                                       .algorithm = STR("MD5")},
-                           .has_qop = true,
+                           .qop = STR("auth"),
                            .is_proxy = is_proxy};
 }
 
@@ -48,7 +48,8 @@ static void another_nonce_keeps_all_else_but_no_session(void **state)
     wallet_renew(&w, &w.list[0], STR("n2"));
     assert_str(w.list[0].challenge.digest.nonce, "n2");
     assert_str(w.list[0].challenge.digest.realm, "a");
-    assert_true(!w.list[0].is_asked && w.list[0].count == 0 && w.list[0].challenge.has_qop);
+    assert_true(!w.list[0].is_asked && w.list[0].count == 0);
+    assert_str(w.list[0].challenge.qop, "auth");
     w.keep_until_s = 100;
     assert_int_equal(wallet_keep_ms(&w, 40), 60000);
     assert_int_equal(wallet_keep_ms(&w, 100), 0);

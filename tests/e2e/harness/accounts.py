@@ -1,5 +1,6 @@
 """An upstream-credentials file, and breakwaterctl at the daemon's socket."""
 import os
+import subprocess
 
 from .daemon import ENVIRONMENT, binary
 from .program import run
@@ -26,3 +27,10 @@ def ctl(site, *words, socket=None):
     """(exit code, standard output, standard error)."""
     return run([binary("breakwaterctl"), "--socket", socket or site.path("admin.sock"), *words],
                30.0, env={**os.environ, **ENVIRONMENT})
+
+
+def start_ctl(site, *words):
+    """Runs beside the test; its output goes to ctl.out."""
+    with open(site.path("ctl.out"), "w", encoding="utf-8") as out:
+        return subprocess.Popen([binary("breakwaterctl"), "--socket", site.path("admin.sock"), *words],
+                                stdout=out, env={**os.environ, **ENVIRONMENT})

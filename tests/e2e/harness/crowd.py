@@ -45,8 +45,8 @@ class Crowd:
             if not select.select([self.socket], [], [], 1.0)[0]:
                 break
             raw = self.socket.recv(65536)
-            if raw.startswith(b"SIP/2.0 1"):
-                continue
+            if raw.startswith(b"SIP/2.0 1") or not raw.strip(b"\r\n"):
+                continue  # on its way, or a keepalive
             i = int(raw.split(b"Call-ID: ", 1)[1].split(b"@", 1)[0])
             waiting.discard(i)
             if raw.startswith(b"SIP/2.0 200"):

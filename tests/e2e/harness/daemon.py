@@ -33,6 +33,13 @@ def value_text(value):
     return str(value) if isinstance(value, int) else f'"{value}"'
 
 
+def option_text(name, value):
+    """A dict is a section in the section."""
+    if isinstance(value, dict):
+        return name + " { " + " ".join(option_text(n, v) for n, v in value.items()) + " }"
+    return f"{name} = {value_text(value)}"
+
+
 class Config:
     """Sections by their header as in the file, '' for what stands outside."""
     def __init__(self, sections):
@@ -49,7 +56,7 @@ class Config:
     def text(self):
         lines = []
         for header, options in self.sections.items():
-            inner = [f"{name} = {value_text(v)}" for name, v in options.items()]
+            inner = [option_text(name, v) for name, v in options.items()]
             lines += inner if not header else \
                 [header + " {"] + ["    " + line for line in inner] + ["}"]
         return "\n".join(lines) + "\n"
@@ -114,14 +121,16 @@ class Daemon(Program):
 
 def usual_config(addresses, directory, workers):
     """Phones reach it at .access, the upstream is at .upstream. Everybody is trusted, so that a test
-    of forwarding needs nobody registered; Site.judge_upstream changes that."""
+    of forwarding needs nobody registered; Site.judge_upstream changes that. The pace upstream keeps
+    no test waiting: the scenarios of the simulation are those that prove it."""
     http = net.free_port(addresses.proxy, socket.SOCK_STREAM)
     return Config({
         "": {"workers": workers, "drain-timeout": 0, "runtime-dir": directory,
              "state-dir": os.path.join(directory, "state")},
         "log": {"level": "debug"},
         'listen "phones"': {},
-        'upstream "registrar"': {},
+        'upstream "registrar"': {"register-rate": 20000, "register-burst": 40000,
+                                 "probe-interval": 0},
         'access-list "any"': {},
         'domain "example.test"': {"authentication": "trusted", "access-list": "any"},
         "admin": {"http": net.text(addresses.proxy, http)},

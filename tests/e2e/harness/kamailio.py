@@ -14,7 +14,7 @@ debug=2
 log_stderror=yes
 fork=yes
 children=2
-disable_tcp=yes
+{streams}
 dns=no
 rev_dns=no
 auto_aliases=no
@@ -59,14 +59,15 @@ def module_path():
 
 
 class Kamailio(Program):
-    """modules: beyond the usual ones; params: (module, name, value)."""
-    def __init__(self, site, route, modules, params):
+    """modules: beyond the usual ones; params: (module, name, value); streams: lines about what it
+    listens on besides UDP."""
+    def __init__(self, site, route, modules, params, streams="disable_tcp=yes"):
         self.site, self.address, self.asker = site, site.core, site.net.phone()
         site.ladder.name(site.core, "kamailio")
         path = site.path("kamailio.cfg")
         with open(path, "w", encoding="utf-8") as f:
             f.write(TEMPLATE.format(
-                listen=net.text(*site.core), mpath=module_path(), route=route,
+                listen=net.text(*site.core), mpath=module_path(), route=route, streams=streams,
                 modules="\n".join(f'loadmodule "{m}.so"' for m in (*USUAL_MODULES, *modules)),
                 params="\n".join(f'modparam("{m}", "{n}", {self.param(v)})' for m, n, v in params)))
         folder = site.path("kamailio")

@@ -25,7 +25,7 @@ def module_path():
 class PlainBaresip(Program):
     """Registers as soon as it runs, refreshes when most of the granted time has passed, and leaves
     when it is ended. account: further parameters of its account."""
-    def __init__(self, site, user, account="", host=None):
+    def __init__(self, site, user, account="", host=None, transport="udp"):
         host = host or site.net.phone()
         address = (host, net.free_port(host))
         site.ladder.name(address, "baresip")
@@ -34,8 +34,8 @@ class PlainBaresip(Program):
         self.write(folder, "config", CONFIG.format(
             address=net.text(*address), host=host, modules=module_path()))
         self.write(folder, "contacts", "")
-        self.write(folder, "accounts", f"<sip:{user}@example.test;transport=udp>;"
-                   f"auth_pass=secret-{user};outbound=\"sip:{net.text(*site.access)}\""
+        self.write(folder, "accounts", f"<sip:{user}@example.test;transport={transport}>;"
+                   f"auth_pass=secret-{user};outbound=\"sip:{net.text(*site.access)};transport={transport}\""
                    f";regint=60{account}\n")
         super().__init__(os.path.basename(folder), ["baresip", "-f", folder, "-v"], site.directory)
 

@@ -2,6 +2,7 @@
 import glob
 import os
 import shutil
+import socket
 import tempfile
 import time
 
@@ -58,6 +59,13 @@ class Site:
         """A further listener; its (host, port)."""
         address = (host, net.free_port(host))
         self.config.set(f'listen "{name}"', address="udp:" + net.text(*address), **options)
+        self.ladder.name(address, "breakwater")
+        return address
+
+    def add_stream(self, name, host, transport="tcp", **options):
+        """The same for a transport with connections."""
+        address = (host, net.free_port(host, socket.SOCK_STREAM))
+        self.config.set(f'listen "{name}"', address=f"{transport}:" + net.text(*address), **options)
         self.ladder.name(address, "breakwater")
         return address
 
@@ -153,9 +161,9 @@ class Site:
         self.uas.remove(phone)
         return self.keep(Sipp.device(self, scenario, calls, phone, args))
 
-    def kamailio(self, route, modules=(), params=()):
+    def kamailio(self, route, modules=(), params=(), **how):
         """Kamailio in the upstream's place, ready; route: what its request_route does."""
-        k = self.keep(Kamailio(self, route, modules, params))
+        k = self.keep(Kamailio(self, route, modules, params, **how))
         k.wait_ready()
         return k
 
@@ -169,9 +177,9 @@ class Site:
         r.wait_ready()
         return r
 
-    def plain_baresip(self, user="alice", account="", host=None):
+    def plain_baresip(self, user="alice", account="", host=None, transport="udp"):
         """A real phone, registering."""
-        return self.keep(PlainBaresip(self, user, account, host))
+        return self.keep(PlainBaresip(self, user, account, host, transport))
 
     def keep(self, program):
         self.programs.append(program)

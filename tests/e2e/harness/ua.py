@@ -20,6 +20,7 @@ class Ua:
         self.address = (self.host, self.port)
         self.seen = set()   # raw bytes of what came
         self.waiting = []   # came, and nobody has asked for it yet
+        self.keepalives = []  # when each came
         ladder.name(self.address, name)
 
     def close(self):
@@ -77,10 +78,14 @@ class Ua:
     # ------------------------------------------------------------ receiving
 
     def receive(self, timeout):
-        """The next message of any kind, None when none came in time."""
+        """The next message of any kind, None when none came in time. Keepalives are noted only."""
+        end = time.monotonic() + timeout
         if not select.select([self.socket], [], [], max(timeout, 0))[0]:
             return None
         raw, source = self.socket.recvfrom(65536)
+        if not raw.strip(b"\r\n"):
+            self.keepalives.append(time.monotonic())
+            return self.receive(end - time.monotonic())
         message = sip.Message(raw, source, self.address, time.monotonic())
         self.ladder.add(source, self.address, message)
         return message

@@ -1,0 +1,90 @@
+#include "core/health.h"
+
+enum { COUNT_MAX = 15 };
+
+/* So many in a row, over so many seconds at least, lead to another state. */
+struct step {
+    uint8_t n, over_s;
+    enum health_state next;
+};
+
+/* To be down takes longer than one lost packet or a restart of the registrar, to be up again more
+ * than one answer. */
+static const struct {
+    const char *word;
+    struct step bad, good;
+    enum health_state resynced;
+} states[HEALTH_STATES] = {
+    [HEALTH_UP] = {"up", {2, 0, HEALTH_DEGRADED}, {1, 0, HEALTH_UP}, HEALTH_UP},
+    [HEALTH_DEGRADED] = {"degraded", {3, 10, HEALTH_DOWN}, {3, 20, HEALTH_UP}, HEALTH_DEGRADED},
+    [HEALTH_DOWN] = {"down", {1, 0, HEALTH_DOWN}, {3, 2, HEALTH_RESYNC}, HEALTH_DOWN},
+    [HEALTH_RESYNC] = {"resync", {3, 10, HEALTH_DOWN}, {1, 0, HEALTH_RESYNC}, HEALTH_UP},
+};
+
+static const struct {
+    const char *word;
+    bool is_bad;
+} events[HEALTH_EVENTS] = {
+    [HEALTH_PROBE_ANSWERED] = {"probe answered", false},
+    [HEALTH_PROBE_FAILED] = {"probe failed", true},
+    [HEALTH_ANSWERED] = {"REGISTER answered", false},
+    [HEALTH_BUSY] = {"REGISTER answered 503 or 408", true},
+    [HEALTH_SILENT] = {"REGISTER without an answer", true},
+    [HEALTH_RESYNCED] = {"all that was due is registered", false},
+};
+
+const char *health_word(enum health_state s)
+{
+    return states[s].word;
+}
+
+const char *health_event_word(enum health_event e)
+{
+    return events[e].word;
+}
+
+static struct health count(struct health h, bool is_bad, uint64_t now_s)
+{
+    if (h.n == 0 || h.is_bad != is_bad)
+        return (struct health){h.state, is_bad, 1, (uint32_t)now_s};
+    if (h.n < COUNT_MAX)
+        h.n++;
+    return h;
+}
+
+struct health health_step(struct health h, enum health_event e, uint64_t now_s)
+{
+    if (e == HEALTH_RESYNCED) {
+        h.state = states[h.state].resynced;
+        return h;
+    }
+    h = count(h, events[e].is_bad, now_s);
+    const struct step *s = h.is_bad ? &states[h.state].bad : &states[h.state].good;
+    if (h.n >= s->n && now_s >= (uint64_t)h.since_s + s->over_s)
+        h.state = s->next;
+    if (h.state == HEALTH_UP && !h.is_bad) /* one word for all that is well */
+        return (struct health){HEALTH_UP, false, 0, 0};
+    return h;
+}
+
+bool health_is_open(struct health h)
+{
+    if (h.n == 0)
+        return false;
+    return h.state == HEALTH_DEGRADED || h.is_bad == (h.state != HEALTH_DOWN);
+}
+
+/* since:32, n:8, is_bad:1, state:8 */
+uint64_t health_pack(struct health h)
+{
+    return (uint64_t)h.since_s << 32 | (uint64_t)h.n << 16 | (uint64_t)h.is_bad << 8 |
+           (uint64_t)h.state;
+}
+
+struct health health_unpack(uint64_t word)
+{
+    return (struct health){.state = (enum health_state)(word & 0xff),
+                           .is_bad = word >> 8 & 1,
+                           .n = (uint8_t)(word >> 16),
+                           .since_s = (uint32_t)(word >> 32)};
+}

@@ -1,0 +1,153 @@
+#include "service/outage.h"
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "service/alarm.h"
+#include "service/shield.h"
+
+static struct health health_of(const struct shield *s)
+{
+    return health_unpack(atomic_load_explicit(&s->health, memory_order_relaxed));
+}
+
+/* round:32, workers that are through:32 */
+static uint64_t ready_word(uint64_t round, uint32_t n)
+{
+    return round << 32 | n;
+}
+
+/* ---------------------------------------------------------------- changes */
+
+/* The workers that are through begin to be counted before any of them can know of the new round. */
+static void count_change(struct shield *s, enum health_state from, enum health_state to)
+{
+    uint64_t now_s = sys_service_s();
+    uint64_t since_s = atomic_exchange(&s->state_since_s, now_s);
+    if (now_s > since_s)
+        atomic_fetch_add(&s->spent_s[from], now_s - since_s);
+    if (to == HEALTH_RESYNC)
+        atomic_store(&s->recovered, ready_word(atomic_load(&s->n_changes[to]) + 1, 0));
+    atomic_fetch_add(&s->n_changes[to], 1);
+}
+
+static void tell_change(struct context *c, const struct conf_upstream *u, struct health from,
+                        struct health to, const char *why)
+{
+    const char *names[] = {health_word(from.state), health_word(to.state)};
+    count_change(u->shield, from.state, to.state);
+    if (to.state == HEALTH_DOWN || to.state == HEALTH_DEGRADED)
+        log_warn("upstream \"%s\": %s -> %s: %s, %u in a row", u->name, names[0], names[1], why,
+                 to.n);
+    else
+        log_info("upstream \"%s\": %s -> %s: %s", u->name, names[0], names[1], why);
+    if (to.state == HEALTH_DOWN)
+        (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
+}
+
+/* Whose exchange it is that changes the state, tells of it. While all is well nothing is written:
+ * the word is shared. */
+static bool change(const struct conf_upstream *u, enum health_event e, struct health *from,
+                   struct health *to)
+{
+    uint64_t now_s = sys_service_s();
+    uint64_t word = atomic_load_explicit(&u->shield->health, memory_order_relaxed), next;
+    do {
+        *from = health_unpack(word);
+        *to = health_step(*from, e, now_s);
+        next = health_pack(*to);
+    } while (next != word && !atomic_compare_exchange_weak(&u->shield->health, &word, next));
+    return from->state != to->state;
+}
+
+/* One that may not know OPTIONS at all would never be seen to return. */
+static bool is_watched(const struct conf_upstream *u)
+{
+    return u->shield && u->probe_interval_s && atomic_load(&u->shield->n_probes_answered);
+}
+
+void outage_note(struct context *c, const struct conf_upstream *u, enum health_event e)
+{
+    struct health from, to;
+    if (!is_watched(u))
+        return;
+    if (change(u, e, &from, &to))
+        tell_change(c, u, from, to, health_event_word(e));
+    else if (to.state == HEALTH_DOWN && to.is_bad)
+        (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
+    if (to.state != HEALTH_DOWN)
+        (void)alarm_disprove(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
+}
+
+void outage_on_register(struct context *c, const struct conf_upstream *u, unsigned status)
+{
+    bool is_busy = status == 503 || status == 408;
+    outage_note(c, u, status == 0 ? HEALTH_SILENT : is_busy ? HEALTH_BUSY : HEALTH_ANSWERED);
+}
+
+uint64_t outage_round(const struct conf_upstream *u)
+{
+    return atomic_load(&u->shield->n_changes[HEALTH_RESYNC]);
+}
+
+void outage_on_recovered(struct context *c, const struct conf_upstream *u, uint64_t round)
+{
+    uint64_t word = atomic_load(&u->shield->recovered);
+    uint32_t n;
+    do {
+        n = (uint32_t)word + 1;
+        if (word >> 32 != (uint32_t)round)
+            return;
+    } while (!atomic_compare_exchange_weak(&u->shield->recovered, &word, ready_word(round, n)));
+    if (n == c->n_workers)
+        outage_note(c, u, HEALTH_RESYNCED);
+}
+
+void outage_add_left(struct shield *s, int64_t n)
+{
+    if (n)
+        atomic_fetch_add(&s->n_left, n);
+}
+
+void outage_forget(struct context *c, const struct conf_upstream *u)
+{
+    uint64_t word = u->shield ? atomic_exchange(&u->shield->health, 0) : 0;
+    struct health from = health_unpack(word), up = {HEALTH_UP, false, 0, 0};
+    if (from.state != HEALTH_UP)
+        tell_change(c, u, from, up, "it is not probed any more");
+}
+
+/* ---------------------------------------------------------------- looking */
+
+enum health_state outage_state(const struct conf_upstream *u)
+{
+    return u->shield ? health_of(u->shield).state : HEALTH_UP;
+}
+
+bool outage_is_down(const struct conf_upstream *u)
+{
+    return outage_state(u) == HEALTH_DOWN;
+}
+
+bool outage_serves(const struct conf_upstream *u)
+{
+    enum health_state s = outage_state(u);
+    return s == HEALTH_DOWN || s == HEALTH_RESYNC;
+}
+
+bool outage_is_open(const struct conf_upstream *u)
+{
+    return u->shield && health_is_open(health_of(u->shield));
+}
+
+uint64_t outage_since_s(const struct shield *s)
+{
+    return atomic_load(&s->state_since_s);
+}
+
+uint64_t outage_spent_s(const struct shield *s, enum health_state state, uint64_t now_s)
+{
+    uint64_t spent_s = atomic_load(&s->spent_s[state]), since_s = outage_since_s(s);
+    if (health_of(s).state == state && now_s > since_s)
+        spent_s += now_s - since_s;
+    return spent_s;
+}

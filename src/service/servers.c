@@ -1,0 +1,343 @@
+#include "service/servers.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/sys.h"
+#include "service/egress.h"
+#include "service/roster.h"
+
+/* Servers that fail at one time, and lines that stand with another server than their first: what
+ * does not fit is forgotten, which costs a detour. */
+enum { FAILED_MAX = 64, STUCK_MAX = 1 << 14, CANDIDATES_MAX = 64 };
+
+struct failure {
+    struct server_try at;
+    uint64_t until_s; /* 0: free */
+};
+
+struct stuck {
+    uint64_t key; /* of line and upstream; 0: free */
+    uint32_t server, until_s;
+};
+
+struct servers {
+    struct context *context;
+    struct failure failed[FAILED_MAX];
+    struct stuck *stuck;
+};
+
+/* Where a request may go, in the order of preference. */
+struct candidates {
+    struct candidate {
+        struct server_try at;
+        const char *tls_name;
+    } list[CANDIDATES_MAX];
+    size_t n;
+};
+
+int servers_new(struct context *c, struct servers **out)
+{
+    struct servers *s = calloc(1, sizeof *s);
+    if (!s)
+        return ERR_NOMEM;
+    s->context = c;
+    s->stuck = calloc(STUCK_MAX, sizeof *s->stuck);
+    if (!s->stuck) {
+        servers_free(s);
+        return ERR_NOMEM;
+    }
+    *out = s;
+    return 0;
+}
+
+void servers_free(struct servers *s)
+{
+    if (!s)
+        return;
+    free(s->stuck);
+    free(s);
+}
+
+static bool is_same(const struct server_try *a, const struct server_try *b)
+{
+    return a->transport == b->transport && addr_is_equal(&a->addr, &b->addr);
+}
+
+/* ---------------------------------------------------------------- who is well */
+
+static struct failure *find_failure(struct servers *s, const struct server_try *at)
+{
+    for (size_t i = 0; i < FAILED_MAX; i++)
+        if (s->failed[i].until_s && is_same(&s->failed[i].at, at))
+            return &s->failed[i];
+    return NULL;
+}
+
+static bool is_well(struct servers *s, const struct server_try *at)
+{
+    const struct failure *f = find_failure(s, at);
+    return !f || f->until_s <= sys_service_s();
+}
+
+static struct server_try try_of(const struct flow_ref *flow)
+{
+    return (struct server_try){.addr = flow->peer, .transport = flow->transport};
+}
+
+/* The first to be over gives way. */
+static struct failure *take_failure(struct servers *s)
+{
+    struct failure *first = &s->failed[0];
+    for (size_t i = 1; i < FAILED_MAX; i++)
+        if (s->failed[i].until_s < first->until_s)
+            first = &s->failed[i];
+    return first;
+}
+
+static void tell_failure(const struct addr *at, uint32_t for_s)
+{
+    stats_inc(STAT_SERVERS_LEFT_OUT);
+    log_warn("upstream server %s: silent, out of reach or without service (503); left out for %u s "
+             "where there is another",
+             addr_text(at, (char[ADDR_TEXT]){0}), for_s);
+}
+
+void servers_on_failure(struct servers *s, const struct flow_ref *flow, uint32_t for_s)
+{
+    const struct server_try at = try_of(flow);
+    struct failure *f = find_failure(s, &at);
+    uint64_t now_s = sys_service_s();
+    uint32_t left_out_s = for_s ? for_s : SERVERS_PAUSE_S;
+    if (!f || f->until_s <= now_s)
+        tell_failure(&at.addr, left_out_s);
+    f = f ? f : take_failure(s);
+    *f = (struct failure){at, now_s + left_out_s};
+}
+
+void servers_on_answer(struct servers *s, const struct flow_ref *flow)
+{
+    const struct server_try at = try_of(flow);
+    struct failure *f = find_failure(s, &at);
+    if (f)
+        f->until_s = 0;
+}
+
+/* ---------------------------------------------------------------- who stands where */
+
+static uint64_t key_of(const struct servers *s, const struct server_want *want)
+{
+    uint64_t parts[] = {hash_str(&s->context->loop_key, want->aor),
+                        hash_str(&s->context->loop_key, str_of(want->upstream->name))};
+    return hash_bytes(&s->context->loop_key, parts, sizeof parts) | 1;
+}
+
+static uint32_t mark_of(const struct servers *s, const struct server_try *at)
+{
+    char text[ADDR_TEXT] = {0};
+    return (uint32_t)hash_str(&s->context->loop_key, str_of(addr_text(&at->addr, text))) ^
+           at->transport;
+}
+
+static struct stuck *stuck_of(const struct servers *s, const struct server_want *want)
+{
+    return &s->stuck[(key_of(s, want) >> 1) % STUCK_MAX];
+}
+
+static bool is_stuck_to(const struct servers *s, const struct server_want *want,
+                        const struct server_try *at)
+{
+    if (str_is_none(want->aor))
+        return false;
+    const struct stuck *k = stuck_of(s, want);
+    return k->key == key_of(s, want) && k->until_s > sys_service_s() && k->server == mark_of(s, at);
+}
+
+/* ---------------------------------------------------------------- whom to ask */
+
+static void add_candidate(struct candidates *out, const struct addr *at,
+                          enum flow_transport transport, const char *tls_name)
+{
+    if (out->n < CANDIDATES_MAX)
+        out->list[out->n++] =
+            (struct candidate){.at = {*at, (uint8_t)transport}, .tls_name = tls_name};
+}
+
+/* A line's choice is the same on all workers and after a restart, so it keeps to one server (D90);
+ * what belongs to none is spread. */
+static uint64_t number_of(const struct servers *s, const struct server_want *want)
+{
+    const struct str aor = want->aor;
+    uint64_t drawn = 0;
+    if (str_is_none(aor))
+        sys_random(&drawn, sizeof drawn);
+    return str_is_none(aor) ? drawn : hash_str(&s->context->answer_key, aor);
+}
+
+static void add_named(const struct servers *s, const struct server_want *want,
+                      const struct conf_server *server, struct candidates *out)
+{
+    const struct roster_list *list = roster_find(s->context->roster, server->uri);
+    uint8_t order[LOCATE_TARGETS_MAX];
+    if (!list)
+        return;
+    locate_order(list->targets, list->n, number_of(s, want), order);
+    for (size_t i = 0; i < list->n; i++) {
+        const struct locate_target *t = &list->targets[order[i]];
+        add_candidate(out, &t->addr, roster_transport(t), server->tls_name);
+    }
+}
+
+static void list_candidates(const struct servers *s, const struct server_want *want,
+                            struct candidates *out)
+{
+    const struct conf_upstream *u = want->upstream;
+    out->n = 0;
+    for (size_t i = 0; i < u->n_servers; i++) {
+        const struct conf_server *server = &u->servers[i];
+        if (server->is_named)
+            add_named(s, want, server, out);
+        else
+            add_candidate(out, &server->addr, server->transport, server->tls_name);
+    }
+}
+
+static bool is_tried(const struct server_tries *tries, const struct server_try *at)
+{
+    for (size_t i = 0; i < tries->n; i++)
+        if (is_same(&tries->list[i], at))
+            return true;
+    return false;
+}
+
+static int reach(struct servers *s, const struct conf_upstream *u, const struct candidate *to,
+                 struct flow_ref *out)
+{
+    const struct egress_peer peer = {.transport = (enum flow_transport)to->at.transport,
+                                     .addr = to->at.addr,
+                                     .tls = u ? u->tls : NULL,
+                                     .name = to->tls_name};
+    return egress_reach(s->context->egress, CONF_SIDE_CORE, &peer, out);
+}
+
+/* The lower, the sooner it is tried. */
+static unsigned rank(struct servers *s, const struct server_want *want, const struct server_try *at)
+{
+    if (!is_well(s, at))
+        return 2;
+    return is_stuck_to(s, want, at) ? 0 : 1;
+}
+
+int servers_pick(struct servers *s, const struct server_want *want, struct server_tries *tries,
+                 struct flow_ref *out)
+{
+    struct candidates all;
+    list_candidates(s, want, &all);
+    int err = all.n ? ERR_GONE : ERR_AGAIN;
+    for (unsigned r = 0; r <= 2; r++) {
+        for (size_t i = 0; i < all.n && tries->n < SERVERS_TRIES_MAX; i++) {
+            const struct candidate *to = &all.list[i];
+            if (is_tried(tries, &to->at) || rank(s, want, &to->at) != r)
+                continue;
+            err = reach(s, want->upstream, to, out);
+            tries->list[tries->n++] = to->at;
+            if (!err)
+                return 0;
+            if (err == ERR_GONE)
+                servers_on_failure(
+                    s, &(struct flow_ref){.peer = to->at.addr, .transport = to->at.transport}, 0);
+        }
+    }
+    return err;
+}
+
+/* The first that would be asked. */
+static const struct candidate *first_of(const struct candidates *all)
+{
+    return all->n ? &all->list[0] : NULL;
+}
+
+void servers_stick(struct servers *s, const struct server_want *want, const struct flow_ref *flow,
+                   uint32_t for_s)
+{
+    const struct server_try at = try_of(flow);
+    struct candidates all;
+    list_candidates(s, want, &all);
+    const struct candidate *first = first_of(&all);
+    if (str_is_none(want->aor) || !first)
+        return;
+    struct stuck *k = stuck_of(s, want);
+    if (!is_same(&first->at, &at))
+        *k = (struct stuck){key_of(s, want), mark_of(s, &at), (uint32_t)(sys_service_s() + for_s)};
+    else if (k->key == key_of(s, want))
+        *k = (struct stuck){0};
+}
+
+static bool is_at(const struct context *c, const struct conf_server *server, const struct addr *at,
+                  bool (*is_same_place)(const struct addr *, const struct addr *))
+{
+    const struct roster_list *list = server->is_named ? roster_find(c->roster, server->uri) : NULL;
+    for (size_t i = 0; list && i < list->n; i++)
+        if (is_same_place(&list->targets[i].addr, at))
+            return true;
+    return !server->is_named && is_same_place(&server->addr, at);
+}
+
+bool servers_has(const struct context *c, const struct conf_upstream *u, const struct addr *at)
+{
+    for (size_t i = 0; i < u->n_servers; i++)
+        if (is_at(c, &u->servers[i], at, addr_is_equal))
+            return true;
+    return false;
+}
+
+static const char *name_of(const struct context *c, const struct conf_upstream *u,
+                           const struct addr *at)
+{
+    for (size_t i = 0; u && i < u->n_servers; i++)
+        if (is_at(c, &u->servers[i], at, addr_is_same_host))
+            return u->servers[i].tls_name;
+    return u && u->n_servers ? u->servers[0].tls_name : "";
+}
+
+int servers_reach(struct servers *s, const struct conf_upstream *upstream,
+                  const struct server_try *at, struct flow_ref *out)
+{
+    const struct candidate to = {*at, name_of(s->context, upstream, &at->addr)};
+    return reach(s, upstream, &to, out);
+}
+
+static bool may_grow(const struct context *c, const struct addr *to)
+{
+    const struct conf_upstream *u = servers_owner_of(c, to, FLOW_UDP);
+    for (size_t i = 0; u && i < u->n_servers; i++)
+        if (!u->servers[i].has_transport && is_at(c, &u->servers[i], to, addr_is_equal))
+            return true;
+    return false;
+}
+
+bool servers_grow(struct servers *s, size_t len, struct flow_ref *flow)
+{
+    const struct context *c = s->context;
+    const struct egress_peer to = {.transport = FLOW_TCP, .addr = flow->peer, .is_open_only = true};
+    struct flow_ref stream;
+    if (len <= FLOW_UNCUT_LEN || flow->transport != FLOW_UDP || !may_grow(c, &flow->peer) ||
+        egress_reach(c->egress, CONF_SIDE_CORE, &to, &stream))
+        return false;
+    *flow = stream;
+    stats_inc(STAT_LARGE_SWITCHED);
+    return true;
+}
+
+const struct conf_upstream *servers_owner_of(const struct context *c, const struct addr *source,
+                                             enum flow_transport transport)
+{
+    return roster_owner(c->roster, c->conf, source, transport);
+}
+
+const struct conf_upstream *servers_owner(const struct context *c, const struct flow_ref *from)
+{
+    return servers_owner_of(c, &from->peer, (enum flow_transport)from->transport);
+}

@@ -1,0 +1,88 @@
+/* What all workers know of an upstream: the pace at which REGISTERs may go there, and how it has
+ * answered of late. Atomic words, so no worker waits for another; by the upstream's name, so it
+ * outlives a reload. Any thread. */
+#ifndef BW_SERVICE_SHIELD_H
+#define BW_SERVICE_SHIELD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "core/health.h"
+#include "core/pace.h"
+
+/* What is counted of each upstream, since the start. */
+enum shield_count {
+    SHIELD_SENT,      /* REGISTERs on their way */
+    SHIELD_WAITED,    /* that had to wait for their turn */
+    SHIELD_WAITED_MS, /* how long */
+    SHIELD_REFUSED,   /* that could not have their turn in time */
+    SHIELD_POSTPONED, /* refreshes that were answered here instead (D56a) */
+    SHIELD_PAUSES,    /* 503 with Retry-After */
+    SHIELD_COUNTS
+};
+
+struct shield {
+    struct shield *next;
+    char *name;
+    _Atomic uint64_t bucket, shares[PACE_CLASSES]; /* full at; 0: they are full */
+    _Atomic uint64_t pause_until_ms;
+    _Atomic uint64_t window_ms;   /* since when the evidence is gathered */
+    _Atomic uint32_t rate, burst; /* of the latest snapshot, for those who look */
+    _Atomic uint32_t n_targets;   /* servers that are known now */
+    _Atomic uint32_t ceiling;     /* thousandths of register-rate */
+    _Atomic uint32_t n_good, n_bad, n_pauses;
+    _Atomic uint64_t refused_ms; /* the start of the minute in which n_refused were */
+    _Atomic uint32_t n_refused;
+    _Atomic int64_t n_waiting;      /* REGISTERs in all workers' queues */
+    _Atomic uint64_t health;        /* of outage.h, which alone changes it: health_pack */
+    _Atomic uint64_t state_since_s; /* service clock */
+    _Atomic uint64_t spent_s[HEALTH_STATES], n_changes[HEALTH_STATES]; /* before, and to it */
+    _Atomic uint64_t recovered;
+    _Atomic int64_t n_left; /* lines whose devices stand on what it has dropped */
+    _Atomic uint64_t n_probes_answered, n_probes_failed;
+    _Atomic uint32_t probe_ms; /* the last round trip */
+    _Atomic uint64_t counts[SHIELD_COUNTS];
+};
+
+struct shield_table;
+
+int shield_table_new(struct shield_table **out); /* ERR_NOMEM */
+void shield_table_free(struct shield_table *s);  /* NULL is legal */
+
+/* Gives each upstream of a snapshot its shield, before the snapshot is shared. They live as long as
+ * the table. ERR_NOMEM. The main thread. */
+int shield_table_link(struct shield_table *s, struct conf *conf);
+
+/* Each one that has ever been, the oldest first. */
+void shield_each(struct shield_table *s, void (*fn)(const struct shield *one, void *arg),
+                 void *arg);
+
+/* How long until a REGISTER of that class could go; 0: now. Clock of sys_now_ms. */
+uint64_t shield_wait_ms(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms);
+
+/* Takes a turn; false: none is to be had now. */
+bool shield_take(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms);
+
+/* A REGISTER goes, turn or not: it answers a challenge, or mends what a 423 said. */
+void shield_charge(const struct conf_upstream *u, uint64_t now_ms);
+void shield_give_back(const struct conf_upstream *u);
+
+/* It asks to be left alone for so long. */
+void shield_pause(const struct conf_upstream *u, uint32_t s, uint64_t now_ms);
+bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms); /* or is down */
+
+/* A REGISTER was answered well, or not; the ceiling follows. */
+void shield_note(const struct conf_upstream *u, bool is_good, uint64_t now_ms);
+
+void shield_count(const struct conf_upstream *u, enum shield_count what, uint64_t n);
+
+/* One is refused for want of a turn: counts it, and says when it may come again. */
+uint32_t shield_refuse(const struct conf_upstream *u, uint64_t draw, uint64_t now_ms);
+
+/* REGISTERs that could go at once. */
+double shield_tokens(const struct shield *s, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,130 @@
+#include "service/trail.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/sys.h"
+
+enum { SETS = 8192, WORDS = sizeof(struct trail_entry) / sizeof(uint64_t) };
+
+_Static_assert(sizeof(struct trail_entry) % sizeof(uint64_t) == 0, "whole words");
+
+/* A slot is being written while its sequence is odd. The words are atomics, so that who reads them
+ * meanwhile reads nonsense at worst, and the sequence tells. */
+struct slot {
+    _Atomic uint64_t sequence;
+    _Atomic uint64_t words[WORDS];
+};
+
+struct trail {
+    uint64_t n; /* decisions so far */
+    struct slot slots[SETS][TRAIL_WAYS];
+};
+
+int trail_new(struct trail **out)
+{
+    struct trail *t = calloc(1, sizeof *t);
+    if (!t)
+        return ERR_NOMEM;
+    *out = t;
+    return 0;
+}
+
+void trail_free(struct trail *t)
+{
+    free(t);
+}
+
+/* ---------------------------------------------------------------- one slot */
+
+static void put(struct slot *s, const struct trail_entry *e)
+{
+    uint64_t words[WORDS];
+    uint64_t sequence = atomic_load_explicit(&s->sequence, memory_order_relaxed);
+    memcpy(words, e, sizeof words);
+    atomic_store_explicit(&s->sequence, sequence + 1, memory_order_relaxed);
+    for (size_t i = 0; i < WORDS; i++)
+        atomic_store_explicit(&s->words[i], words[i], memory_order_release);
+    atomic_store_explicit(&s->sequence, sequence + 2, memory_order_release);
+}
+
+static void copy(const struct slot *s, struct trail_entry *out)
+{
+    uint64_t words[WORDS] = {0};
+    for (size_t i = 0; i < WORDS; i++)
+        words[i] = atomic_load_explicit(&s->words[i], memory_order_acquire);
+    memcpy(out, words, sizeof words);
+}
+
+/* False: it was being written all the time. */
+static bool get(const struct slot *s, struct trail_entry *out)
+{
+    for (int i = 0; i < 100; i++) {
+        uint64_t before = atomic_load_explicit(&s->sequence, memory_order_acquire);
+        copy(s, out);
+        uint64_t after = atomic_load_explicit(&s->sequence, memory_order_relaxed);
+        if (before == after && before % 2 == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- noting */
+
+/* The worker's own thread wrote it: nobody is in between. */
+static uint64_t word_of(const struct slot *s, size_t offset)
+{
+    return atomic_load_explicit(&s->words[offset / sizeof(uint64_t)], memory_order_relaxed);
+}
+
+#define WORD(s, field) word_of(s, offsetof(struct trail_entry, field))
+
+/* The newest of the AoR, or NULL. */
+static struct slot *newest(struct slot *set, uint64_t aor_hash)
+{
+    struct slot *found = NULL;
+    for (size_t i = 0; i < TRAIL_WAYS; i++)
+        if (WORD(&set[i], last_s) && WORD(&set[i], aor_hash) == aor_hash &&
+            (!found || WORD(&set[i], order) > WORD(found, order)))
+            found = &set[i];
+    return found;
+}
+
+static struct slot *oldest(struct slot *set)
+{
+    struct slot *found = &set[0];
+    for (size_t i = 1; i < TRAIL_WAYS; i++)
+        if (WORD(&set[i], order) < WORD(found, order))
+            found = &set[i];
+    return found;
+}
+
+void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struct trail_figures *f)
+{
+    struct slot *set = t->slots[aor_hash % SETS], *s = newest(set, aor_hash);
+    uint64_t now_s = sys_service_s();
+    struct trail_entry e = {.first_s = now_s};
+    if (s)
+        copy(s, &e);
+    if (!s || e.reason != (uint32_t)why || e.last.status != f->status) {
+        s = oldest(set);
+        e = (struct trail_entry){.aor_hash = aor_hash, .first_s = now_s, .reason = (uint32_t)why};
+    }
+    e.order = ++t->n;
+    e.last_s = now_s;
+    e.times++;
+    e.last = *f;
+    put(s, &e);
+}
+
+size_t trail_read(const struct trail *t, uint64_t aor_hash, struct trail_entry *out)
+{
+    const struct slot *set = t->slots[aor_hash % SETS];
+    size_t n = 0;
+    for (size_t i = 0; i < TRAIL_WAYS; i++)
+        if (get(&set[i], &out[n]) && out[n].last_s && out[n].aor_hash == aor_hash)
+            n++;
+    return n;
+}

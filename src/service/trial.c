@@ -1,0 +1,48 @@
+#include "service/trial.h"
+
+#include "service/silence.h"
+
+bool trial_is_server(const struct trial *t, size_t branch)
+{
+    return branch < SERVERS_TRIES_MAX && t->servers[branch].generation;
+}
+
+bool trial_on_response(struct trial *t, unsigned status)
+{
+    if (!t->mark)
+        return false;
+    if (status < 200 || status == 503)
+        hunt_keep_servers(t->hunt);
+    else
+        hunt_drop(t->hunt);
+    t->mark = hunt_has_more(t->hunt) ? t->mark : 0;
+    fork_set_more(t->fork, hunt_has_more(t->hunt));
+    return true;
+}
+
+bool trial_is_lost(const struct trial *t)
+{
+    if (t->mark && t->fork->is_invite && !t->fork->is_finished && !hunt_is_server_next(t->hunt))
+        silence_on_timeout(t->context, t->mark);
+    return t->mark;
+}
+
+bool trial_on_silence(const struct trial *t)
+{
+    if (t->mark && t->fork->n)
+        trial_note(t, t->fork->n - 1, 408, false);
+    return trial_is_lost(t);
+}
+
+/* A 408 that was said is another hop's word. */
+void trial_note(const struct trial *t, size_t branch, unsigned status, bool is_answer)
+{
+    struct servers *s = t->context->servers;
+    bool has_failed = status == 503 || (status == 408 && !is_answer);
+    if (!trial_is_server(t, branch) || t->fork->is_finished)
+        return;
+    if (has_failed)
+        servers_on_failure(s, &t->servers[branch], 0);
+    else
+        servers_on_answer(s, &t->servers[branch]);
+}
