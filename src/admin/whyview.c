@@ -35,12 +35,10 @@ static json_t *entry_json(const struct trail_entry *e)
                      "refresh_in", figure(f->refresh_in_s), "proof_age", figure(f->proof_age_s));
 }
 
-/* The newest first; those of one second in the order in which their worker made them. */
+/* The newest first, of whichever worker. */
 static int compare(const void *a, const void *b)
 {
     const struct trail_entry *x = a, *y = b;
-    if (x->last_s != y->last_s)
-        return x->last_s < y->last_s ? 1 : -1;
     return x->order < y->order ? 1 : -1;
 }
 

@@ -19,7 +19,7 @@ struct slot {
 };
 
 struct trail {
-    uint64_t n; /* decisions so far */
+    uint64_t order; /* of the last decision */
     struct slot slots[SETS][TRAIL_WAYS];
 };
 
@@ -101,6 +101,13 @@ static struct slot *oldest(struct slot *set)
     return found;
 }
 
+static uint64_t next_order(struct trail *t)
+{
+    uint64_t now_us = sys_now_us();
+    t->order = now_us > t->order ? now_us : t->order + 1;
+    return t->order;
+}
+
 void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struct trail_figures *f)
 {
     struct slot *set = t->slots[aor_hash % SETS], *s = newest(set, aor_hash);
@@ -112,7 +119,7 @@ void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struc
         s = oldest(set);
         e = (struct trail_entry){.aor_hash = aor_hash, .first_s = now_s, .reason = (uint32_t)why};
     }
-    e.order = ++t->n;
+    e.order = next_order(t);
     e.last_s = now_s;
     e.times++;
     e.last = *f;

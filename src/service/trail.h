@@ -38,7 +38,7 @@ struct trail_figures {
 
 struct trail_entry {
     uint64_t aor_hash;
-    uint64_t order;           /* counts the worker's decisions */
+    uint64_t order;           /* when, in us: no two of a worker; several workers' compare */
     uint64_t first_s, last_s; /* service clock; last_s 0: nothing is here */
     uint32_t times;
     uint32_t reason;           /* enum reason */

@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from harness import again  # noqa: E402
 from harness.site import Site  # noqa: E402
 
 
@@ -19,6 +20,14 @@ def site():
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "last: waits for time to pass, so let the others run first")
+
+
+def pytest_runtest_protocol(item, nextitem):
+    return again.run(item, nextitem)
+
+
+def pytest_terminal_summary(terminalreporter):
+    again.tell(terminalreporter)
 
 
 def pytest_collection_modifyitems(items):

@@ -29,6 +29,7 @@ def loaded():
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.xdist_group("load")  # one fixture of both
 def test_many_calls_go_through(loaded):
     metrics = loaded.http.metrics()
     assert metrics["requests_forwarded_total"] == 3 * CALLS  # INVITE, ACK, BYE
@@ -38,6 +39,7 @@ def test_many_calls_go_through(loaded):
 
 
 @pytest.mark.last
+@pytest.mark.xdist_group("load")
 def test_nothing_is_left_of_them(loaded):
     time.sleep(max(0.0, loaded.ended + LINGER - time.monotonic()))
     metrics = loaded.http.metrics()
