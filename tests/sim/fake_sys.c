@@ -39,6 +39,11 @@ uint64_t sys_now_ms(void)
     return clock_ms;
 }
 
+uint64_t sys_now_us(void)
+{
+    return clock_ms * 1000;
+}
+
 uint64_t sys_wall_ms(void)
 {
     return (uint64_t)((int64_t)clock_ms + wall_ahead_ms);
