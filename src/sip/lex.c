@@ -111,20 +111,20 @@ static bool is_name(struct str s)
 {
     if (s.n > HOST_MAX)
         return false;
-    struct str all = s;
+    struct str all = s, label = {s.p, 0};
     if (s.n > 1 && s.p[s.n - 1] == '.')
         s.n--;
-    for (;;) {
-        const char *dot = str_find(s, '.');
-        struct str label = dot ? str_span(s.p, dot) : s;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] != '.') {
+            label.n++;
+            continue;
+        }
         if (!is_label(label))
             return false;
-        if (!dot) {
-            struct addr ignored;
-            return !is_digits(label) || addr_parse_host(all, &ignored) == 0;
-        }
-        s = str_span(dot + 1, str_end(s));
+        label = (struct str){s.p + i + 1, 0};
     }
+    struct addr ignored;
+    return is_label(label) && (!is_digits(label) || addr_parse_host(all, &ignored) == 0);
 }
 
 static bool take_ipv6(struct str *s, struct str *out)
