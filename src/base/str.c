@@ -32,11 +32,19 @@ int str_cmp(struct str a, struct str b)
 
 int str_to_u64(struct str s, uint64_t max, uint64_t *out)
 {
+    size_t i = 0;
+    enum { SAFE = 19 }; /* so many digits never overflow */
     if (s.n == 0)
         return ERR_PARSE;
     uint64_t v = 0;
     bool is_over = false;
-    for (size_t i = 0; i < s.n; i++) {
+    for (; i < s.n && i < SAFE; i++) {
+        unsigned digit = (unsigned)(unsigned char)s.p[i] - '0';
+        if (digit > 9)
+            return ERR_PARSE;
+        v = v * 10 + digit;
+    }
+    for (; i < s.n; i++) {
         if (!ascii_is_digit(s.p[i]))
             return ERR_PARSE;
         uint64_t digit = (uint64_t)(s.p[i] - '0');

@@ -11,10 +11,18 @@
 #define RESERVED (LEX_RESERVED | LEX_URIC)
 
 const uint16_t lex_table[256] = {
-    ['\t'] = LEX_SPACE,
-    ['\n'] = LEX_SPACE,
-    ['\r'] = LEX_SPACE,
-    [' '] = LEX_SPACE,
+    [0x00 ... 0x08] = LEX_BREAK | LEX_QUOTE,
+    ['\t'] = LEX_SPACE | LEX_BREAK,
+    ['\n'] = LEX_SPACE | LEX_BREAK,
+    [0x0b ... 0x0c] = LEX_BREAK | LEX_QUOTE,
+    ['\r'] = LEX_SPACE | LEX_BREAK,
+    [0x0e ... 0x1f] = LEX_BREAK | LEX_QUOTE,
+    [0x7f] = LEX_BREAK | LEX_QUOTE,
+    [' '] = LEX_SPACE | LEX_BREAK,
+    ['"'] = LEX_BREAK | LEX_QUOTE,
+    ['\\'] = LEX_QUOTE,
+    ['<'] = LEX_BREAK,
+    ['>'] = LEX_BREAK,
     ['0' ... '9'] = HEX,
     ['A' ... 'F'] = HEX,
     ['G' ... 'Z'] = ALNUM,
@@ -54,40 +62,24 @@ const uint16_t lex_table[256] = {
 
 enum { HOST_MAX = 255 };
 
-bool lex_take_separator(struct str *s, char c)
-{
-    struct str after = *s;
-    lex_skip_space(&after);
-    if (!lex_take_char(&after, c))
-        return false;
-    lex_skip_space(&after);
-    *s = after;
-    return true;
-}
-
-static bool is_control(char c)
-{
-    return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 bool lex_take_quoted(struct str *s, struct str *out)
 {
     if (!lex_starts_with(*s, '"'))
         return false;
     for (size_t i = 1; i < s->n; i++) {
-        char c = s->p[i];
-        if (c == '"') {
+        i += lex_span_not(str_skip(*s, i), LEX_QUOTE);
+        if (i >= s->n)
+            return false;
+        if (s->p[i] == '"') {
             *out = (struct str){s->p, i + 1};
             *s = str_skip(*s, i + 1);
             return true;
         }
-        if (c == '\\') {
-            i++;
-            if (i < s->n && (s->p[i] == '\r' || s->p[i] == '\n'))
-                return false;
-        } else if (is_control(c) && !lex_is(c, LEX_SPACE)) {
+        if (s->p[i] != '\\') /* a control character */
             return false;
-        }
+        i++;
+        if (i < s->n && (s->p[i] == '\r' || s->p[i] == '\n'))
+            return false;
     }
     return false;
 }

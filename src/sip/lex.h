@@ -23,7 +23,9 @@ enum lex_class {
     LEX_RESERVED = 1 << 10,
     LEX_PHONE = 1 << 11,  /* phonedigit-hex of RFC 3966, visual separators among them */
     LEX_VISUAL = 1 << 12, /* RFC 3966's visual-separator */
-    LEX_BARE = 1 << 13    /* of a URI without brackets: no ';', ',' or '?' (D23) */
+    LEX_BARE = 1 << 13,   /* of a URI without brackets: no ';', ',' or '?' (D23) */
+    LEX_BREAK = 1 << 14,  /* in no URI: would tear a start line or an angle bracket apart */
+    LEX_QUOTE = 1 << 15   /* not plain in a quoted string: its ends, escapes, control characters */
 };
 
 extern const uint16_t lex_table[256];
@@ -69,7 +71,25 @@ static inline void lex_skip_space(struct str *s)
 
 /* The same character with white space allowed on both sides (SEMI, EQUAL, SLASH, COLON). Nothing
  * is taken where it does not follow. */
-bool lex_take_separator(struct str *s, char c);
+static inline bool lex_take_separator(struct str *s, char c)
+{
+    struct str after = *s;
+    lex_skip_space(&after);
+    if (!lex_take_char(&after, c))
+        return false;
+    lex_skip_space(&after);
+    *s = after;
+    return true;
+}
+
+/* How many characters at the front are in none of the classes. */
+static inline size_t lex_span_not(struct str s, unsigned classes)
+{
+    size_t n = 0;
+    while (n < s.n && !lex_is(s.p[n], classes))
+        n++;
+    return n;
+}
 
 /* A quoted string, with its quotes. False: it is open, or holds a bare control character; an
  * escaped one, NUL too, is legal. */

@@ -1,5 +1,9 @@
 #include "sip/line.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "sip/lex.h"
 
 bool line_start(struct str *rest, struct str *out)
@@ -28,6 +32,21 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* The first LF, or NULL. Header lines are short: a call to memchr would cost as much again. */
+static inline const char *find_lf(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i lf = _mm_set1_epi8('\n');
+    for (; end - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        int hits = _mm_movemask_epi8(_mm_cmpeq_epi8(block, lf));
+        if (hits)
+            return at + __builtin_ctz((unsigned)hits);
+    }
+#endif
+    return at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+}
+
 /* Where the field ends: behind the first LF that no white space follows; NULL if there is none. */
 static const char *find_end(struct str rest, struct line *out)
 {
@@ -35,7 +54,7 @@ static const char *find_end(struct str rest, struct line *out)
     out->n_ends = 0;
     out->has_bare_lf = rest.p[0] == '\n';
     do {
-        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        const char *lf = find_lf(at, end);
         if (!lf)
             return NULL;
         out->n_ends++;

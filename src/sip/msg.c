@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "sip/lex.h"
 #include "sip/line.h"
 #include "sip/param.h"
 
@@ -47,15 +48,10 @@ static int refuse(const struct scan *s, unsigned status, const char *text)
 
 /* ---------------------------------------------------------------- the start line */
 
-/* A first look only: what would tear a start line or an angle bracket apart. */
+/* A first look only. */
 static bool is_uri_sane(struct str uri)
 {
-    for (size_t i = 0; i < uri.n; i++) {
-        const char c = uri.p[i];
-        if ((unsigned char)c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == '"')
-            return false;
-    }
-    return uri.n > 0;
+    return uri.n > 0 && lex_span_not(uri, LEX_BREAK) == uri.n;
 }
 
 static int check_version(const struct scan *s, struct str version)
@@ -180,11 +176,14 @@ static int add_field(struct scan *s, const struct line *l)
         err = grow(s);
     if (err)
         return err;
-    struct str value = l->n_ends > 1 ? unfold(m->arena, l->value) : l->value;
-    if (str_is_none(value))
-        return ERR_NOMEM;
     const enum hdr_id id = hdr_find(l->name);
-    m->lines[m->n_lines++] = (struct msg_line){id, l->name, value, l->raw};
+    struct msg_line *to = &m->lines[m->n_lines];
+    *to = (struct msg_line){id, l->name, l->value, l->raw};
+    if (l->n_ends > 1)
+        to->value = unfold(m->arena, l->value);
+    if (str_is_none(to->value))
+        return ERR_NOMEM;
+    m->n_lines++;
     if (!m->first[id])
         m->first[id] = m->n_lines;
     else if (rules[id].twice)
