@@ -160,7 +160,7 @@ static struct str ok_lines(struct context *c, const struct regview *v, const str
                                       .leases = now->leases,
                                       .view = &v->view,
                                       .base_len = m->bytes.n,
-                                      .is_path_asked = msg_has_token(m, HDR_SUPPORTED, STR("path")),
+                                      .is_path_asked = v->is_path_asked,
                                       .now_s = sys_service_s()};
     return regreply_lines(c, &in);
 }

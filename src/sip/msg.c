@@ -406,6 +406,25 @@ bool msg_has_token(const struct msg *m, enum hdr_id id, struct str token)
     return false;
 }
 
+static uint32_t find_token(struct str element, const struct str *tokens, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_ieq(element, tokens[i]))
+            return (uint32_t)1 << i;
+    return 0;
+}
+
+uint32_t msg_tokens(const struct msg *m, enum hdr_id id, const struct str *tokens, size_t n)
+{
+    uint32_t set = 0;
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
+        struct str element, rest = l->value;
+        while (param_split(&rest, &element))
+            set |= find_token(element, tokens, n);
+    }
+    return set;
+}
+
 uint32_t msg_methods(const struct msg *m, enum hdr_id id)
 {
     uint32_t set = 0;

@@ -54,8 +54,7 @@ struct str param_unquote(struct arena *a, struct str value)
     return plain;
 }
 
-/* Where the piece that begins at p ends: a quoted string or <…> is one piece, open ones run to the
- * end. */
+/* Where the quoted string or <…> that begins at p ends; open ones run to the end. */
 static const char *skip_piece(const char *p, const char *end)
 {
     struct str rest = str_span(p, end);
@@ -63,8 +62,6 @@ static const char *skip_piece(const char *p, const char *end)
         const char *close = str_find(rest, '>');
         return close ? close + 1 : end;
     }
-    if (*p != '"')
-        return p + 1;
     for (p++; p < end && *p != '"'; p++)
         if (*p == '\\' && p + 1 < end)
             p++;
@@ -77,7 +74,7 @@ bool param_split(struct str *rest, struct str *element)
         const char *end = str_end(*rest);
         const char *p = rest->p;
         while (p < end && *p != ',')
-            p = skip_piece(p, end);
+            p = *p == '<' || *p == '"' ? skip_piece(p, end) : p + 1;
         *element = str_trim(str_span(rest->p, p));
         *rest = str_span(p < end ? p + 1 : end, end);
         if (element->n)
