@@ -22,7 +22,13 @@ void buf_add_u64(struct buf *b, uint64_t v)
         digits[--at] = (char)('0' + v % 10);
         v /= 10;
     } while (v);
-    buf_add(b, (struct str){digits + at, sizeof digits - at});
+    if (sizeof digits - at > b->cap - b->len) {
+        b->has_overflown = true;
+        b->cap = b->len;
+        return;
+    }
+    while (at < sizeof digits) /* few: a call to copy them would cost more */
+        b->p[b->len++] = digits[at++];
 }
 
 void buf_add_digits(struct buf *b, uint32_t v, unsigned width)

@@ -13,7 +13,7 @@ static uint64_t hash_new(const struct hash_key *key, const struct match *what)
 {
     const struct via *via = &what->m->via;
     const struct str host = {via->host.p, via->host.n < HOST_MAX ? via->host.n : HOST_MAX};
-    const uint64_t lengths[] = {via->branch.n, host.n, via->port};
+    const uint64_t lengths = (uint64_t)via->branch.n << 32 | host.n << 16 | via->port;
     char text[TEXT_MAX];
     struct buf b = buf_over(text, sizeof text);
     struct str branch = via->branch;
@@ -24,10 +24,10 @@ static uint64_t hash_new(const struct hash_key *key, const struct match *what)
     }
     buf_add(&b, branch);
     for (size_t i = 0; i < host.n; i++)
-        buf_add_char(&b, ascii_lower(host.p[i]));
+        text[b.len++] = ascii_lower(host.p[i]);
     buf_add(&b, (struct str){(const char *)what->source->ip, sizeof what->source->ip});
     buf_add(&b, (struct str){(const char *)&what->source->scope_id, sizeof(uint32_t)});
-    buf_add(&b, (struct str){(const char *)lengths, sizeof lengths});
+    buf_add(&b, (struct str){(const char *)&lengths, sizeof lengths});
     buf_add(&b, what->method.n < METHOD_MAX_LEN ? what->method : STR("?"));
     BUG_ON(b.has_overflown);
     return hash_str(key, buf_str(&b));

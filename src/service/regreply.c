@@ -184,18 +184,25 @@ static void add_contacts(struct context *c, struct buf *out, const struct regrep
     }
 }
 
+/* Lines that are the same for a whole second. */
+struct date {
+    uint64_t at_s;
+    size_t len;
+    char text[40];
+};
+
+static _Thread_local struct date date;
+
 static void add_part(struct buf *out, int part, char behind)
 {
     buf_add_digits(out, (uint32_t)part, 2);
     buf_add_char(out, behind);
 }
 
-/* Our own clock: a stored one would be stale (D40). */
-static void add_date(struct buf *out)
+static void print_date(time_t now, struct buf *out)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t now = (time_t)(sys_wall_ms() / 1000);
     struct tm tm;
     gmtime_r(&now, &tm);
     buf_add(out, STR("Date: "));
@@ -210,6 +217,19 @@ static void add_date(struct buf *out)
     add_part(out, tm.tm_min, ':');
     add_part(out, tm.tm_sec, ' ');
     buf_add(out, STR("GMT\r\n"));
+}
+
+/* Our own clock: a stored one would be stale (D40). */
+static void add_date(struct buf *out)
+{
+    const uint64_t now_s = sys_wall_ms() / 1000;
+    if (!date.len || date.at_s != now_s) {
+        struct buf text = buf_over(date.text, sizeof date.text);
+        print_date((time_t)now_s, &text);
+        date.len = text.len;
+        date.at_s = now_s;
+    }
+    buf_add(out, (struct str){date.text, date.len});
 }
 
 static const struct upreg *own_upreg(const struct regreply_input *in)

@@ -153,19 +153,13 @@ bool lex_take_port(struct str *s, uint16_t *out)
 
 bool lex_take_escaped(struct str *s, unsigned classes, struct str *out)
 {
-    size_t i = 0;
-    while (i < s->n) {
-        if (lex_is(s->p[i], classes)) {
-            i++;
-        } else if (s->p[i] == '%') {
-            if (s->n - i < 3 || ascii_hex(s->p[i + 1]) < 0 || ascii_hex(s->p[i + 2]) < 0)
-                return false;
-            i += 3;
-        } else {
-            break;
-        }
+    const char *p = s->p, *end = s->p + s->n;
+    while ((p = lex_run(p, end, classes, true)) < end && *p == '%') {
+        if (end - p < 3 || ascii_hex(p[1]) < 0 || ascii_hex(p[2]) < 0)
+            return false;
+        p += 3;
     }
-    *out = (struct str){s->p, i};
-    *s = str_skip(*s, i);
+    *out = (struct str){s->p, (size_t)(p - s->p)};
+    *s = str_skip(*s, out->n);
     return true;
 }

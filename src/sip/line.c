@@ -70,8 +70,7 @@ static void split(struct line *l)
 {
     const char *p = l->raw.p, *end = str_end(l->raw);
     l->name = l->value = STR_NONE;
-    while (lex_is(*p, LEX_TOKEN))
-        p++;
+    p = lex_run(p, end, LEX_TOKEN, true);
     const char *name_end = p;
     while (is_blank(*p))
         p++;

@@ -251,9 +251,13 @@ static int check_missing(struct scan *s)
 static int read_call_id(struct scan *s)
 {
     struct str id = msg_value(s->m, HDR_CALL_ID);
-    for (size_t i = 0; i < id.n; i++)
-        if (id.p[i] <= ' ' || id.p[i] > '~') /* whether char is signed or not */
-            return refuse(s, 400, "Bad Call-ID");
+    unsigned worst = 0;
+    for (size_t i = 0; i < id.n; i++) {
+        unsigned beyond = (unsigned char)id.p[i] - (unsigned)'!'; /* wraps below it */
+        worst = beyond > worst ? beyond : worst;
+    }
+    if (worst > '~' - '!')
+        return refuse(s, 400, "Bad Call-ID");
     s->m->call_id = id;
     return id.n ? 0 : refuse(s, 400, "Bad Call-ID");
 }

@@ -58,6 +58,8 @@ static bool take_params(struct str *rest, struct via *out)
 {
     struct str ahead = *rest;
     const char *first = NULL;
+    size_t len = 0;
+    unsigned n_rports = 0;
     for (lex_skip_space(&ahead); lex_starts_with(ahead, ';'); lex_skip_space(&ahead)) {
         const char *from = ahead.p;
         struct param p;
@@ -65,10 +67,14 @@ static bool take_params(struct str *rest, struct via *out)
             return false;
         struct str whole = whole_param(from, &p);
         note_param(out, &p, whole);
+        len += whole.n;
+        n_rports += str_ieq(p.name, STR("rport"));
         first = first ? first : from;
         out->params = str_span(first, str_end(whole));
         *rest = ahead;
     }
+    out->is_plain = len == out->params.n && n_rports < 2 && str_is_none(out->received_param) &&
+                    (!first || !lex_is(first[-1], LEX_SPACE));
     return true;
 }
 
@@ -137,11 +143,31 @@ static void print_params(const struct via *v, const struct addr *source, struct 
     }
 }
 
-void via_print_received(const struct via *v, const struct addr *source, struct buf *out)
+/* The same as print_params behind the sent-by, where nothing has to be looked for. */
+static void print_plain(const struct via *v, const struct addr *source, struct buf *out)
+{
+    if (!v->has_rport) {
+        buf_add(out, v->text);
+        return;
+    }
+    buf_add(out, str_span(v->text.p, v->rport.p));
+    print_rport(source, out);
+    buf_add(out, str_span(str_end(v->rport), str_end(v->text)));
+}
+
+static void print_whole(const struct via *v, const struct addr *source, struct buf *out)
 {
     const char *sent_end = str_is_none(v->params) ? str_end(v->text) : v->params.p;
     buf_add(out, str_trim(str_span(v->text.p, sent_end)));
     print_params(v, source, out);
+}
+
+void via_print_received(const struct via *v, const struct addr *source, struct buf *out)
+{
+    if (v->is_plain)
+        print_plain(v, source, out);
+    else
+        print_whole(v, source, out);
     if (v->has_rport || !is_host_of(v->host, source))
         print_received(source, out);
 }
