@@ -12,8 +12,8 @@
  * nothing of ours. */
 bool dispatch_owner(struct context *c, const struct peek *peek, unsigned *owner);
 
-/* A REGISTER is indexed at once, so that nothing of it is read twice. DISPATCH_DONE: it was ours, or
- * is absorbed; DISPATCH_OTHERS: it belongs to *owner. DISPATCH_UNSEEN: it is none, or malformed;
+/* A REGISTER is indexed at once, so that nothing of it is read twice. DISPATCH_DONE: it was ours,
+ * or is absorbed; DISPATCH_OTHERS: it belongs to *owner. DISPATCH_UNSEEN: it is none, or malformed;
  * nothing was done. */
 enum dispatch_register { DISPATCH_DONE, DISPATCH_OTHERS, DISPATCH_UNSEEN };
 enum dispatch_register dispatch_register(struct context *c, const struct packet *p,

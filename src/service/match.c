@@ -6,7 +6,11 @@
 enum { HOST_MAX = 256 }; /* the parser takes none that is longer; brackets of IPv6 included */
 
 /* What is hashed in one piece. */
-enum { BRANCH_MAX = 128, METHOD_MAX_LEN = 32, TEXT_MAX = BRANCH_MAX + HOST_MAX + METHOD_MAX_LEN + 64 };
+enum {
+    BRANCH_MAX = 128,
+    METHOD_MAX_LEN = 32,
+    TEXT_MAX = BRANCH_MAX + HOST_MAX + METHOD_MAX_LEN + 64
+};
 
 /* Host names are equal in any case. The lengths behind the text keep its parts apart. */
 static uint64_t hash_new(const struct hash_key *key, const struct match *what)

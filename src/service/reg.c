@@ -59,8 +59,7 @@ int reg_new(struct context *c, const struct packet *p, const struct msg *m, cons
         return err;
     }
     r->flow = p->flow;
-    r->v = (struct regview){
-        .domain = v->domain, .view = *view, .is_path_asked = v->is_path_asked};
+    r->v = (struct regview){.domain = v->domain, .view = *view, .is_path_asked = v->is_path_asked};
     r->v.view.methods = msg_methods(m, HDR_ALLOW);
     *out = r;
     return 0;

@@ -34,7 +34,7 @@ static bool is_asked(const struct regreply_input *in, const struct binding *b)
 
 /* In grace a binding rings, but is not listed (D64): only in the answer to the REGISTER that it is
  * of, which may be the late repeat of one, it has its second left (D37, D44). */
-static uint64_t left_s(const struct regreply_input *in, size_t i)
+static uint64_t find_left_s(const struct regreply_input *in, size_t i)
 {
     const struct binding *b = &in->record->bindings[i];
     const struct absorb_input policy = {
@@ -48,6 +48,19 @@ static uint64_t left_s(const struct regreply_input *in, size_t i)
         until = in->leases[i].expires_at_s;
     uint64_t left = until > in->now_s ? until - in->now_s : is_asked(in, b);
     return expiry_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
+}
+
+/* The same, found once for an answer. */
+static uint64_t left_s(const struct regreply_input *in, size_t i)
+{
+    return in->left_s ? in->left_s[i] : find_left_s(in, i);
+}
+
+static void find_all_left(struct regreply_input *in, uint64_t left_s[RECORD_BINDINGS_MAX])
+{
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        left_s[i] = find_left_s(in, i);
+    in->left_s = left_s;
 }
 
 static bool is_own(const struct regreply_input *in, const struct binding *b)
@@ -240,8 +253,11 @@ static const struct upreg *own_upreg(const struct regreply_input *in)
     return in->record->n_upregs ? &in->record->upregs[0] : NULL;
 }
 
-struct str regreply_lines(struct context *c, const struct regreply_input *in)
+struct str regreply_lines(struct context *c, const struct regreply_input *what)
 {
+    struct regreply_input with = *what, *in = &with;
+    uint64_t left[RECORD_BINDINGS_MAX];
+    find_all_left(in, left);
     const struct upreg *u = own_upreg(in);
     struct outbound_reply flow;
     outbound_answer(in->domain, in->view, &flow);

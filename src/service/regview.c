@@ -158,13 +158,14 @@ static enum reason read_line(struct reading *r, struct str rest, struct register
             continue;
         }
         r->has_own = r->has_own || token_find(r->key, &contact.uri, &id);
-        const struct register_contact c = {
-            .uri = contact.addr.uri,
-            .params = other_params(r->arena, contact.addr.params),
-            .instance = contact.instance,
-            .reg_id = v->is_outbound ? contact.reg_id : 0,
-            .q = contact.q,
-            .expires_s = contact.expires_s != CONTACT_NO_EXPIRES ? contact.expires_s : r->expires_s};
+        const struct register_contact c = {.uri = contact.addr.uri,
+                                           .params = other_params(r->arena, contact.addr.params),
+                                           .instance = contact.instance,
+                                           .reg_id = v->is_outbound ? contact.reg_id : 0,
+                                           .q = contact.q,
+                                           .expires_s = contact.expires_s != CONTACT_NO_EXPIRES
+                                                            ? contact.expires_s
+                                                            : r->expires_s};
         enum reason why = add_contact(v, &c);
         if (why != REASON_MAX)
             return why;

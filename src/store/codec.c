@@ -268,8 +268,6 @@ static inline uint8_t get_byte(struct reader *r)
 static inline size_t get_length(struct reader *r)
 {
     size_t n = 0;
-    if (r->p != r->end && !(*r->p & 0x80))
-        return (size_t)*r->p++;
     for (int i = 0; i < LENGTH_MAX; i++) {
         uint8_t byte = get_byte(r);
         n |= (size_t)(byte & 0x7f) << (7 * i);
@@ -285,6 +283,12 @@ static inline bool get_field(struct reader *r, uint8_t *tag, struct str *value)
 {
     if (r->has_failed || r->p == r->end)
         return false;
+    if (r->end - r->p >= 2 && !(r->p[1] & 0x80) && r->end - r->p - 2 >= r->p[1]) {
+        *tag = (uint8_t)r->p[0];
+        *value = (struct str){r->p + 2, (size_t)r->p[1]};
+        r->p += 2 + value->n;
+        return true;
+    }
     *tag = get_byte(r);
     size_t n = get_length(r);
     if (r->has_failed || n > (size_t)(r->end - r->p)) {
@@ -358,7 +362,7 @@ static uint8_t to_listener(struct str name, const struct codec_names *names)
 }
 
 static inline void set_field(struct reader *r, const struct field *f, struct str value, void *base,
-                      const struct codec_names *names)
+                             const struct codec_names *names)
 {
     void *at = (char *)base + f->offset;
     switch ((enum kind)f->kind) {
