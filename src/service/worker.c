@@ -132,16 +132,11 @@ static void on_packet(const struct packet *p, void *arg)
     unsigned owner;
     if (!guard_admit(p) || stunserve_take(&w->context, p))
         return;
-    switch (dispatch_register(&w->context, p, &owner)) {
-    case DISPATCH_DONE:
-        break;
-    case DISPATCH_OTHERS:
+    enum dispatch_register how = dispatch_register(&w->context, p, &owner);
+    if (how == DISPATCH_OTHERS)
         hand_over(w, owner, p);
-        break;
-    case DISPATCH_UNSEEN:
+    else if (how == DISPATCH_UNSEEN)
         on_unseen(w, p);
-        break;
-    }
 }
 
 /* ---------------------------------------------------------------- messages from the main thread */
