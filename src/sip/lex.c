@@ -10,7 +10,7 @@
 #define MARK     (UNRESERVED | LEX_TOKEN)
 #define RESERVED (LEX_RESERVED | LEX_URIC)
 
-const uint16_t lex_table[256] = {
+const uint32_t lex_table[256] = {
     [0x00 ... 0x08] = LEX_BREAK | LEX_QUOTE,
     ['\t'] = LEX_SPACE | LEX_BREAK,
     ['\n'] = LEX_SPACE | LEX_BREAK,
@@ -19,9 +19,9 @@ const uint16_t lex_table[256] = {
     [0x0e ... 0x1f] = LEX_BREAK | LEX_QUOTE,
     [0x7f] = LEX_BREAK | LEX_QUOTE,
     [' '] = LEX_SPACE | LEX_BREAK,
-    ['"'] = LEX_BREAK | LEX_QUOTE,
+    ['"'] = LEX_BREAK | LEX_QUOTE | LEX_LIST,
     ['\\'] = LEX_QUOTE,
-    ['<'] = LEX_BREAK,
+    ['<'] = LEX_BREAK | LEX_LIST,
     ['>'] = LEX_BREAK,
     ['0' ... '9'] = HEX,
     ['A' ... 'F'] = HEX,
@@ -49,7 +49,7 @@ const uint16_t lex_table[256] = {
     ['+'] = RESERVED | LEX_BARE | LEX_TOKEN | LEX_SCHEME | LEX_USER | LEX_PASSWORD | LEX_PARAM |
             LEX_HEADER | LEX_VALUE,
     ['$'] = RESERVED | LEX_BARE | LEX_USER | LEX_PASSWORD | LEX_PARAM | LEX_HEADER | LEX_VALUE,
-    [','] = RESERVED | LEX_USER | LEX_PASSWORD,
+    [','] = RESERVED | LEX_USER | LEX_PASSWORD | LEX_LIST,
     ['['] = LEX_URIC | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
     [']'] = LEX_URIC | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
     ['#'] = LEX_PHONE | LEX_VALUE | LEX_USER, /* not by the grammar; phones dial *21# so */
@@ -135,6 +135,9 @@ bool lex_take_host(struct str *s, struct str *out)
     if (lex_starts_with(*s, '['))
         return take_ipv6(s, out);
     *out = lex_take(s, LEX_HOST);
+    struct addr ignored;
+    if (out->n && ascii_is_digit(*out->p) && addr_parse_host(*out, &ignored) == 0)
+        return true; /* is_name would say so, too */
     return is_name(*out);
 }
 

@@ -73,8 +73,8 @@ bool param_split(struct str *rest, struct str *element)
     while (rest->n) {
         const char *end = str_end(*rest);
         const char *p = rest->p;
-        while (p < end && *p != ',')
-            p = *p == '<' || *p == '"' ? skip_piece(p, end) : p + 1;
+        while ((p = lex_run(p, end, LEX_LIST, false)) < end && *p != ',')
+            p = skip_piece(p, end);
         *element = str_trim(str_span(rest->p, p));
         *rest = str_span(p < end ? p + 1 : end, end);
         if (element->n)

@@ -8,14 +8,26 @@
 
 enum { PORT_SIP = 5060, PORT_TLS = 5061, PORT_WS = 80, PORT_WSS = 443 };
 
-/* sent-protocol LWS sent-by */
-static bool take_sent(struct str *rest, struct via *out)
+/* Up to the transport. Nearly everybody writes it so: without white space. */
+static bool take_protocol(struct str *rest)
 {
+    static const struct str usual = {"SIP/2.0/", 8};
+    if (str_has_prefix(*rest, usual)) {
+        *rest = str_skip(*rest, usual.n);
+        lex_skip_space(rest);
+        return true;
+    }
     struct str name = lex_take(rest, LEX_TOKEN);
     if (!str_ieq(name, STR("SIP")) || !lex_take_separator(rest, '/'))
         return false;
     struct str version = lex_take(rest, LEX_TOKEN);
-    if (!str_eq(version, STR("2.0")) || !lex_take_separator(rest, '/'))
+    return str_eq(version, STR("2.0")) && lex_take_separator(rest, '/');
+}
+
+/* sent-protocol LWS sent-by */
+static bool take_sent(struct str *rest, struct via *out)
+{
+    if (!take_protocol(rest))
         return false;
     out->transport = lex_take(rest, LEX_TOKEN);
     if (out->transport.n == 0 || rest->n == 0 || !lex_is(*rest->p, LEX_SPACE))
