@@ -86,6 +86,9 @@ all_steps() {
         BREAKWATER_WORKERS=2 tests - "end to end, two workers, thread sanitizer" do_e2e tsan || return 1
         tests - "end to end, sanitized" do_e2e asan || return 1
     fi
+    if [ -f tests/bench/refresh.py ]; then
+        step "instructions of an absorbed refresh" do_bench refresh --guard || return 1
+    fi
     if [ -f tests/installed.txt ]; then
         step "make install" installed_files || return 1
     fi

@@ -24,25 +24,47 @@ bool addr_is_any(const struct addr *a)
     return a->family && memcmp(a->ip, zero, 16) == 0;
 }
 
+/* As inet_pton takes it: four decimal numbers up to 255 without leading zeros. */
+static bool parse_v4(struct str s, uint8_t ip[4])
+{
+    size_t at = 0;
+    for (int i = 0; i < 4; i++) {
+        const size_t from = at;
+        unsigned v = 0;
+        for (; at < s.n && at - from < 4 && ascii_is_digit(s.p[at]); at++)
+            v = v * 10 + (unsigned)(s.p[at] - '0');
+        if (at == from || v > 255 || (s.p[from] == '0' && at - from > 1))
+            return false;
+        ip[i] = (uint8_t)v;
+        if (i < 3 && (at == s.n || s.p[at++] != '.'))
+            return false;
+    }
+    return at == s.n;
+}
+
+static int set_host(struct addr *out, uint8_t family, const uint8_t ip[16])
+{
+    memcpy(out->ip, ip, sizeof out->ip);
+    out->family = family;
+    out->scope_id = 0;
+    out->zero = 0;
+    return 0;
+}
+
 int addr_parse_host(struct str s, struct addr *out)
 {
     char text[INET6_ADDRSTRLEN];
     bool is_bracketed = s.n >= 2 && s.p[0] == '[' && s.p[s.n - 1] == ']';
     if (is_bracketed)
         s = (struct str){s.p + 1, s.n - 2};
-    if (s.n == 0 || s.n >= sizeof text || memchr(s.p, '\0', s.n))
+    uint8_t ip[16] = {0};
+    if (!is_bracketed && parse_v4(s, ip))
+        return set_host(out, 4, ip);
+    if (s.n == 0 || s.n >= sizeof text || !str_find(s, ':') || str_find(s, '\0'))
         return ERR_PARSE;
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
-    uint8_t ip[16] = {0};
-    uint8_t family = str_find(s, ':') ? 6 : 4;
-    if ((is_bracketed && family == 4) || inet_pton(family == 6 ? AF_INET6 : AF_INET, text, ip) != 1)
-        return ERR_PARSE;
-    memcpy(out->ip, ip, sizeof ip);
-    out->family = family;
-    out->scope_id = 0;
-    out->zero = 0;
-    return 0;
+    return inet_pton(AF_INET6, text, ip) == 1 ? set_host(out, 6, ip) : ERR_PARSE;
 }
 
 /* Where the port's colon stands: after the bracket, or the only colon there is. */

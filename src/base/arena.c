@@ -34,9 +34,22 @@ void arena_fini(struct arena *a)
     a->first = a->current = NULL;
 }
 
+/* Those behind the current one are empty. */
+static void empty_used(struct arena *a)
+{
+    for (struct arena_chunk *c = a->first; c; c = c == a->current ? NULL : c->next)
+        c->used = 0;
+}
+
 void arena_reset(struct arena *a, size_t keep)
 {
     size_t kept = 0;
+    if (a->held <= keep) {
+        empty_used(a);
+        a->current = a->first;
+        a->has_failed = false;
+        return;
+    }
     for (struct arena_chunk **link = &a->first; *link; link = &(*link)->next) {
         if (kept + (*link)->cap > keep) {
             free_from(a, *link);

@@ -13,20 +13,30 @@ struct buf buf_in(struct arena *a, size_t n)
 void buf_add_u64(struct buf *b, uint64_t v)
 {
     char digits[20];
+    if (v < 10) {
+        buf_add_char(b, (char)('0' + v));
+        return;
+    }
     size_t at = sizeof digits;
     do {
         digits[--at] = (char)('0' + v % 10);
         v /= 10;
     } while (v);
-    buf_add(b, (struct str){digits + at, sizeof digits - at});
+    if (sizeof digits - at > b->cap - b->len) {
+        b->has_overflown = true;
+        b->cap = b->len;
+        return;
+    }
+    while (at < sizeof digits) /* few: a call to copy them would cost more */
+        b->p[b->len++] = digits[at++];
 }
 
 void buf_add_digits(struct buf *b, uint32_t v, unsigned width)
 {
     char digits[10];
-    for (size_t at = sizeof digits; at-- > 0; v /= 10)
-        digits[at] = (char)('0' + v % 10);
     unsigned n = width < sizeof digits ? width : sizeof digits;
+    for (size_t at = sizeof digits; at-- > sizeof digits - n; v /= 10)
+        digits[at] = (char)('0' + v % 10);
     buf_add(b, (struct str){digits + sizeof digits - n, n});
 }
 
@@ -34,9 +44,14 @@ void buf_add_hex(struct buf *b, const void *bytes, size_t n)
 {
     static const char hex[] = "0123456789abcdef";
     const uint8_t *in = bytes;
+    if (n > (b->cap - b->len) / 2) {
+        b->has_overflown = true;
+        b->cap = b->len;
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
-        const char pair[2] = {hex[in[i] >> 4], hex[in[i] & 15]};
-        buf_add(b, (struct str){pair, 2});
+        b->p[b->len++] = hex[in[i] >> 4];
+        b->p[b->len++] = hex[in[i] & 15];
     }
 }
 

@@ -44,7 +44,11 @@ static inline void buf_add(struct buf *b, struct str s)
 
 static inline void buf_add_char(struct buf *b, char c)
 {
-    buf_add(b, (struct str){&c, 1});
+    if (b->len == b->cap) {
+        b->has_overflown = true;
+        return;
+    }
+    b->p[b->len++] = c;
 }
 
 /* Decimal, no padding. */

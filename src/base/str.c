@@ -11,16 +11,6 @@ int ascii_hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool str_ieq(struct str a, struct str b)
-{
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
-            return false;
-    return true;
-}
-
 bool str_has_prefix(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && str_eq((struct str){s.p, prefix.n}, prefix);
@@ -40,41 +30,21 @@ int str_cmp(struct str a, struct str b)
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
-const char *str_find(struct str s, char c)
-{
-    return s.n ? memchr(s.p, c, s.n) : NULL;
-}
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-struct str str_trim(struct str s)
-{
-    while (s.n && is_space(s.p[s.n - 1]))
-        s.n--;
-    while (s.n && is_space(*s.p)) {
-        s.p++;
-        s.n--;
-    }
-    return s;
-}
-
-struct str str_skip(struct str s, size_t n)
-{
-    if (n > s.n)
-        n = s.n;
-    return n ? (struct str){s.p + n, s.n - n} : s; /* nothing is added to a NULL, not even 0 */
-}
-
 int str_to_u64(struct str s, uint64_t max, uint64_t *out)
 {
+    size_t i = 0;
+    enum { SAFE = 19 }; /* so many digits never overflow */
     if (s.n == 0)
         return ERR_PARSE;
     uint64_t v = 0;
     bool is_over = false;
-    for (size_t i = 0; i < s.n; i++) {
+    for (; i < s.n && i < SAFE; i++) {
+        unsigned digit = (unsigned)(unsigned char)s.p[i] - '0';
+        if (digit > 9)
+            return ERR_PARSE;
+        v = v * 10 + digit;
+    }
+    for (; i < s.n; i++) {
         if (!ascii_is_digit(s.p[i]))
             return ERR_PARSE;
         uint64_t digit = (uint64_t)(s.p[i] - '0');

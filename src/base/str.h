@@ -63,8 +63,23 @@ static inline bool ascii_is_alpha(char c)
 /* The value of a hexadecimal digit, -1 for anything else. */
 int ascii_hex(char c);
 
+/* Two characters are the same but for the case of an ASCII letter. */
+static inline bool ascii_is_same(char a, char b)
+{
+    unsigned differ = (unsigned char)(a ^ b);
+    return differ == 0 || (differ == 0x20 && ascii_is_alpha(a));
+}
+
 /* Equal without regard to ASCII case. */
-bool str_ieq(struct str a, struct str b);
+static inline bool str_ieq(struct str a, struct str b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (!ascii_is_same(a.p[i], b.p[i]))
+            return false;
+    return true;
+}
 
 bool str_has_prefix(struct str s, struct str prefix);
 bool str_has_iprefix(struct str s, struct str prefix);
@@ -73,13 +88,35 @@ bool str_has_iprefix(struct str s, struct str prefix);
 int str_cmp(struct str a, struct str b);
 
 /* Where c stands in s, or NULL. */
-const char *str_find(struct str s, char c);
+static inline const char *str_find(struct str s, char c)
+{
+    return s.n ? memchr(s.p, c, s.n) : NULL;
+}
+
+static inline bool ascii_is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 /* Without leading and trailing blanks, tabs, CR and LF (folded white space included). */
-struct str str_trim(struct str s);
+static inline struct str str_trim(struct str s)
+{
+    while (s.n && ascii_is_space(s.p[s.n - 1]))
+        s.n--;
+    while (s.n && ascii_is_space(*s.p)) {
+        s.p++;
+        s.n--;
+    }
+    return s;
+}
 
 /* s from offset n on; n beyond the end gives an empty slice. */
-struct str str_skip(struct str s, size_t n);
+static inline struct str str_skip(struct str s, size_t n)
+{
+    if (n > s.n)
+        n = s.n;
+    return n ? (struct str){s.p + n, s.n - n} : s; /* nothing is added to a NULL, not even 0 */
+}
 
 /* Decimal digits only, at least one, whole slice; 0 on success. ERR_PARSE: not a number;
  * ERR_TOOBIG: more than max (then *out is max). Leading zeros are fine (D14). */

@@ -133,28 +133,27 @@ static int parse_name(struct value *v)
 
 /* ---------------------------------------------------------------- hosts and addresses */
 
+/* Of letters, digits and hyphens. */
 static bool is_label(struct str s)
 {
-    if (s.n == 0 || s.n > LABEL_MAX || s.p[0] == '-' || s.p[s.n - 1] == '-')
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-')
-            return false;
-    return true;
+    return s.n > 0 && s.n <= LABEL_MAX && s.p[0] != '-' && s.p[s.n - 1] != '-';
 }
 
 /* Labels between dots, of which the last begins with a letter. */
 static bool is_host_name(struct str s)
 {
-    for (;;) {
-        const char *dot = str_find(s, '.');
-        struct str label = dot ? str_span(s.p, dot) : s;
-        if (!is_label(label))
+    struct str label = {s.p, 0};
+    for (size_t i = 0; i < s.n; i++) {
+        const char c = s.p[i];
+        if (ascii_is_alpha(c) || ascii_is_digit(c) || c == '-') {
+            label.n++;
+            continue;
+        }
+        if (c != '.' || !is_label(label))
             return false;
-        if (!dot)
-            return ascii_is_alpha(label.p[0]);
-        s = str_span(dot + 1, str_end(s));
+        label = (struct str){s.p + i + 1, 0};
     }
+    return is_label(label) && ascii_is_alpha(label.p[0]);
 }
 
 bool value_host(struct str text, char out[VALUE_HOST_MAX], struct str *host)
@@ -166,7 +165,8 @@ bool value_host(struct str text, char out[VALUE_HOST_MAX], struct str *host)
         name.n--;
     if (name.n <= 253 && is_host_name(name)) { /* no address is one, too */
         for (size_t i = 0; i < name.n; i++)
-            buf_add_char(&b, ascii_lower(name.p[i]));
+            out[i] = ascii_lower(name.p[i]);
+        b.len = name.n;
     } else if (addr_parse_host(text, &a) == 0) {
         addr_print_host(&a, &b);
     } else {

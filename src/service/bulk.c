@@ -9,11 +9,11 @@ static bool is_bulk(const struct uri *u)
 }
 
 /* Without the option tag bnc is a URI parameter like any other (RFC 6140 5.2). */
-enum reason bulk_judge(const struct msg *m, struct register_view *v)
+enum reason bulk_judge(bool is_asked, struct register_view *v)
 {
     struct uri u;
     size_t n = 0;
-    if (!msg_has_token(m, HDR_REQUIRE, STR("gin")))
+    if (!is_asked)
         return REASON_MAX;
     for (size_t i = 0; i < v->n_contacts; i++) {
         if (uri_parse(v->contacts[i].uri, &u) || !is_bulk(&u))

@@ -10,7 +10,7 @@
 
 /* Of a REGISTER whose contacts have been read; sets v->is_bulk. REASON_MAX; REASON_BAD_CONTACT: a
  * bulk contact with a user, or beside one that is none. */
-enum reason bulk_judge(const struct msg *m, struct register_view *v);
+enum reason bulk_judge(bool is_asked, struct register_view *v);
 
 /* The Request-URI for the number that `called` names at a registered Contact: that of a bulk
  * contact has the number's user part (7.1.1); of any other it is none. Scratch arena. */

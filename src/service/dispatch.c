@@ -28,19 +28,6 @@ bool dispatch_owner(struct context *c, const struct peek *peek, unsigned *owner)
     return true;
 }
 
-bool dispatch_absorb(struct context *c, const struct packet *p, const struct peek *peek)
-{
-    struct msg *m;
-    struct msg_fault fault;
-    bool is_done = false;
-    if (!peek->is_request || peek->method != METHOD_REGISTER)
-        return false;
-    if (msg_index(&c->scratch, p->bytes, &c->limits, &m, &fault) == 0)
-        is_done = registrar_absorb(c, p, m);
-    arena_reset(&c->scratch, SCRATCH_KEEP);
-    return is_done;
-}
-
 /* What we answer ourselves, to anybody; a device that is registered is not limited. */
 static bool is_welcome(struct context *c, const struct packet *p, const struct msg *m)
 {
@@ -131,6 +118,48 @@ static void on_malformed(struct context *c, const struct packet *p, const struct
     reply_refuse(c, p, peek, &reply);
 }
 
+static void end(struct context *c)
+{
+    if (c->scratch.has_failed)
+        stats_inc(STAT_NO_MEMORY);
+    arena_reset(&c->scratch, SCRATCH_KEEP);
+}
+
+static unsigned register_owner(struct context *c, const struct msg *m)
+{
+    struct str key = m->call_id;
+    if (c->n_workers == 1)
+        return c->worker;
+    (void)regview_aor(&c->scratch, c->conf, msg_value(m, HDR_TO), &key);
+    return context_owner(c, key);
+}
+
+static enum dispatch_register try_register(struct context *c, const struct packet *p,
+                                           unsigned *owner)
+{
+    struct msg *m;
+    struct msg_fault fault;
+    if (msg_index(&c->scratch, p->bytes, &c->limits, &m, &fault))
+        return DISPATCH_UNSEEN;
+    *owner = register_owner(c, m);
+    if (*owner != c->worker)
+        return registrar_absorb(c, p, m) ? DISPATCH_DONE : DISPATCH_OTHERS;
+    on_request(c, p, dialog_loosen(c, p, m));
+    return DISPATCH_DONE;
+}
+
+enum dispatch_register dispatch_register(struct context *c, const struct packet *p, unsigned *owner)
+{
+    if (!str_has_prefix(p->bytes, STR("REGISTER ")))
+        return DISPATCH_UNSEEN;
+    enum dispatch_register how = try_register(c, p, owner);
+    if (how == DISPATCH_DONE)
+        end(c);
+    else
+        arena_reset(&c->scratch, SCRATCH_KEEP);
+    return how;
+}
+
 void dispatch_packet(struct context *c, const struct packet *p, const struct peek *peek)
 {
     struct msg *m;
@@ -142,7 +171,5 @@ void dispatch_packet(struct context *c, const struct packet *p, const struct pee
         on_response(c, p, m);
     else if (err != ERR_NOMEM)
         on_malformed(c, p, peek, &fault);
-    if (c->scratch.has_failed)
-        stats_inc(STAT_NO_MEMORY);
-    arena_reset(&c->scratch, SCRATCH_KEEP);
+    end(c);
 }

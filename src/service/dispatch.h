@@ -7,13 +7,17 @@
 #include "sip/peek.h"
 
 /* The worker among n that owns a message: a response the one in our own branch, a REGISTER the one
- * that its AoR falls to, any other request the one of its Call-ID. False: a response that answers
+ * that its AoR falls to (which is tried under its licence where it came in: the storm path never
+ * crosses a core), any other request the one of its Call-ID. False: a response that answers
  * nothing of ours. */
 bool dispatch_owner(struct context *c, const struct peek *peek, unsigned *owner);
 
-/* A REGISTER that another worker owns is tried under its licence here first: the storm path never
- * crosses a core. False: hand it over. */
-bool dispatch_absorb(struct context *c, const struct packet *p, const struct peek *peek);
+/* A REGISTER is indexed at once, so that nothing of it is read twice. DISPATCH_DONE: it was ours,
+ * or is absorbed; DISPATCH_OTHERS: it belongs to *owner. DISPATCH_UNSEEN: it is none, or malformed;
+ * nothing was done. */
+enum dispatch_register { DISPATCH_DONE, DISPATCH_OTHERS, DISPATCH_UNSEEN };
+enum dispatch_register dispatch_register(struct context *c, const struct packet *p,
+                                         unsigned *owner);
 
 /* A message whose owner is this worker. */
 void dispatch_packet(struct context *c, const struct packet *p, const struct peek *peek);

@@ -6,7 +6,6 @@
 
 enum { FIXED_LEN = 80 }; /* what stands around the two names */
 
-static const struct str tag = {"gruu", 4};
 static const struct str prefix = {"tgruu.", 6};
 
 /* ---------------------------------------------------------------- asking for them */
@@ -21,15 +20,14 @@ bool gruu_is(const struct context *c, const struct uri *u)
 }
 
 /* Those of a bulk registration are another extension (RFC 6140 7.1). */
-enum reason gruu_judge(const struct context *c, const struct conf_domain *d, const struct msg *m,
+enum reason gruu_judge(const struct context *c, const struct conf_domain *d, bool is_asked,
                        struct register_view *v)
 {
     struct uri u;
     for (size_t i = 0; i < v->n_contacts && d->gruu == CONF_GRUU_LOCAL; i++)
         if (v->contacts[i].expires_s && uri_parse(v->contacts[i].uri, &u) == 0 && gruu_is(c, &u))
             return REASON_CONTACT_GRUU;
-    v->is_gruu_asked = d->gruu != CONF_GRUU_OFF && !v->is_bulk &&
-                       (msg_has_token(m, HDR_SUPPORTED, tag) || msg_has_token(m, HDR_REQUIRE, tag));
+    v->is_gruu_asked = d->gruu != CONF_GRUU_OFF && !v->is_bulk && is_asked;
     return REASON_MAX;
 }
 

@@ -18,7 +18,7 @@ enum { GRUU_INSTANCE_MAX = 256, GRUU_UPSTREAM_MAX = 512 };
 
 /* Of a REGISTER whose contacts have been read; sets v->is_gruu_asked. REASON_MAX;
  * REASON_CONTACT_GRUU: a device cannot be found by the name that is to find it. */
-enum reason gruu_judge(const struct context *c, const struct conf_domain *d, const struct msg *m,
+enum reason gruu_judge(const struct context *c, const struct conf_domain *d, bool is_asked,
                        struct register_view *v);
 
 /* What upstream says of a Contact of ours, as it stands there, with its quotes: none where it says

@@ -15,6 +15,7 @@ struct row {
 
 struct ledger {
     struct hash_key key;
+    struct row *last; /* that was counted in; or NULL */
     struct row rows[LEDGER_ROWS];
 };
 
@@ -52,6 +53,8 @@ static struct row *find(struct ledger *t, struct str domain)
     struct row *others = &t->rows[LEDGER_DOMAINS];
     if (domain.n == 0 || domain.n > LEDGER_NAME_MAX)
         return others;
+    if (t->last && str_eq(name_of(t->last), domain))
+        return t->last;
     uint64_t hash = hash_str(&t->key, domain);
     for (size_t i = 0; i < LOOKS; i++) {
         struct row *r = &t->rows[(hash + i) % LEDGER_DOMAINS];
@@ -59,7 +62,7 @@ static struct row *find(struct ledger *t, struct str domain)
         if (!is_used)
             name_row(r, domain);
         if (!is_used || str_eq(name_of(r), domain))
-            return r;
+            return t->last = r;
     }
     return others;
 }

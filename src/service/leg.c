@@ -14,7 +14,7 @@ static uint64_t hash_id(const struct hmap *map, uint64_t upreg_id)
 
 struct leg *leg_find(const struct hmap *map, uint64_t upreg_id)
 {
-    struct hmap_node *n = hmap_first(map, hash_id(map, upreg_id));
+    struct hmap_node *n = map->n ? hmap_first(map, hash_id(map, upreg_id)) : NULL;
     for (; n; n = hmap_next(n)) {
         struct leg *l = container_of(n, struct leg, node);
         if (l->upreg_id == upreg_id)

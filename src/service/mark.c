@@ -5,6 +5,7 @@
 
 /* z9hG4bKbw WW . 16 digits . 16 digits */
 #define COOKIE "z9hG4bKbw"
+enum { TAG_PART_MAX = 96, TAG_TEXT_MAX = 4 * TAG_PART_MAX };
 enum { AT_WORKER = sizeof COOKIE - 1, AT_DOT = AT_WORKER + 2, AT_DOT2 = AT_DOT + 17 };
 
 void mark_init(struct mark_maker *m, unsigned worker)
@@ -64,9 +65,21 @@ static struct str print_tag(uint64_t tag, char out[MARK_TAG_LEN])
 struct str mark_tag(const struct mark_maker *m, const struct msg *request, char out[MARK_TAG_LEN])
 {
     const struct hash_key *key = &m->tag_key;
-    uint64_t parts[4] = {hash_str(key, request->call_id), hash_str(key, request->from_tag),
-                         hash_str(key, request->via.branch), request->cseq};
-    return print_tag(hash_bytes(key, parts, sizeof parts), out);
+    const struct str parts[] = {request->call_id, request->from_tag, request->via.branch};
+    const uint64_t numbers[] = {request->cseq, request->call_id.n, request->from_tag.n};
+    char text[TAG_TEXT_MAX];
+    struct buf b = buf_over(text, sizeof text);
+    for (size_t i = 0; i < 3; i++) {
+        const uint64_t is_long = parts[i].n > TAG_PART_MAX ? hash_str(key, parts[i]) : 0;
+        buf_add(&b, is_long ? (struct str){(const char *)&is_long, sizeof is_long} : parts[i]);
+    }
+    buf_add(&b, (struct str){(const char *)numbers, sizeof numbers});
+    return print_tag(hash_str(key, buf_str(&b)), out);
+}
+
+struct str mark_tag_of_hash(const struct mark_maker *m, uint64_t hash, char out[MARK_TAG_LEN])
+{
+    return print_tag(hash_bytes(&m->tag_key, &hash, sizeof hash), out);
 }
 
 struct str mark_tag_of_bytes(const struct mark_maker *m, struct str request, char out[MARK_TAG_LEN])

@@ -1,28 +1,45 @@
 #include "service/match.h"
 
+#include "base/buf.h"
+#include "base/err.h"
+
 enum { HOST_MAX = 256 }; /* the parser takes none that is longer; brackets of IPv6 included */
 
-/* Host names are equal in any case. */
-static uint64_t hash_host(const struct hash_key *key, struct str host)
+/* What is hashed in one piece. */
+enum {
+    BRANCH_MAX = 128,
+    METHOD_MAX_LEN = 32,
+    TEXT_MAX = BRANCH_MAX + HOST_MAX + METHOD_MAX_LEN + 64
+};
+
+/* Host names are equal in any case. The lengths behind the text keep its parts apart. */
+static uint64_t hash_new(const struct hash_key *key, const struct match *what)
 {
-    char lower[HOST_MAX];
-    size_t n = host.n < sizeof lower ? host.n : sizeof lower;
-    for (size_t i = 0; i < n; i++)
-        lower[i] = ascii_lower(host.p[i]);
-    return hash_bytes(key, lower, n);
+    const struct via *via = &what->m->via;
+    const struct str host = {via->host.p, via->host.n < HOST_MAX ? via->host.n : HOST_MAX};
+    const uint64_t lengths = (uint64_t)via->branch.n << 32 | host.n << 16 | via->port;
+    char text[TEXT_MAX];
+    struct buf b = buf_over(text, sizeof text);
+    struct str branch = via->branch;
+    uint64_t long_branch;
+    if (branch.n > BRANCH_MAX) {
+        long_branch = hash_str(key, branch);
+        branch = (struct str){(const char *)&long_branch, sizeof long_branch};
+    }
+    buf_add(&b, branch);
+    for (size_t i = 0; i < host.n; i++)
+        text[b.len++] = ascii_lower(host.p[i]);
+    buf_add(&b, (struct str){(const char *)what->source->ip, sizeof what->source->ip});
+    buf_add(&b, (struct str){(const char *)&what->source->scope_id, sizeof(uint32_t)});
+    buf_add(&b, (struct str){(const char *)&lengths, sizeof lengths});
+    buf_add(&b, what->method.n < METHOD_MAX_LEN ? what->method : STR("?"));
+    BUG_ON(b.has_overflown);
+    return hash_str(key, buf_str(&b));
 }
 
 static uint64_t hash_source(const struct hash_key *key, const struct addr *a)
 {
     return hash_bytes(key, a->ip, sizeof a->ip) + a->scope_id;
-}
-
-static uint64_t hash_new(const struct hash_key *key, const struct match *what)
-{
-    const struct via *via = &what->m->via;
-    uint64_t parts[] = {hash_str(key, via->branch), hash_host(key, via->host), via->port,
-                        hash_str(key, what->method), hash_source(key, what->source)};
-    return hash_bytes(key, parts, sizeof parts);
 }
 
 static uint64_t hash_old(const struct hash_key *key, const struct match *what)

@@ -7,11 +7,6 @@
 
 static const struct str tag = {"outbound", 8};
 
-bool outbound_is_asked(const struct msg *m)
-{
-    return msg_has_token(m, HDR_SUPPORTED, tag) || msg_has_token(m, HDR_REQUIRE, tag);
-}
-
 static bool is_direct(const struct msg *m)
 {
     const struct msg_line *first = msg_first(m, HDR_VIA);

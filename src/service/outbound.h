@@ -9,9 +9,6 @@
 #include "core/register.h"
 #include "sip/msg.h"
 
-/* The device knows outbound. A reg-id of one that does not means nothing (RFC 5626 6). */
-bool outbound_is_asked(const struct msg *m);
-
 /* Of a REGISTER whose contacts have been read; sets v->is_outbound. REASON_MAX; REASON_FIRST_HOP:
  * between the device and us is one that keeps no flows (439); REASON_BAD_CONTACT: a flow beside
  * other contacts. */

@@ -59,7 +59,7 @@ int reg_new(struct context *c, const struct packet *p, const struct msg *m, cons
         return err;
     }
     r->flow = p->flow;
-    r->v = (struct regview){.domain = v->domain, .view = *view};
+    r->v = (struct regview){.domain = v->domain, .view = *view, .is_path_asked = v->is_path_asked};
     r->v.view.methods = msg_methods(m, HDR_ALLOW);
     *out = r;
     return 0;
@@ -229,7 +229,7 @@ void reg_answer_ok(struct reg *r)
                                       .leases = now.leases,
                                       .view = &r->v.view,
                                       .base_len = (r->answer ? r->answer : m)->bytes.n,
-                                      .is_path_asked = msg_has_token(m, HDR_SUPPORTED, STR("path")),
+                                      .is_path_asked = r->v.is_path_asked,
                                       .is_own_way_only = is_unproven_query(r),
                                       .now_s = sys_service_s()};
     if (regreply_is_complete(&in)) {

@@ -160,7 +160,7 @@ static struct str ok_lines(struct context *c, const struct regview *v, const str
                                       .leases = now->leases,
                                       .view = &v->view,
                                       .base_len = m->bytes.n,
-                                      .is_path_asked = msg_has_token(m, HDR_SUPPORTED, STR("path")),
+                                      .is_path_asked = v->is_path_asked,
                                       .now_s = sys_service_s()};
     return regreply_lines(c, &in);
 }
@@ -182,8 +182,12 @@ static bool answer_absorbed(struct context *c, const struct packet *p, const str
     struct str lines = extend_all(c, v, d) ? absorbed_lines(c, v, m, &t) : STR_NONE;
     if (str_is_none(lines))
         return false;
+    char tag[MARK_TAG_LEN];
     reach_hold(c, v->domain, &p->flow);
-    reply_send(c, p, m, &(struct build_reply){.status = 200, .headers = lines});
+    reply_send(c, p, m,
+               &(struct build_reply){.status = 200,
+                                     .to_tag = mark_tag_of_hash(&c->marks, v->view.spread, tag),
+                                     .headers = lines});
     return true;
 }
 

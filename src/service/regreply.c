@@ -34,7 +34,7 @@ static bool is_asked(const struct regreply_input *in, const struct binding *b)
 
 /* In grace a binding rings, but is not listed (D64): only in the answer to the REGISTER that it is
  * of, which may be the late repeat of one, it has its second left (D37, D44). */
-static uint64_t left_s(const struct regreply_input *in, size_t i)
+static uint64_t find_left_s(const struct regreply_input *in, size_t i)
 {
     const struct binding *b = &in->record->bindings[i];
     const struct absorb_input policy = {
@@ -48,6 +48,19 @@ static uint64_t left_s(const struct regreply_input *in, size_t i)
         until = in->leases[i].expires_at_s;
     uint64_t left = until > in->now_s ? until - in->now_s : is_asked(in, b);
     return expiry_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
+}
+
+/* The same, found once for an answer. */
+static uint64_t left_s(const struct regreply_input *in, size_t i)
+{
+    return in->left_s ? in->left_s[i] : find_left_s(in, i);
+}
+
+static void find_all_left(struct regreply_input *in, uint64_t left_s[RECORD_BINDINGS_MAX])
+{
+    for (size_t i = 0; i < in->record->n_bindings; i++)
+        left_s[i] = find_left_s(in, i);
+    in->left_s = left_s;
 }
 
 static bool is_own(const struct regreply_input *in, const struct binding *b)
@@ -184,18 +197,25 @@ static void add_contacts(struct context *c, struct buf *out, const struct regrep
     }
 }
 
+/* Lines that are the same for a whole second. */
+struct date {
+    uint64_t at_s;
+    size_t len;
+    char text[40];
+};
+
+static _Thread_local struct date date;
+
 static void add_part(struct buf *out, int part, char behind)
 {
     buf_add_digits(out, (uint32_t)part, 2);
     buf_add_char(out, behind);
 }
 
-/* Our own clock: a stored one would be stale (D40). */
-static void add_date(struct buf *out)
+static void print_date(time_t now, struct buf *out)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t now = (time_t)(sys_wall_ms() / 1000);
     struct tm tm;
     gmtime_r(&now, &tm);
     buf_add(out, STR("Date: "));
@@ -212,6 +232,19 @@ static void add_date(struct buf *out)
     buf_add(out, STR("GMT\r\n"));
 }
 
+/* Our own clock: a stored one would be stale (D40). */
+static void add_date(struct buf *out)
+{
+    const uint64_t now_s = sys_wall_ms() / 1000;
+    if (!date.len || date.at_s != now_s) {
+        struct buf text = buf_over(date.text, sizeof date.text);
+        print_date((time_t)now_s, &text);
+        date.len = text.len;
+        date.at_s = now_s;
+    }
+    buf_add(out, (struct str){date.text, date.len});
+}
+
 static const struct upreg *own_upreg(const struct regreply_input *in)
 {
     for (size_t i = 0; i < in->record->n_bindings; i++)
@@ -220,8 +253,11 @@ static const struct upreg *own_upreg(const struct regreply_input *in)
     return in->record->n_upregs ? &in->record->upregs[0] : NULL;
 }
 
-struct str regreply_lines(struct context *c, const struct regreply_input *in)
+struct str regreply_lines(struct context *c, const struct regreply_input *what)
 {
+    struct regreply_input with = *what, *in = &with;
+    uint64_t left[RECORD_BINDINGS_MAX];
+    find_all_left(in, left);
     const struct upreg *u = own_upreg(in);
     struct outbound_reply flow;
     outbound_answer(in->domain, in->view, &flow);

@@ -16,6 +16,7 @@ struct regreply_input {
     bool is_path_asked;               /* the request has Supported: path (D42) */
     bool is_own_way_only;             /* who asks has proven nothing about other devices (D13) */
     uint64_t now_s;
+    const uint64_t *left_s; /* of each binding, while an answer is made; callers leave it NULL */
 };
 
 /* Each contact that the REGISTER asks for would be listed. False: since it was accepted another one

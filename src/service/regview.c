@@ -50,9 +50,20 @@ const struct conf_domain *regview_domain(const struct conf *conf, struct str aor
     return at > aor.p ? conf_domain_find(conf, str_span(at, str_end(aor))) : &conf->domains[0];
 }
 
+/* Nearly everybody sends his REGISTER to the host of his address, which is one that we serve.
+ * RFC 3261 10.3 step 1. */
+static bool is_served(struct context *c, const struct packet *p, const struct msg *m,
+                      const struct uri *to)
+{
+    struct uri u;
+    if (uri_parse(m->uri, &u) || u.scheme > URI_SIPS)
+        return false;
+    return (u.host.n && str_eq(u.host, to->host)) || forward_is_host_ours(c, p, &u);
+}
+
 /* D1-D9. A domain that is not ours is told from an address that is none (D8). */
-static enum reason read_aor(struct context *c, struct arena *a, const struct msg *m,
-                            struct regview *out)
+static enum reason read_aor(struct context *c, struct arena *a, const struct packet *p,
+                            const struct msg *m, struct regview *out)
 {
     struct uri u;
     if (uri_parse(m->to.uri, &u) || u.scheme > URI_TEL)
@@ -60,7 +71,9 @@ static enum reason read_aor(struct context *c, struct arena *a, const struct msg
     out->domain = domain_of(c->conf, &u);
     if (!out->domain)
         return REASON_FOREIGN_DOMAIN;
-    return print_aor(a, out->domain, &u, &out->view.aor) ? REASON_MAX : REASON_BAD_AOR;
+    if (!print_aor(a, out->domain, &u, &out->view.aor))
+        return REASON_BAD_AOR;
+    return is_served(c, p, m, &u) ? REASON_MAX : REASON_FOREIGN_DOMAIN;
 }
 
 /* ---------------------------------------------------------------- contacts */
@@ -125,23 +138,34 @@ static int64_t header_expires(const struct msg *m)
     return !str_is_none(value) && contact_expires(value, &s) == 0 ? (int64_t)s : -1;
 }
 
-static enum reason read_line(struct arena *a, struct str rest, int64_t expires_s,
-                             struct register_view *v)
+/* The Contact lines while they are read. */
+struct reading {
+    const struct token_key *key;
+    struct arena *arena;
+    int64_t expires_s; /* of the header */
+    bool has_own;      /* a token of ours is in one of them */
+    bool is_whole;     /* each was read to its end */
+};
+
+static enum reason read_line(struct reading *r, struct str rest, struct register_view *v)
 {
     struct contact contact;
     int got;
     while ((got = contact_next(&rest, &contact)) == 1) {
+        uint64_t id;
         if (contact.addr.is_star) {
             v->is_star = true;
             continue;
         }
-        const struct register_contact c = {
-            .uri = contact.addr.uri,
-            .params = other_params(a, contact.addr.params),
-            .instance = contact.instance,
-            .reg_id = v->is_outbound ? contact.reg_id : 0,
-            .q = contact.q,
-            .expires_s = contact.expires_s != CONTACT_NO_EXPIRES ? contact.expires_s : expires_s};
+        r->has_own = r->has_own || token_find(r->key, &contact.uri, &id);
+        const struct register_contact c = {.uri = contact.addr.uri,
+                                           .params = other_params(r->arena, contact.addr.params),
+                                           .instance = contact.instance,
+                                           .reg_id = v->is_outbound ? contact.reg_id : 0,
+                                           .q = contact.q,
+                                           .expires_s = contact.expires_s != CONTACT_NO_EXPIRES
+                                                            ? contact.expires_s
+                                                            : r->expires_s};
         enum reason why = add_contact(v, &c);
         if (why != REASON_MAX)
             return why;
@@ -149,19 +173,19 @@ static enum reason read_line(struct arena *a, struct str rest, int64_t expires_s
     return got < 0 ? REASON_BAD_CONTACT : REASON_MAX;
 }
 
-static enum reason read_contacts(struct arena *a, const struct msg *m, struct register_view *v)
+static enum reason read_contacts(struct reading *r, const struct msg *m, struct register_view *v)
 {
-    int64_t expires_s = header_expires(m);
-    v->contacts = arena_alloc(a, CONTACTS_MAX * sizeof *v->contacts);
+    v->contacts = arena_alloc(r->arena, CONTACTS_MAX * sizeof *v->contacts);
     if (!v->contacts)
         return REASON_NO_MEMORY;
     for (const struct msg_line *l = msg_first(m, HDR_CONTACT); l; l = msg_next(m, l)) {
-        enum reason why = read_line(a, l->value, expires_s, v);
+        enum reason why = read_line(r, l->value, v);
         if (why != REASON_MAX)
             return why;
     }
+    r->is_whole = true;
     /* D11: alone, and with the Expires header */
-    if (v->is_star && (v->n_contacts || expires_s != 0))
+    if (v->is_star && (v->n_contacts || r->expires_s != 0))
         return REASON_BAD_STAR;
     return REASON_MAX;
 }
@@ -222,34 +246,57 @@ static bool has_own(const struct context *c, struct str rest)
     return false;
 }
 
-/* D63: it has been here before, on its way upstream. */
-static bool is_own_token_in(const struct context *c, const struct msg *m)
+static bool is_own_in(const struct context *c, const struct msg *m, enum hdr_id id)
 {
-    static const enum hdr_id places[] = {HDR_CONTACT, HDR_PATH};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        for (const struct msg_line *l = msg_first(m, places[i]); l; l = msg_next(m, l))
-            if (has_own(c, l->value))
-                return true;
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l))
+        if (has_own(c, l->value))
+            return true;
     return false;
 }
 
+/* Option tags that mean something in a REGISTER, as bits of msg_tokens. */
+enum { TAG_PATH = 1, TAG_OUTBOUND = 2, TAG_GIN = 4, TAG_GRUU = 8 };
+
+static const struct str tags[] = {{"path", 4}, {"outbound", 8}, {"gin", 3}, {"gruu", 4}};
+
+static uint32_t tags_of(const struct msg *m, enum hdr_id id)
+{
+    return msg_tokens(m, id, tags, sizeof tags / sizeof *tags);
+}
+
 /* What the extensions say of the contacts. */
-static enum reason judge_contacts(struct context *c, struct arena *a, const struct msg *m,
+static enum reason judge_contacts(struct context *c, struct reading *r, const struct msg *m,
                                   struct regview *out)
 {
     struct register_view *v = &out->view;
-    v->is_outbound = outbound_is_asked(m);
-    enum reason why = read_contacts(a, m, v);
+    const uint32_t supported = tags_of(m, HDR_SUPPORTED), required = tags_of(m, HDR_REQUIRE);
+    out->is_path_asked = supported & TAG_PATH;
+    /* a reg-id of a device that does not know outbound means nothing (RFC 5626 6) */
+    v->is_outbound = (supported | required) & TAG_OUTBOUND;
+    enum reason why = read_contacts(r, m, v);
     v->is_outbound = false;
     if (why == REASON_MAX)
         why = outbound_judge(m, v);
     if (why == REASON_MAX)
-        why = bulk_judge(m, v);
+        why = bulk_judge(required & TAG_GIN, v);
     if (why == REASON_MAX)
-        why = gruu_judge(c, out->domain, m, v);
+        why = gruu_judge(c, out->domain, (supported | required) & TAG_GRUU, v);
     if (why == REASON_MAX && out->domain->is_path_support_required && msg_first(m, HDR_PATH) &&
-        !msg_has_token(m, HDR_SUPPORTED, STR("path")))
+        !out->is_path_asked)
         why = REASON_PATH_UNKNOWN;
+    return why;
+}
+
+/* D63: one with a token of ours has been here before, on its way upstream; that comes first. Of
+ * contacts that could not be read to the end, each that can is looked at. */
+static enum reason read_all(struct context *c, struct arena *a, const struct msg *m,
+                            struct regview *out)
+{
+    struct reading r = {.key = &c->token_key, .arena = a, .expires_s = header_expires(m)};
+    enum reason why = judge_contacts(c, &r, m, out);
+    out->view.expires_s = r.expires_s;
+    if ((r.is_whole ? r.has_own : is_own_in(c, m, HDR_CONTACT)) || is_own_in(c, m, HDR_PATH))
+        return REASON_LOOP;
     return why;
 }
 
@@ -258,23 +305,18 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
 {
     *out = (struct regview){0};
     struct register_view *v = &out->view;
-    enum reason why = read_aor(c, a, m, out);
+    enum reason why = read_aor(c, a, p, m, out);
     if (why != REASON_MAX)
         return why;
     BUG_ON(!out->domain);
-    if (!forward_is_served(c, p, m)) /* RFC 3261 10.3 step 1 */
-        return REASON_FOREIGN_DOMAIN;
     if (!is_require_known(out->domain, m))
         return REASON_BAD_EXTENSION;
     if (!conf_domain_admits(out->domain, &p->flow.peer, v->aor)) /* D10 */
         return REASON_NOT_ALLOWED;
     v->is_source_trusted = out->domain->n_list_names > 0; /* and on one of the lists */
-    if (is_own_token_in(c, m))
-        return REASON_LOOP;
-    why = judge_contacts(c, a, m, out);
+    why = read_all(c, a, m, out);
     if (why != REASON_MAX)
         return why;
-    v->expires_s = header_expires(m);
     v->call_id = m->call_id;
     v->cseq = m->cseq;
     v->way = reach_way(&p->flow);

@@ -13,6 +13,7 @@
 struct regview {
     const struct conf_domain *domain;
     struct register_view view;
+    bool is_path_asked; /* path is supported: the answer tells it */
 };
 
 /* REASON_MAX: all is well. Else the reason for a refusal; out->domain is set once it is known. */

@@ -112,21 +112,31 @@ static void on_nonsense(struct worker *w, const struct packet *p)
     flow_close(w->context.flows, &p->flow);
 }
 
-static void on_packet(const struct packet *p, void *arg)
+static void on_unseen(struct worker *w, const struct packet *p)
 {
-    struct worker *w = arg;
     struct peek peek;
     unsigned owner;
-    if (!guard_admit(p) || stunserve_take(&w->context, p))
-        return;
     if (peek_parse(p->bytes, &peek))
         on_nonsense(w, p);
     else if (!dispatch_owner(&w->context, &peek, &owner))
         stats_inc(STAT_STRAY_RESPONSE);
     else if (owner == w->context.worker)
         dispatch_packet(&w->context, p, &peek);
-    else if (!dispatch_absorb(&w->context, p, &peek))
+    else
         hand_over(w, owner, p);
+}
+
+static void on_packet(const struct packet *p, void *arg)
+{
+    struct worker *w = arg;
+    unsigned owner;
+    if (!guard_admit(p) || stunserve_take(&w->context, p))
+        return;
+    enum dispatch_register how = dispatch_register(&w->context, p, &owner);
+    if (how == DISPATCH_OTHERS)
+        hand_over(w, owner, p);
+    else if (how == DISPATCH_UNSEEN)
+        on_unseen(w, p);
 }
 
 /* ---------------------------------------------------------------- messages from the main thread */

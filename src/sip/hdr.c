@@ -208,6 +208,31 @@ static enum hdr_id find_compact(char c)
     return c >= 'a' && c <= 'z' ? compact[c - 'a'] : HDR_OTHER;
 }
 
+static inline uint64_t load8(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint32_t load4(const char *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Of a length that by_len has; by words that may overlap. */
+static inline bool is_same_bytes(const char *a, const char *b, size_t n)
+{
+    if (n >= 8)
+        return load8(a) == load8(b) && load8(a + n - 8) == load8(b + n - 8) &&
+               (n <= 16 || load8(a + 8) == load8(b + 8));
+    if (n >= 4)
+        return load4(a) == load4(b) && load4(a + n - 4) == load4(b + n - 4);
+    return a[0] == b[0] && a[1] == b[1] && a[n - 1] == b[n - 1];
+}
+
 enum hdr_id hdr_find(struct str name)
 {
     if (name.n == 1)
@@ -218,7 +243,7 @@ enum hdr_id hdr_find(struct str name)
         if ((name.p[0] ^ names[*id].p[0]) & ~0x20)
             continue;
         /* Nearly everybody writes a name as the RFC does, and that comparison is cheaper. */
-        if (str_eq(name, names[*id]) || str_ieq(name, names[*id]))
+        if (is_same_bytes(name.p, names[*id].p, name.n) || str_ieq(name, names[*id]))
             return *id;
     }
     return HDR_OTHER;

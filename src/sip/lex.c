@@ -10,11 +10,19 @@
 #define MARK     (UNRESERVED | LEX_TOKEN)
 #define RESERVED (LEX_RESERVED | LEX_URIC)
 
-const uint16_t lex_table[256] = {
-    ['\t'] = LEX_SPACE,
-    ['\n'] = LEX_SPACE,
-    ['\r'] = LEX_SPACE,
-    [' '] = LEX_SPACE,
+const uint32_t lex_table[256] = {
+    [0x00 ... 0x08] = LEX_BREAK | LEX_QUOTE,
+    ['\t'] = LEX_SPACE | LEX_BREAK,
+    ['\n'] = LEX_SPACE | LEX_BREAK,
+    [0x0b ... 0x0c] = LEX_BREAK | LEX_QUOTE,
+    ['\r'] = LEX_SPACE | LEX_BREAK,
+    [0x0e ... 0x1f] = LEX_BREAK | LEX_QUOTE,
+    [0x7f] = LEX_BREAK | LEX_QUOTE,
+    [' '] = LEX_SPACE | LEX_BREAK,
+    ['"'] = LEX_BREAK | LEX_QUOTE | LEX_LIST,
+    ['\\'] = LEX_QUOTE,
+    ['<'] = LEX_BREAK | LEX_LIST,
+    ['>'] = LEX_BREAK,
     ['0' ... '9'] = HEX,
     ['A' ... 'F'] = HEX,
     ['G' ... 'Z'] = ALNUM,
@@ -41,7 +49,7 @@ const uint16_t lex_table[256] = {
     ['+'] = RESERVED | LEX_BARE | LEX_TOKEN | LEX_SCHEME | LEX_USER | LEX_PASSWORD | LEX_PARAM |
             LEX_HEADER | LEX_VALUE,
     ['$'] = RESERVED | LEX_BARE | LEX_USER | LEX_PASSWORD | LEX_PARAM | LEX_HEADER | LEX_VALUE,
-    [','] = RESERVED | LEX_USER | LEX_PASSWORD,
+    [','] = RESERVED | LEX_USER | LEX_PASSWORD | LEX_LIST,
     ['['] = LEX_URIC | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
     [']'] = LEX_URIC | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
     ['#'] = LEX_PHONE | LEX_VALUE | LEX_USER, /* not by the grammar; phones dial *21# so */
@@ -54,40 +62,24 @@ const uint16_t lex_table[256] = {
 
 enum { HOST_MAX = 255 };
 
-bool lex_take_separator(struct str *s, char c)
-{
-    struct str after = *s;
-    lex_skip_space(&after);
-    if (!lex_take_char(&after, c))
-        return false;
-    lex_skip_space(&after);
-    *s = after;
-    return true;
-}
-
-static bool is_control(char c)
-{
-    return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
 bool lex_take_quoted(struct str *s, struct str *out)
 {
     if (!lex_starts_with(*s, '"'))
         return false;
     for (size_t i = 1; i < s->n; i++) {
-        char c = s->p[i];
-        if (c == '"') {
+        i += lex_span_not(str_skip(*s, i), LEX_QUOTE);
+        if (i >= s->n)
+            return false;
+        if (s->p[i] == '"') {
             *out = (struct str){s->p, i + 1};
             *s = str_skip(*s, i + 1);
             return true;
         }
-        if (c == '\\') {
-            i++;
-            if (i < s->n && (s->p[i] == '\r' || s->p[i] == '\n'))
-                return false;
-        } else if (is_control(c) && !lex_is(c, LEX_SPACE)) {
+        if (s->p[i] != '\\') /* a control character */
             return false;
-        }
+        i++;
+        if (i < s->n && (s->p[i] == '\r' || s->p[i] == '\n'))
+            return false;
     }
     return false;
 }
@@ -111,20 +103,20 @@ static bool is_name(struct str s)
 {
     if (s.n > HOST_MAX)
         return false;
-    struct str all = s;
+    struct str all = s, label = {s.p, 0};
     if (s.n > 1 && s.p[s.n - 1] == '.')
         s.n--;
-    for (;;) {
-        const char *dot = str_find(s, '.');
-        struct str label = dot ? str_span(s.p, dot) : s;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] != '.') {
+            label.n++;
+            continue;
+        }
         if (!is_label(label))
             return false;
-        if (!dot) {
-            struct addr ignored;
-            return !is_digits(label) || addr_parse_host(all, &ignored) == 0;
-        }
-        s = str_span(dot + 1, str_end(s));
+        label = (struct str){s.p + i + 1, 0};
     }
+    struct addr ignored;
+    return is_label(label) && (!is_digits(label) || addr_parse_host(all, &ignored) == 0);
 }
 
 static bool take_ipv6(struct str *s, struct str *out)
@@ -143,6 +135,9 @@ bool lex_take_host(struct str *s, struct str *out)
     if (lex_starts_with(*s, '['))
         return take_ipv6(s, out);
     *out = lex_take(s, LEX_HOST);
+    struct addr ignored;
+    if (out->n && ascii_is_digit(*out->p) && addr_parse_host(*out, &ignored) == 0)
+        return true; /* is_name would say so, too */
     return is_name(*out);
 }
 
@@ -161,19 +156,13 @@ bool lex_take_port(struct str *s, uint16_t *out)
 
 bool lex_take_escaped(struct str *s, unsigned classes, struct str *out)
 {
-    size_t i = 0;
-    while (i < s->n) {
-        if (lex_is(s->p[i], classes)) {
-            i++;
-        } else if (s->p[i] == '%') {
-            if (s->n - i < 3 || ascii_hex(s->p[i + 1]) < 0 || ascii_hex(s->p[i + 2]) < 0)
-                return false;
-            i += 3;
-        } else {
-            break;
-        }
+    const char *p = s->p, *end = s->p + s->n;
+    while ((p = lex_run(p, end, classes, true)) < end && *p == '%') {
+        if (end - p < 3 || ascii_hex(p[1]) < 0 || ascii_hex(p[2]) < 0)
+            return false;
+        p += 3;
     }
-    *out = (struct str){s->p, i};
-    *s = str_skip(*s, i);
+    *out = (struct str){s->p, (size_t)(p - s->p)};
+    *s = str_skip(*s, out->n);
     return true;
 }

@@ -23,10 +23,13 @@ enum lex_class {
     LEX_RESERVED = 1 << 10,
     LEX_PHONE = 1 << 11,  /* phonedigit-hex of RFC 3966, visual separators among them */
     LEX_VISUAL = 1 << 12, /* RFC 3966's visual-separator */
-    LEX_BARE = 1 << 13    /* of a URI without brackets: no ';', ',' or '?' (D23) */
+    LEX_BARE = 1 << 13,   /* of a URI without brackets: no ';', ',' or '?' (D23) */
+    LEX_BREAK = 1 << 14,  /* in no URI: would tear a start line or an angle bracket apart */
+    LEX_LIST = 1 << 16,   /* ends an element of a list, or hides commas: ',', '"', '<' */
+    LEX_QUOTE = 1 << 15   /* not plain in a quoted string: its ends, escapes, control characters */
 };
 
-extern const uint16_t lex_table[256];
+extern const uint32_t lex_table[256];
 
 /* c belongs to one of the classes. */
 static inline bool lex_is(char c, unsigned classes)
@@ -39,12 +42,29 @@ static inline bool lex_starts_with(struct str s, char c)
     return s.n && *s.p == c;
 }
 
+/* The end of the run of characters at p that are in one of the classes, or where is_in is false in
+ * none. Four at a time: most of what is read of a message is read here. */
+static inline const char *lex_run(const char *p, const char *end, unsigned classes, bool is_in)
+{
+    for (; end - p >= 4; p += 4) {
+        if (lex_is(p[0], classes) != is_in)
+            return p;
+        if (lex_is(p[1], classes) != is_in)
+            return p + 1;
+        if (lex_is(p[2], classes) != is_in)
+            return p + 2;
+        if (lex_is(p[3], classes) != is_in)
+            return p + 3;
+    }
+    while (p < end && lex_is(*p, classes) == is_in)
+        p++;
+    return p;
+}
+
 /* Takes the longest run of characters of these classes; it may be empty. */
 static inline struct str lex_take(struct str *s, unsigned classes)
 {
-    struct str run = {s->p, 0};
-    while (run.n < s->n && lex_is(s->p[run.n], classes))
-        run.n++;
+    struct str run = str_span(s->p, lex_run(s->p, s->p + s->n, classes, true));
     s->p += run.n;
     s->n -= run.n;
     return run;
@@ -69,7 +89,22 @@ static inline void lex_skip_space(struct str *s)
 
 /* The same character with white space allowed on both sides (SEMI, EQUAL, SLASH, COLON). Nothing
  * is taken where it does not follow. */
-bool lex_take_separator(struct str *s, char c);
+static inline bool lex_take_separator(struct str *s, char c)
+{
+    struct str after = *s;
+    lex_skip_space(&after);
+    if (!lex_take_char(&after, c))
+        return false;
+    lex_skip_space(&after);
+    *s = after;
+    return true;
+}
+
+/* How many characters at the front are in none of the classes. */
+static inline size_t lex_span_not(struct str s, unsigned classes)
+{
+    return (size_t)(lex_run(s.p, s.p + s.n, classes, false) - s.p);
+}
 
 /* A quoted string, with its quotes. False: it is open, or holds a bare control character; an
  * escaped one, NUL too, is legal. */

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "sip/lex.h"
 #include "sip/line.h"
 #include "sip/param.h"
 
@@ -47,15 +48,10 @@ static int refuse(const struct scan *s, unsigned status, const char *text)
 
 /* ---------------------------------------------------------------- the start line */
 
-/* A first look only: what would tear a start line or an angle bracket apart. */
+/* A first look only. */
 static bool is_uri_sane(struct str uri)
 {
-    for (size_t i = 0; i < uri.n; i++) {
-        const char c = uri.p[i];
-        if ((unsigned char)c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == '"')
-            return false;
-    }
-    return uri.n > 0;
+    return uri.n > 0 && lex_span_not(uri, LEX_BREAK) == uri.n;
 }
 
 static int check_version(const struct scan *s, struct str version)
@@ -180,11 +176,14 @@ static int add_field(struct scan *s, const struct line *l)
         err = grow(s);
     if (err)
         return err;
-    struct str value = l->n_ends > 1 ? unfold(m->arena, l->value) : l->value;
-    if (str_is_none(value))
-        return ERR_NOMEM;
     const enum hdr_id id = hdr_find(l->name);
-    m->lines[m->n_lines++] = (struct msg_line){id, l->name, value, l->raw};
+    struct msg_line *to = &m->lines[m->n_lines];
+    *to = (struct msg_line){id, l->name, l->value, l->raw};
+    if (l->n_ends > 1)
+        to->value = unfold(m->arena, l->value);
+    if (str_is_none(to->value))
+        return ERR_NOMEM;
+    m->n_lines++;
     if (!m->first[id])
         m->first[id] = m->n_lines;
     else if (rules[id].twice)
@@ -252,9 +251,13 @@ static int check_missing(struct scan *s)
 static int read_call_id(struct scan *s)
 {
     struct str id = msg_value(s->m, HDR_CALL_ID);
-    for (size_t i = 0; i < id.n; i++)
-        if (id.p[i] <= ' ' || id.p[i] > '~') /* whether char is signed or not */
-            return refuse(s, 400, "Bad Call-ID");
+    unsigned worst = 0;
+    for (size_t i = 0; i < id.n; i++) {
+        unsigned beyond = (unsigned char)id.p[i] - (unsigned)'!'; /* wraps below it */
+        worst = beyond > worst ? beyond : worst;
+    }
+    if (worst > '~' - '!')
+        return refuse(s, 400, "Bad Call-ID");
     s->m->call_id = id;
     return id.n ? 0 : refuse(s, 400, "Bad Call-ID");
 }
@@ -405,6 +408,25 @@ bool msg_has_token(const struct msg *m, enum hdr_id id, struct str token)
                 return true;
     }
     return false;
+}
+
+static uint32_t find_token(struct str element, const struct str *tokens, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_ieq(element, tokens[i]))
+            return (uint32_t)1 << i;
+    return 0;
+}
+
+uint32_t msg_tokens(const struct msg *m, enum hdr_id id, const struct str *tokens, size_t n)
+{
+    uint32_t set = 0;
+    for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
+        struct str element, rest = l->value;
+        while (param_split(&rest, &element))
+            set |= find_token(element, tokens, n);
+    }
+    return set;
 }
 
 uint32_t msg_methods(const struct msg *m, enum hdr_id id)

@@ -87,6 +87,9 @@ struct str msg_value(const struct msg *m, enum hdr_id id);
 /* Any line of a comma-separated token list (Supported, Require, …) holds the token, any case. */
 bool msg_has_token(const struct msg *m, enum hdr_id id, struct str token);
 
+/* Which of these tokens they hold, any case, as a set: bit 1 << index. n: 32 at most. */
+uint32_t msg_tokens(const struct msg *m, enum hdr_id id, const struct str *tokens, size_t n);
+
 /* The methods that the lines of a header (Allow) name, as a set: bit 1 << enum sip_method. Others
  * than those of the enum are left out. */
 uint32_t msg_methods(const struct msg *m, enum hdr_id id);

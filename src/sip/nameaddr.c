@@ -47,17 +47,12 @@ static bool take_bracketed(struct str *rest, struct str *out)
 {
     if (!lex_take_char(rest, '<'))
         return false;
-    for (size_t i = 0; i < rest->n; i++) {
-        char c = rest->p[i];
-        if (c == '>') {
-            *out = (struct str){rest->p, i};
-            *rest = str_skip(*rest, i + 1);
-            return i > 0;
-        }
-        if ((unsigned char)c <= ' ' || c == 0x7f || c == '<' || c == '"')
-            return false;
-    }
-    return false;
+    size_t n = lex_span_not(*rest, LEX_BREAK);
+    if (n == rest->n || rest->p[n] != '>')
+        return false;
+    *out = (struct str){rest->p, n};
+    *rest = str_skip(*rest, n + 1);
+    return n > 0;
 }
 
 /* RFC 3261 20.10: without brackets the first ';' or ',' ends the URI. A '?' may not be in it, and

@@ -54,8 +54,7 @@ struct str param_unquote(struct arena *a, struct str value)
     return plain;
 }
 
-/* Where the piece that begins at p ends: a quoted string or <…> is one piece, open ones run to the
- * end. */
+/* Where the quoted string or <…> that begins at p ends; open ones run to the end. */
 static const char *skip_piece(const char *p, const char *end)
 {
     struct str rest = str_span(p, end);
@@ -63,8 +62,6 @@ static const char *skip_piece(const char *p, const char *end)
         const char *close = str_find(rest, '>');
         return close ? close + 1 : end;
     }
-    if (*p != '"')
-        return p + 1;
     for (p++; p < end && *p != '"'; p++)
         if (*p == '\\' && p + 1 < end)
             p++;
@@ -76,7 +73,7 @@ bool param_split(struct str *rest, struct str *element)
     while (rest->n) {
         const char *end = str_end(*rest);
         const char *p = rest->p;
-        while (p < end && *p != ',')
+        while ((p = lex_run(p, end, LEX_LIST, false)) < end && *p != ',')
             p = skip_piece(p, end);
         *element = str_trim(str_span(rest->p, p));
         *rest = str_span(p < end ? p + 1 : end, end);

@@ -166,9 +166,23 @@ static void add_escaped(char c, struct buf *out)
     buf_add(out, (struct str){text, sizeof text});
 }
 
+/* In lower case, unless that is to be kept. */
+static void add_folded(struct str s, bool is_case_kept, struct buf *out)
+{
+    const size_t from = out->len;
+    buf_add(out, s);
+    for (size_t i = from; !is_case_kept && i < out->len; i++)
+        out->p[i] = ascii_lower(out->p[i]);
+}
+
 static enum uri_fault add_user(struct str user, bool is_case_kept, struct buf *out)
 {
     for (size_t i = 0; i < user.n; i++) {
+        const char *from = user.p + i, *to = lex_run(from, str_end(user), LEX_PARAM, true);
+        add_folded(str_span(from, to), is_case_kept, out); /* no escape, nothing to be escaped */
+        i += (size_t)(to - from);
+        if (i == user.n)
+            break;
         char c = user.p[i];
         if (c == '%') {
             c = unescape(user.p + i);
@@ -203,9 +217,7 @@ static void add_host(struct str host, struct buf *out)
         addr_print_host(&a, out);
         return;
     }
-    host = without_root_dot(host);
-    for (size_t i = 0; i < host.n; i++)
-        buf_add_char(out, ascii_lower(host.p[i]));
+    add_folded(without_root_dot(host), false, out);
 }
 
 static enum uri_fault sip_to_aor(const struct uri *u, bool is_case_kept, struct buf *out)

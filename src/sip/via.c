@@ -8,14 +8,26 @@
 
 enum { PORT_SIP = 5060, PORT_TLS = 5061, PORT_WS = 80, PORT_WSS = 443 };
 
-/* sent-protocol LWS sent-by */
-static bool take_sent(struct str *rest, struct via *out)
+/* Up to the transport. Nearly everybody writes it so: without white space. */
+static bool take_protocol(struct str *rest)
 {
+    static const struct str usual = {"SIP/2.0/", 8};
+    if (str_has_prefix(*rest, usual)) {
+        *rest = str_skip(*rest, usual.n);
+        lex_skip_space(rest);
+        return true;
+    }
     struct str name = lex_take(rest, LEX_TOKEN);
     if (!str_ieq(name, STR("SIP")) || !lex_take_separator(rest, '/'))
         return false;
     struct str version = lex_take(rest, LEX_TOKEN);
-    if (!str_eq(version, STR("2.0")) || !lex_take_separator(rest, '/'))
+    return str_eq(version, STR("2.0")) && lex_take_separator(rest, '/');
+}
+
+/* sent-protocol LWS sent-by */
+static bool take_sent(struct str *rest, struct via *out)
+{
+    if (!take_protocol(rest))
         return false;
     out->transport = lex_take(rest, LEX_TOKEN);
     if (out->transport.n == 0 || rest->n == 0 || !lex_is(*rest->p, LEX_SPACE))
@@ -58,6 +70,8 @@ static bool take_params(struct str *rest, struct via *out)
 {
     struct str ahead = *rest;
     const char *first = NULL;
+    size_t len = 0;
+    unsigned n_rports = 0;
     for (lex_skip_space(&ahead); lex_starts_with(ahead, ';'); lex_skip_space(&ahead)) {
         const char *from = ahead.p;
         struct param p;
@@ -65,10 +79,14 @@ static bool take_params(struct str *rest, struct via *out)
             return false;
         struct str whole = whole_param(from, &p);
         note_param(out, &p, whole);
+        len += whole.n;
+        n_rports += str_ieq(p.name, STR("rport"));
         first = first ? first : from;
         out->params = str_span(first, str_end(whole));
         *rest = ahead;
     }
+    out->is_plain = len == out->params.n && n_rports < 2 && str_is_none(out->received_param) &&
+                    (!first || !lex_is(first[-1], LEX_SPACE));
     return true;
 }
 
@@ -137,11 +155,31 @@ static void print_params(const struct via *v, const struct addr *source, struct 
     }
 }
 
-void via_print_received(const struct via *v, const struct addr *source, struct buf *out)
+/* The same as print_params behind the sent-by, where nothing has to be looked for. */
+static void print_plain(const struct via *v, const struct addr *source, struct buf *out)
+{
+    if (!v->has_rport) {
+        buf_add(out, v->text);
+        return;
+    }
+    buf_add(out, str_span(v->text.p, v->rport.p));
+    print_rport(source, out);
+    buf_add(out, str_span(str_end(v->rport), str_end(v->text)));
+}
+
+static void print_whole(const struct via *v, const struct addr *source, struct buf *out)
 {
     const char *sent_end = str_is_none(v->params) ? str_end(v->text) : v->params.p;
     buf_add(out, str_trim(str_span(v->text.p, sent_end)));
     print_params(v, source, out);
+}
+
+void via_print_received(const struct via *v, const struct addr *source, struct buf *out)
+{
+    if (v->is_plain)
+        print_plain(v, source, out);
+    else
+        print_whole(v, source, out);
     if (v->has_rport || !is_host_of(v->host, source))
         print_received(source, out);
 }

@@ -22,6 +22,7 @@ struct via {
     struct str rport;          /* the whole parameter ";rport…" with its ';', for an edit */
     struct str rport_value;    /* none where it has no "=" */
     struct str received_param; /* the whole parameter ";received=…" with its ';', or none */
+    bool is_plain;             /* no white space, no received, one rport at most */
 };
 
 /* The next element of a Via value. 1: *out is set; 0: the end; ERR_PARSE. Requires SIP/2.0, and a

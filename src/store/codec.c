@@ -1,5 +1,6 @@
 #include "store/codec.h"
 
+#include <endian.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -255,7 +256,7 @@ struct reader {
     bool has_failed;
 };
 
-static uint8_t get_byte(struct reader *r)
+static inline uint8_t get_byte(struct reader *r)
 {
     if (r->p == r->end) {
         r->has_failed = true;
@@ -264,7 +265,7 @@ static uint8_t get_byte(struct reader *r)
     return (uint8_t)*r->p++;
 }
 
-static size_t get_length(struct reader *r)
+static inline size_t get_length(struct reader *r)
 {
     size_t n = 0;
     for (int i = 0; i < LENGTH_MAX; i++) {
@@ -278,10 +279,16 @@ static size_t get_length(struct reader *r)
 }
 
 /* False at the end, and at damage. */
-static bool get_field(struct reader *r, uint8_t *tag, struct str *value)
+static inline bool get_field(struct reader *r, uint8_t *tag, struct str *value)
 {
     if (r->has_failed || r->p == r->end)
         return false;
+    if (r->end - r->p >= 2 && !(r->p[1] & 0x80) && r->end - r->p - 2 >= r->p[1]) {
+        *tag = (uint8_t)r->p[0];
+        *value = (struct str){r->p + 2, (size_t)r->p[1]};
+        r->p += 2 + value->n;
+        return true;
+    }
     *tag = get_byte(r);
     size_t n = get_length(r);
     if (r->has_failed || n > (size_t)(r->end - r->p)) {
@@ -293,15 +300,28 @@ static bool get_field(struct reader *r, uint8_t *tag, struct str *value)
     return true;
 }
 
-static uint64_t to_number(struct reader *r, struct str value, uint64_t max)
+static inline uint64_t load(const char *p, size_t n)
 {
     uint64_t v = 0;
+    for (size_t i = 0; i < n; i++)
+        v |= (uint64_t)(uint8_t)p[i] << (8 * i);
+    return v;
+}
+
+/* value is of the reader's bytes: those behind it may be read, too. */
+static inline uint64_t to_number(struct reader *r, struct str value, uint64_t max)
+{
+    uint64_t v;
     if (value.n > 8) {
         r->has_failed = true;
         return 0;
     }
-    for (size_t i = 0; i < value.n; i++)
-        v |= (uint64_t)(uint8_t)value.p[i] << (8 * i);
+    if (r->end - value.p >= 8) {
+        memcpy(&v, value.p, sizeof v);
+        v = value.n ? le64toh(v) << (64 - 8 * value.n) >> (64 - 8 * value.n) : 0;
+    } else {
+        v = load(value.p, value.n);
+    }
     if (v > max)
         r->has_failed = true;
     return v;
@@ -341,8 +361,8 @@ static uint8_t to_listener(struct str name, const struct codec_names *names)
     return CODEC_NO_LISTENER;
 }
 
-static void set_field(struct reader *r, const struct field *f, struct str value, void *base,
-                      const struct codec_names *names)
+static inline void set_field(struct reader *r, const struct field *f, struct str value, void *base,
+                             const struct codec_names *names)
 {
     void *at = (char *)base + f->offset;
     switch ((enum kind)f->kind) {

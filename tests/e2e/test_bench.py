@@ -20,3 +20,15 @@ def test_calls():
         assert int(calls) == 50 and int(lost) == 0 and float(cost) > 0
         assert re.search(rf"^{server} +0 +[\d.]+ +\d+$", done.stdout, re.M)
     assert float(re.search(r"^ratio kamailio / breakwater: ([\d.]+)$", done.stdout, re.M)[1]) > 0
+
+
+def test_refresh():
+    done = subprocess.run([sys.executable, os.path.join(BENCH, "refresh.py"), "--short"], check=False,
+                          capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "BREAKWATER_BIN": os.path.dirname(binary())})
+    assert done.returncode == 0 and not done.stderr, (done.stdout, done.stderr)
+    assert re.search(r"^ +200 +1 +lost \d+, wrong 0$", done.stdout, re.M), done.stdout
+    for server in ("bare", "breakwater", "kamailio"):
+        median, least, most, ratio = re.search(
+            rf"^ +200 +1 +{server} +(\d+) +(\d+) +(\d+) +([\d.]+)$", done.stdout, re.M).groups()
+        assert int(least) > 0 and int(least) <= int(median) <= int(most) and float(ratio) > 0

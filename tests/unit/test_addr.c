@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include <arpa/inet.h>
+
 #include <netinet/in.h>
 #include <string.h>
 
@@ -115,6 +117,31 @@ static void socket_addresses_go_there_and_back(void **state)
     assert_int_equal(addr_from_sockaddr((struct sockaddr *)&sa, &a), ERR_PARSE);
 }
 
+/* Like inet_pton, on texts that are addresses or nearly so. */
+static void numbers_are_read_as_the_system_reads_them(void **state)
+{
+    static const char letters[] = "0012345679....:a";
+    (void)state;
+    unsigned seed = 7;
+    for (int i = 0; i < 200000; i++) {
+        char text[20];
+        size_t n = 0;
+        const size_t want = 1 + seed % 17;
+        for (; n < want; n++) {
+            seed = seed * 1103515245 + 12345;
+            text[n] = n % 3 == 2 && seed & 0x40000000 ? '.' : letters[(seed >> 16) % 16];
+        }
+        text[n] = '\0';
+        struct in_addr ip;
+        struct addr a;
+        bool is_address = inet_pton(AF_INET, text, &ip) == 1;
+        bool is_read = addr_parse_host((struct str){text, n}, &a) == 0 && a.family == 4;
+        assert_int_equal(is_read, is_address);
+        if (is_address)
+            assert_memory_equal(a.ip, &ip, sizeof ip);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +149,7 @@ int main(void)
         cmocka_unit_test(a_host_leaves_the_port_alone),
         cmocka_unit_test(hosts_are_compared_with_and_without_port),
         cmocka_unit_test(socket_addresses_go_there_and_back),
+        cmocka_unit_test(numbers_are_read_as_the_system_reads_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

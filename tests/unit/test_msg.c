@@ -288,6 +288,9 @@ static void tokens_in_lists(void **state)
     assert_false(msg_has_token(m, HDR_SUPPORTED, STR("gruu")));
     assert_false(msg_has_token(m, HDR_SUPPORTED, STR("100")));
     assert_false(msg_has_token(m, HDR_REQUIRE, STR("path")));
+    const struct str tokens[] = {STR("gruu"), STR("path"), STR("Outbound"), STR("100")};
+    assert_int_equal(msg_tokens(m, HDR_SUPPORTED, tokens, 4), 2 | 4);
+    assert_int_equal(msg_tokens(m, HDR_REQUIRE, tokens, 4), 0);
 }
 
 static void methods_in_a_list(void **state)
