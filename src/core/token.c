@@ -20,8 +20,7 @@ static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 /* ---------------------------------------------------------------- text */
 
-/* Five bits a character, the highest first; bits beyond the characters are left out. */
-static void print_bits(const uint8_t *bytes, char *out, size_t n_chars)
+void token_print_bits(const uint8_t *bytes, char *out, size_t n_chars)
 {
     unsigned acc = 0, n_bits = 0;
     for (size_t i = 0; i < n_chars; i++) {
@@ -42,8 +41,7 @@ static int digit_of(char c)
     return ascii_is_alpha(c) ? ascii_lower(c) - 'a' + 10 : -1;
 }
 
-/* The last byte is filled with zero bits. */
-static bool parse_bits(struct str s, uint8_t *out)
+bool token_parse_bits(struct str s, uint8_t *out)
 {
     unsigned acc = 0, n_bits = 0;
     for (size_t i = 0; i < s.n; i++) {
@@ -154,7 +152,7 @@ struct str token_print(const struct token_key *key, uint64_t id, char out[TOKEN_
     if (!fill_body(key, id, body))
         return STR_NONE;
     out[0] = digits[key->id];
-    print_bits(body, out + 1, TOKEN_LEN - 1);
+    token_print_bits(body, out + 1, TOKEN_LEN - 1);
     return (struct str){out, TOKEN_LEN};
 }
 
@@ -162,7 +160,7 @@ bool token_parse(const struct token_key *key, struct str token, uint64_t *id)
 {
     uint8_t got[BODY_LEN] = {0}, want[BODY_LEN];
     if (token.n != TOKEN_LEN || digit_of(*token.p) != key->id ||
-        !parse_bits(str_skip(token, 1), got))
+        !token_parse_bits(str_skip(token, 1), got))
         return false;
     uint64_t claimed = get_u64(got);
     if (!fill_body(key, claimed, want) || CRYPTO_memcmp(got, want, BODY_LEN) != 0)
@@ -189,7 +187,7 @@ struct str token_call_id(const struct token_key *key, struct str aor, struct str
     const struct str parts[] = {STR("call-id"), aor, device, {(const char *)number, 8}};
     if (!token_mac(key, parts, 4, full))
         return STR_NONE;
-    print_bits(full, out, TOKEN_CALL_ID_LEN);
+    token_print_bits(full, out, TOKEN_CALL_ID_LEN);
     return (struct str){out, TOKEN_CALL_ID_LEN};
 }
 
@@ -199,7 +197,7 @@ struct str token_from_tag(const struct token_key *key, struct str call_id, char 
     const struct str parts[] = {STR("from-tag"), call_id};
     if (!token_mac(key, parts, 2, full))
         return STR_NONE;
-    print_bits(full, out, TOKEN_TAG_LEN);
+    token_print_bits(full, out, TOKEN_TAG_LEN);
     return (struct str){out, TOKEN_TAG_LEN};
 }
 

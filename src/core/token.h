@@ -26,6 +26,12 @@ enum { TOKEN_MAC_LEN = 32 };
 bool token_mac(const struct token_key *key, const struct str *parts, size_t n,
                uint8_t out[TOKEN_MAC_LEN]);
 
+/* Five bits a character, the highest first, in 0-9 and a-v: bits beyond the characters are left
+ * out. Backwards the last byte is filled with zero bits, and there is one more of them than is
+ * full. Any case of letters; false: another character. */
+void token_print_bits(const uint8_t *bytes, char *out, size_t n_chars);
+bool token_parse_bits(struct str s, uint8_t *out);
+
 /* A key for keyed hashes, another one for each purpose: the same on every worker and after a
  * restart. False: out of memory. */
 bool token_hash_key(const struct token_key *key, struct str purpose, struct hash_key *out);

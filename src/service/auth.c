@@ -131,6 +131,7 @@ enum objection {
     MALFORMED,
     FOREIGN_NONCE,
     WRONG_URI,
+    BANNED,
     UNKNOWN_USER,
     WRONG_PASSWORD,
     REPLAYED
@@ -224,6 +225,15 @@ static enum objection find_user(struct answer *a)
     return NO_OBJECTION;
 }
 
+/* A ban spares what is registered, for its own line: nobody guesses at others' passwords by that.
+ */
+static enum objection check_ban(struct answer *a)
+{
+    const struct auth_claim *claim = a->claim;
+    bool is_own = !str_is_none(claim->own) && is_own_line(a->c, claim->domain, a->user, claim->own);
+    return is_own || !guard_is_banned(a->c, a->packet) ? NO_OBJECTION : BANNED;
+}
+
 /* An H(A1) that nobody can know, for a user that there is not. It is made for every user. */
 static bool make_dummy(struct answer *a, struct credentials_ha1 *out)
 {
@@ -303,8 +313,8 @@ static enum objection take_nonce(struct answer *a)
 }
 
 /* In this order: what costs no hash comes first, and a nonce is used by a right answer only. */
-static check_fn *const checks[] = {check_form, check_uri,      check_nonce,
-                                   find_user,  check_response, take_nonce};
+static check_fn *const checks[] = {check_form, check_uri,      check_nonce, find_user,
+                                   check_ban,  check_response, take_nonce};
 
 /* ---------------------------------------------------------------- a request */
 
@@ -337,6 +347,8 @@ static enum auth_verdict judge_user(const struct answer *a, struct auth_result *
 
 static enum auth_verdict verdict_of(enum objection why)
 {
+    if (why == BANNED)
+        return AUTH_BANNED;
     return why == ABSENT || why == OLD_NONCE ? AUTH_UNPROVEN : AUTH_DISPROVEN;
 }
 
@@ -346,13 +358,13 @@ static void count(enum objection why, enum auth_verdict verdict)
         [WRONG_REALM] = STAT_AUTH_WRONG_REALM,     [MALFORMED] = STAT_AUTH_MALFORMED,
         [FOREIGN_NONCE] = STAT_AUTH_FOREIGN_NONCE, [WRONG_URI] = STAT_AUTH_WRONG_URI,
         [UNKNOWN_USER] = STAT_AUTH_UNKNOWN_USER,   [WRONG_PASSWORD] = STAT_AUTH_WRONG_PASSWORD,
-        [REPLAYED] = STAT_AUTH_REPLAYED,
+        [REPLAYED] = STAT_AUTH_REPLAYED,           [BANNED] = STAT_AUTH_BANNED,
     };
     if (verdict == AUTH_PROVEN)
         stats_inc(STAT_AUTH_OK);
     else if (verdict == AUTH_OTHER_USER)
         stats_inc(STAT_AUTH_OTHER_USER);
-    else if (verdict == AUTH_DISPROVEN)
+    else if (verdict == AUTH_DISPROVEN || verdict == AUTH_BANNED)
         stats_inc(failures[why]);
 }
 

@@ -21,14 +21,17 @@ struct auth_claim {
     const struct conf_domain *domain;
     struct str lines[AUTH_LINES_MAX]; /* AoRs, of which one has to be the user's own */
     size_t n_lines;                   /* 0: any user of the realm */
+    struct str own;                   /* the line that is registered where the request comes from,
+                                         which a ban spares; or none */
     bool is_proxy;                    /* 407 and Proxy-Authorization, else 401 and Authorization */
 };
 
 enum auth_verdict {
     AUTH_PROVEN,
-    AUTH_UNPROVEN,  /* no answer, or one to a challenge that has aged: challenge it */
-    AUTH_DISPROVEN, /* a wrong answer: challenge it again */
-    AUTH_OTHER_USER /* a right one, of somebody whose line it is not */
+    AUTH_UNPROVEN,   /* no answer, or one to a challenge that has aged: challenge it */
+    AUTH_DISPROVEN,  /* a wrong answer: challenge it again */
+    AUTH_OTHER_USER, /* a right one, of somebody whose line it is not */
+    AUTH_BANNED      /* an answer of who is banned, and not in its own line's name: not judged */
 };
 
 struct auth_result {

@@ -75,16 +75,13 @@ bool barrier_may_reach(struct context *c, const struct uri *u, const struct conf
     return !str_is_none(number) && dialplan_allows(&domain->dialplan, number);
 }
 
-/* The one at the other end of a call that is going on is called under whatever name upstream has
- * given him. */
 static bool may_call(struct context *c, const struct packet *p, const struct msg *m,
                      const struct conf_domain *domain)
 {
     struct uri u;
     if (uri_parse(m->uri, &u))
         return false;
-    return barrier_may_reach(c, &u, domain) || is_emergency(c, p, &u, domain) ||
-           (!str_is_none(m->to_tag) && told_has(c, m->call_id, &u));
+    return barrier_may_reach(c, &u, domain) || is_emergency(c, p, &u, domain);
 }
 
 /* ---------------------------------------------------------------- transfers */
@@ -150,6 +147,14 @@ enum forward_refusal barrier_judge_call(struct context *c, const struct packet *
     return is_free ? FORWARD_OK : FORWARD_DESTINATION;
 }
 
+enum forward_refusal barrier_judge_caller(struct context *c, const struct packet *p,
+                                          const struct msg *m, const struct callerid_line *line)
+{
+    if (!conf_domain_admits(line->domain, &p->flow.peer, line->aor))
+        return FORWARD_ACCESS;
+    return callerid_is_honest(c, m, line) ? FORWARD_OK : FORWARD_IDENTITY;
+}
+
 enum forward_refusal barrier_judge(struct context *c, const struct packet *p, const struct msg *m,
                                    const struct callerid_line *line)
 {
@@ -160,9 +165,6 @@ enum forward_refusal barrier_judge(struct context *c, const struct packet *p, co
     }
     if (uri_parse(m->uri, &u) || u.scheme > URI_SIPS)
         return FORWARD_SCHEME;
-    if (!conf_domain_admits(line->domain, &p->flow.peer, line->aor))
-        return FORWARD_ACCESS;
-    if (!callerid_is_honest(c, m, line))
-        return FORWARD_IDENTITY;
-    return barrier_judge_call(c, p, m, line->domain);
+    enum forward_refusal why = barrier_judge_caller(c, p, m, line);
+    return why == FORWARD_OK ? barrier_judge_call(c, p, m, line->domain) : why;
 }

@@ -12,8 +12,12 @@ struct uri;
 enum forward_refusal barrier_judge(struct context *c, const struct packet *p, const struct msg *m,
                                    const struct callerid_line *line);
 
-/* Whom it calls, or has called by a transfer (REFER), alone: FORWARD_OK or FORWARD_DESTINATION. In
- * a dialog that may be whom upstream has named (told.h), too, whatever his number. */
+/* The same of who sends it alone: FORWARD_OK, FORWARD_ACCESS or FORWARD_IDENTITY. */
+enum forward_refusal barrier_judge_caller(struct context *c, const struct packet *p,
+                                          const struct msg *m, const struct callerid_line *line);
+
+/* Whom it calls, or has called by a transfer (REFER), alone: FORWARD_OK or FORWARD_DESTINATION. A
+ * transfer may take the place of a call whose other end upstream has named so (told.h), too. */
 enum forward_refusal barrier_judge_call(struct context *c, const struct packet *p,
                                         const struct msg *m, const struct conf_domain *domain);
 

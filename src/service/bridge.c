@@ -24,6 +24,8 @@ void bridge_plan(const struct forward_plan *from, bool is_past_upstream, struct 
                                            .is_to_phone = is_past_upstream,
                                            .asserted = from->identity.asserted};
         plan->phone = from->phone;
+        plan->called_line = plan->line;
+        plan->line = from->line;
         plan->has_phone = plan->is_from_phone = true;
         plan->n_routes = FORWARD_ALL_ROUTES;
     }

@@ -89,6 +89,7 @@ static struct forward_plan plan_of(struct context *c, const struct devices *devi
                                  .uri = uri_for(c, devices, b),
                                  .route = b->path,
                                  .phone = b->way,
+                                 .line = b->upreg_id,
                                  .has_phone = true,
                                  .identity = {.is_to_phone = true}};
 }

@@ -2,6 +2,7 @@
 
 #include "core/route.h"
 #include "service/egress.h"
+#include "service/remote.h"
 #include "sip/build.h"
 #include "sip/param.h"
 #include "sip/uri.h"
@@ -75,21 +76,26 @@ static void take_signed(struct context *c, const struct msg *m, struct str user,
                         enum route_side *last, struct dialog *out)
 {
     const struct route_dialog request = {m->call_id, m->from_tag, m->to_tag};
-    struct route r;
-    bool is_from_phone;
+    struct route_read r;
+    struct uri u;
     /* a listener may be gone since a restart */
-    if (!route_parse(&c->token_key, user, &request, &r, &is_from_phone) ||
-        r.phone.listener >= c->n_listeners) {
+    if (!route_parse(&c->token_key, user, &request, &r) ||
+        r.route.phone.listener >= c->n_listeners) {
         out->is_forged = true;
         return;
     }
     if (out->n_legs == 0) {
-        out->is_from_phone = is_from_phone;
-        out->is_caller = is_from_phone && r.is_caller;
-        out->core = r.core;
+        out->is_from_phone = r.is_from_phone;
+        out->is_caller = r.is_from_phone && r.route.is_caller;
+        out->core = r.route.core;
+        out->line = r.route.line;
+        out->name = r.route.name;
+        out->is_peer_known = r.is_peer_known;
+        out->is_to_peer = r.is_peer_known && r.target && uri_parse(m->uri, &u) == 0 &&
+                          r.target == (uint32_t)remote_target(&c->answer_key, &u);
     }
-    add_leg(out, &r, *last);
-    *last = r.side;
+    add_leg(out, &r.route, *last);
+    *last = r.route.side;
 }
 
 /* One Route of ours: signed for a dialog, a Path that upstream follows, or just our address as an
@@ -108,9 +114,8 @@ static void take_route(struct context *c, const struct msg *m, const struct uri 
 static bool verifies(struct context *c, const struct msg *m, const struct uri *u)
 {
     const struct route_dialog request = {m->call_id, m->from_tag, m->to_tag};
-    struct route r;
-    bool is_from_phone;
-    return route_parse(&c->token_key, plain_user(c, u->user), &request, &r, &is_from_phone);
+    struct route_read r;
+    return route_parse(&c->token_key, plain_user(c, u->user), &request, &r);
 }
 
 bool dialog_is_signed(struct context *c, const struct msg *m, struct str uri)
@@ -118,6 +123,57 @@ bool dialog_is_signed(struct context *c, const struct msg *m, struct str uri)
     struct uri u;
     return uri_parse(uri, &u) == 0 && verifies(c, m, &u);
 }
+
+/* ---------------------------------------------------------------- answers */
+
+uint32_t dialog_target(const struct context *c, const struct msg *m)
+{
+    struct uri u;
+    return remote_contact(m, &u) ? (uint32_t)remote_target(&c->answer_key, &u) : 0;
+}
+
+/* That which a caller of ours shows first: the last one, for he turns their order round. */
+static bool find_callers(struct context *c, const struct msg *answer, struct uri *out)
+{
+    const struct route_dialog dialog = {answer->call_id, answer->from_tag, STR_NONE};
+    struct route_read r;
+    struct uri u;
+    bool is_found = false;
+    for (const struct msg_line *l = msg_first(answer, HDR_RECORD_ROUTE); l;
+         l = msg_next(answer, l)) {
+        struct str rest = l->value;
+        struct nameaddr n;
+        while (nameaddr_next(&rest, &n) == 1) {
+            if (uri_parse(n.uri, &u) || !is_signed_user(plain_user(c, u.user)) ||
+                !route_parse(&c->token_key, plain_user(c, u.user), &dialog, &r) ||
+                !r.route.is_caller)
+                continue;
+            *out = u;
+            is_found = true;
+        }
+    }
+    return is_found;
+}
+
+void dialog_sign_answer(struct context *c, const struct msg *answer, struct str *old,
+                        struct str *with)
+{
+    struct uri u;
+    *old = STR_NONE;
+    if (str_is_none(answer->to_tag) || !find_callers(c, answer, &u))
+        return;
+    struct str user = route_without_peer(plain_user(c, u.user));
+    struct buf out = buf_in(&c->scratch, user.n + ROUTE_PEER_LEN);
+    buf_add(&out, user);
+    const struct route_peer peer = {answer->call_id, answer->to_tag, dialog_target(c, answer)};
+    route_print_peer(&c->token_key, &peer, user, &out);
+    if (out.has_overflown)
+        return;
+    *old = u.user;
+    *with = buf_str(&out);
+}
+
+/* ---------------------------------------------------------------- requests */
 
 /* A wildcard listener does not know all of its addresses; the signature does. */
 static bool is_ours(struct context *c, const struct packet *p, const struct msg *m,

@@ -15,6 +15,10 @@ struct dialog {
     bool is_from_phone;   /* that of the first leg has sent the request */
     bool is_caller;       /* and it has begun the dialog */
     uint16_t core;        /* the mark of the upstream beyond it; 0: none */
+    uint64_t line;        /* an upstream registration of that phone's line; 0: not known */
+    uint32_t name;        /* remote_name of that phone in this dialog */
+    bool is_peer_known;   /* to whom that phone has sent it was seen at the other end */
+    bool is_to_peer;      /* and where that one has said that he is: the call goes on */
     struct str path_user; /* the user part of a Path of ours (upreq.c), or none */
     struct str next;      /* the URI of the first Route that is not ours, or none */
     bool is_forged;       /* one is like ours, but does not verify for this dialog */
@@ -25,6 +29,15 @@ void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
 
 /* The URI of a Record-Route is one that we have made for this dialog. */
 bool dialog_is_signed(struct context *c, const struct msg *m, struct str uri);
+
+/* A phone has begun the dialog, and this is the other end's answer on its way there: the value of
+ * the Record-Route by which the phone will go on says whose it is (RFC 3261 16.6 step 4 allows
+ * that; the others have their copy from the request). *old none: there is nothing to write. */
+void dialog_sign_answer(struct context *c, const struct msg *answer, struct str *old,
+                        struct str *with);
+
+/* Of a Contact: what a route keeps of where it is; 0: none can be read. */
+uint32_t dialog_target(const struct context *c, const struct msg *m);
 
 /* RFC 3261 16.4: where a strict router has put our Record-Route into the Request-URI, the request
  * as a loose router would have sent it: the last Route is the Request-URI, and ours the first

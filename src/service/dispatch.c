@@ -5,12 +5,12 @@
 #include "service/dialog.h"
 #include "service/forward.h"
 #include "service/guard.h"
+#include "service/mandate.h"
 #include "service/mark.h"
 #include "service/proxy.h"
 #include "service/registrar.h"
 #include "service/reply.h"
 #include "service/silence.h"
-#include "service/target.h"
 #include "service/txn.h"
 
 enum { SCRATCH_KEEP = 128 * 1024 };
@@ -31,7 +31,7 @@ bool dispatch_owner(struct context *c, const struct peek *peek, unsigned *owner)
 /* What we answer ourselves, to anybody; a device that is registered is not limited. */
 static bool is_welcome(struct context *c, const struct packet *p, const struct msg *m)
 {
-    return target_is_registered(c, p, m) || guard_let_in(c, p, m);
+    return mandate_is_registered(c, p, m) || guard_let_in(c, p, m);
 }
 
 /* RFC 3261 16.10, 9.2: the CANCEL has an answer of its own; the INVITE's user hears of it. */

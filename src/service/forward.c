@@ -7,6 +7,7 @@
 #include "service/dialog.h"
 #include "service/egress.h"
 #include "service/reach.h"
+#include "service/remote.h"
 #include "service/servers.h"
 #include "sip/param.h"
 #include "sip/uri.h"
@@ -255,7 +256,12 @@ static void add_record_route(struct context *c, struct build *b, const struct ro
     bool is_sips = flow_is_secure(transport) && uri_is_sips(uri);
     struct buf out = buf_in(&c->scratch, ROUTE_LEN + OUR_VIA_MAX);
     buf_add(&out, is_sips ? STR("<sips:") : STR("<sip:"));
+    size_t at = out.len;
     route_print(&c->token_key, route, &dialog, &out);
+    if (!route->is_caller && route->side != ROUTE_CORE) { /* he knows already with whom he speaks */
+        const struct route_peer peer = {dialog.call_id, dialog.from_tag, dialog_target(c, b->msg)};
+        route_print_peer(&c->token_key, &peer, str_skip(buf_str(&out), at), &out);
+    }
     buf_add_char(&out, '@');
     egress_print_sent_by(c->egress, through, &out);
     buf_add(&out, is_sips && transport == FLOW_TLS ? STR("") : transport_param(transport));
@@ -278,8 +284,13 @@ static void record_route_of_two(struct context *c, struct build *b, const struct
                                 const struct forward_plan *plan)
 {
     const struct flow_ref *to = &plan->flow;
-    const struct route caller = {.phone = plan->phone, .is_caller = true};
-    const struct route called = {.phone = reach_way(to)};
+    const struct route caller = {.phone = plan->phone,
+                                 .is_caller = true,
+                                 .line = plan->line,
+                                 .name = remote_name(&c->answer_key, b->msg->from.uri)};
+    const struct route called = {.phone = reach_way(to),
+                                 .line = plan->called_line,
+                                 .name = remote_name(&c->answer_key, b->msg->to.uri)};
     add_record_route(c, b, &called, &plan->flow, uri_of(b->msg, plan));
     add_record_route(c, b, &caller, &p->flow, b->msg->uri);
 }
@@ -290,8 +301,11 @@ static void record_route(struct context *c, struct build *b, const struct packet
                          const struct forward_plan *plan)
 {
     const struct flow_ref *core = plan->is_from_phone ? &plan->flow : &p->flow;
+    const struct str own = plan->is_from_phone ? b->msg->from.uri : b->msg->to.uri;
     struct route route = {.phone = plan->phone,
                           .is_caller = plan->is_from_phone,
+                          .line = plan->line,
+                          .name = remote_name(&c->answer_key, own),
                           .core = dialog_core_mark(servers_owner(c, core))};
     if (is_same_name(c, &p->flow, &plan->flow)) {
         add_record_route(c, b, &route, &plan->flow, uri_of(b->msg, plan));
@@ -389,12 +403,16 @@ int forward_response(struct context *c, const struct msg *m, const struct identi
 {
     const struct msg_line *first = msg_first(m, HDR_VIA);
     struct str rest = first->value;
+    struct str old, with;
     struct via ours, next;
     if (via_next(&rest, &ours) != 1 || (via_next(&rest, &next) != 1 && !msg_next(m, first)))
         return ERR_PARSE;
     struct build b;
     build_init(&b, &c->scratch, m);
     build_remove_top(&b, HDR_VIA);
+    dialog_sign_answer(c, m, &old, &with);
+    if (!str_is_none(old))
+        build_replace(&b, old, with);
     identity_edit(&b, identity);
     if (!str_is_none(extra))
         build_replace(&b, (struct str){m->end_of_headers, 0}, extra);

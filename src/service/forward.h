@@ -16,11 +16,13 @@ struct uri;
 /* How one copy of a request leaves. */
 struct forward_plan {
     struct flow_ref flow;
-    struct str uri;     /* its Request-URI; none: as it came */
-    struct str route;   /* Route values to put on top: a stored Path, a Service-Route; or none */
-    struct way phone;   /* whose dialog it may begin: for our Record-Route */
-    bool has_phone;     /* false: no Record-Route */
-    bool is_from_phone; /* and it is the one that calls */
+    struct str uri;       /* its Request-URI; none: as it came */
+    struct str route;     /* Route values to put on top: a stored Path, a Service-Route; or none */
+    struct way phone;     /* whose dialog it may begin: for our Record-Route */
+    uint64_t line;        /* an upstream registration of its line; 0: not known */
+    uint64_t called_line; /* the same of the one that is called, between two phones */
+    bool has_phone;       /* false: no Record-Route */
+    bool is_from_phone;   /* and it is the one that calls */
     bool is_between_phones;     /* and no upstream is on the way to the one that is called */
     bool is_past_upstream;      /* no upstream gets it: what is for that one alone goes */
     unsigned n_routes;          /* leading elements of Route that go: ours, or FORWARD_ALL_ROUTES */

@@ -8,25 +8,28 @@
 #include "net/loop.h"
 #include "service/barrier.h"
 #include "service/dialog.h"
+#include "service/reach.h"
+#include "service/remote.h"
 #include "service/servers.h"
 #include "service/tally.h"
 #include "sip/uri.h"
 
 struct ongoing_call {
     struct hmap_node node; /* its hash: Call-ID and tag of the caller */
-    struct list link;      /* once it is answered: in order of its end */
+    struct list link;      /* once it is answered: in order of its end, in one of the two lists */
     uint64_t peer;         /* of the tag of who answered */
-    uint64_t contact;      /* where he is reached; 0: he has not said */
+    uint64_t target;       /* where he is reached; 0: he has not said */
     uint64_t routes;       /* by which way, beyond us */
     uint64_t from[2];      /* the hosts that he may speak from: that of his answer, and his own */
     uint64_t until_ms;
     size_t seat;
+    bool is_silent; /* the last BYE was not answered */
 };
 
 struct ongoing_table {
     struct context *context;
     struct hmap calls;
-    struct list answered;
+    struct list answered, silent;
     struct wheel_timer timer;
 };
 
@@ -39,27 +42,48 @@ static void drop(struct ongoing_table *t, struct ongoing_call *call)
     free(call);
 }
 
-static struct ongoing_call *oldest(struct ongoing_table *t)
+static struct ongoing_call *first(struct list *l)
 {
-    return container_of(t->answered.next, struct ongoing_call, link);
+    return list_is_empty(l) ? NULL : container_of(l->next, struct ongoing_call, link);
+}
+
+/* The one that ends first; NULL: there is none. */
+static struct ongoing_call *next_end(struct ongoing_table *t)
+{
+    struct ongoing_call *a = first(&t->answered), *b = first(&t->silent);
+    return !a || (b && b->until_ms < a->until_ms) ? b : a;
 }
 
 static void arm(struct ongoing_table *t)
 {
     uint64_t now_ms = loop_now_ms(t->context->loop);
-    if (!list_is_empty(&t->answered) && oldest(t)->until_ms > now_ms)
-        loop_timer_start(t->context->loop, &t->timer, oldest(t)->until_ms - now_ms);
+    const struct ongoing_call *next = next_end(t);
+    if (next)
+        loop_timer_start(t->context->loop, &t->timer,
+                         next->until_ms > now_ms ? next->until_ms - now_ms : 1);
 }
 
 static void on_timer(void *arg)
 {
     struct ongoing_table *t = arg;
     uint64_t now_ms = loop_now_ms(t->context->loop);
-    while (!list_is_empty(&t->answered) && oldest(t)->until_ms <= now_ms) {
+    for (struct ongoing_call *k = next_end(t); k && k->until_ms <= now_ms; k = next_end(t)) {
         stats_inc(STAT_ONGOING_FORGOTTEN);
-        drop(t, oldest(t));
+        drop(t, k);
     }
     arm(t);
+}
+
+/* It goes on from now: into the list of its kind, whose ends are all equally far. */
+static void keep(struct ongoing_table *t, struct ongoing_call *call, bool is_silent)
+{
+    call->is_silent = is_silent;
+    call->until_ms =
+        loop_now_ms(t->context->loop) + (is_silent ? ONGOING_SILENT_MS : ONGOING_MAX_MS);
+    list_del(&call->link);
+    list_add(is_silent ? &t->silent : &t->answered, &call->link);
+    if (next_end(t) == call)
+        arm(t);
 }
 
 int ongoing_new(struct context *c, struct ongoing_table **out)
@@ -70,6 +94,7 @@ int ongoing_new(struct context *c, struct ongoing_table **out)
     t->context = c;
     hmap_init(&t->calls);
     list_init(&t->answered);
+    list_init(&t->silent);
     wheel_timer_init(&t->timer, on_timer, t);
     *out = t;
     return 0;
@@ -109,9 +134,8 @@ static uint64_t hash_place(const struct ongoing_table *t, struct str text)
 
 static uint64_t hash_contact(const struct ongoing_table *t, const struct msg *m)
 {
-    struct nameaddr contact;
-    bool is_there = nameaddr_parse(msg_value(m, HDR_CONTACT), &contact) == 0;
-    return is_there ? hash_place(t, contact.uri) : 0;
+    struct uri u;
+    return remote_contact(m, &u) ? remote_target(&t->calls.key, &u) : 0;
 }
 
 static uint64_t hash_host(const struct ongoing_table *t, const struct addr *a)
@@ -122,11 +146,9 @@ static uint64_t hash_host(const struct ongoing_table *t, const struct addr *a)
 /* 0: there is none, or it is a name. */
 static uint64_t hash_contact_host(const struct ongoing_table *t, const struct msg *m)
 {
-    struct nameaddr contact;
     struct uri u;
     struct addr at = {0};
-    bool is_address = nameaddr_parse(msg_value(m, HDR_CONTACT), &contact) == 0 &&
-                      uri_parse(contact.uri, &u) == 0 && addr_parse_host(u.host, &at) == 0;
+    bool is_address = remote_contact(m, &u) && addr_parse_host(u.host, &at) == 0;
     return is_address ? hash_host(t, &at) : 0;
 }
 
@@ -171,7 +193,8 @@ static bool is_to_other_end(const struct ongoing_table *t, const struct packet *
                             const struct msg *m, const struct ongoing_call *call)
 {
     struct dialog d;
-    if (call->contact && call->contact != hash_place(t, m->uri))
+    struct uri u;
+    if (call->target && (uri_parse(m->uri, &u) || call->target != remote_target(&t->calls.key, &u)))
         return false;
     dialog_read(t->context, p, m, &d);
     return call->routes == sum_routes(t, m, d.n_routes);
@@ -205,17 +228,21 @@ static enum forward_refusal take_seat(struct context *c, const struct msg *m, ui
                                 : FORWARD_NO_MEMORY;
 }
 
-static enum forward_refusal begin(struct context *c, const struct msg *m,
-                                  const struct callerid_line *line, struct ongoing *out)
+/* Of a line; 0: none. */
+struct limits {
+    uint32_t max_calls, per_s;
+};
+
+static enum forward_refusal begin(struct context *c, const struct msg *m, struct str aor,
+                                  const struct limits *l, struct ongoing *out)
 {
-    const struct conf_domain *d = line->domain;
-    uint64_t hash = hash_str(&c->owner_key, line->aor), now_s = sys_service_s();
+    uint64_t hash = hash_str(&c->owner_key, aor), now_s = sys_service_s();
     hash = hash ? hash : 1;
-    if (d->calls_per_s && !tally_take(c->tally, hash, now_s, d->calls_per_s))
+    if (l->per_s && !tally_take(c->tally, hash, now_s, l->per_s))
         return FORWARD_TOO_FAST;
-    if (d->calls_per_s)
+    if (l->per_s)
         *out = (struct ongoing){.line = hash, .begun_s = now_s};
-    return d->max_calls ? take_seat(c, m, hash, d->max_calls, out) : FORWARD_OK;
+    return l->max_calls ? take_seat(c, m, hash, l->max_calls, out) : FORWARD_OK;
 }
 
 /* ---------------------------------------------------------------- a call goes on, and ends */
@@ -243,30 +270,43 @@ static bool is_refresh(const struct msg *m)
 }
 
 /* Where the other end is reached may change (RFC 3261 12.2). */
-static void refresh(const struct ongoing_table *t, const struct msg *m, struct ongoing_call *call)
+static void refresh(struct ongoing_table *t, const struct msg *m, struct ongoing_call *call)
 {
-    uint64_t contact = hash_contact(t, m);
-    if (!contact)
+    uint64_t target = hash_contact(t, m);
+    keep(t, call, false);
+    if (!target)
         return;
-    call->contact = contact;
+    call->target = target;
     call->from[1] = hash_contact_host(t, m);
 }
 
-static bool is_from_peer(const struct ongoing_table *t, const struct packet *p,
+/* A phone of ours that speaks past upstreams that have left the way: by the flow that is signed for
+ * it, whatever its Contact says of where it is. */
+static bool is_called_phone(const struct ongoing_table *t, const struct packet *p,
+                            const struct msg *m)
+{
+    struct dialog d;
+    const struct way way = reach_way(&p->flow);
+    dialog_read(t->context, p, m, &d);
+    return d.n_legs == 2 && d.is_from_phone && !d.is_caller &&
+           binding_is_same_way(&d.legs[0], &way);
+}
+
+static bool is_from_peer(const struct ongoing_table *t, const struct packet *p, const struct msg *m,
                          const struct ongoing_call *call)
 {
     uint64_t host = hash_host(t, &p->flow.peer);
-    return host == call->from[0] || host == call->from[1];
+    return host == call->from[0] || host == call->from[1] || is_called_phone(t, p, m);
 }
 
-static void take_part(const struct ongoing_table *t, const struct packet *p, const struct msg *m,
+static void take_part(struct ongoing_table *t, const struct packet *p, const struct msg *m,
                       struct ongoing *out)
 {
     struct ongoing_call *call = find_call(t, m->call_id, m->from_tag, m->to_tag);
     bool is_caller = call != NULL;
     if (!call)
         call = find_call(t, m->call_id, m->to_tag, m->from_tag);
-    if (!call || !(is_caller ? is_to_other_end(t, p, m, call) : is_from_peer(t, p, call)))
+    if (!call || !(is_caller ? is_to_other_end(t, p, m, call) : is_from_peer(t, p, m, call)))
         return;
     bool is_peer = !is_caller;
     if (is_peer && is_refresh(m))
@@ -289,14 +329,16 @@ void ongoing_on_request(struct context *c, const struct packet *p, const struct 
 
 /* ---------------------------------------------------------------- the door */
 
-/* A phone that makes up the tag of somebody else begins a call by that. */
-static enum forward_refusal go_on(struct context *c, const struct msg *m,
-                                  const struct callerid_line *line, struct ongoing *out)
+/* What does not go where the other end has said that it is may begin a call there. One that goes on
+ * has its place, or takes it again after a restart. */
+static void spare(struct context *c, const struct packet *p, const struct msg *m, struct limits *l)
 {
-    uint64_t hash = hash_str(&c->owner_key, line->aor);
-    if (!line->domain->max_calls || find_call(c->ongoing, m->call_id, m->from_tag, m->to_tag))
-        return FORWARD_OK;
-    return take_seat(c, m, hash ? hash : 1, line->domain->max_calls, out);
+    struct dialog d;
+    dialog_read(c, p, m, &d);
+    if (d.is_to_peer)
+        l->per_s = 0;
+    if (find_call(c->ongoing, m->call_id, m->from_tag, m->to_tag))
+        l->max_calls = 0;
 }
 
 enum forward_refusal ongoing_begin(struct context *c, const struct packet *p, const struct msg *m,
@@ -309,7 +351,10 @@ enum forward_refusal ongoing_begin(struct context *c, const struct packet *p, co
     if (m->method != METHOD_INVITE || !line || str_is_none(line->aor) ||
         barrier_is_emergency(c, p, m, line->domain))
         return FORWARD_OK;
-    return is_in_dialog ? go_on(c, m, line, out) : begin(c, m, line, out);
+    struct limits limits = {line->domain->max_calls, line->domain->calls_per_s};
+    if (is_in_dialog && (limits.max_calls || limits.per_s))
+        spare(c, p, m, &limits);
+    return begin(c, m, line->aor, &limits, out);
 }
 
 static void on_invite_answered(struct context *c, struct ongoing *o,
@@ -328,18 +373,16 @@ static void on_invite_answered(struct context *c, struct ongoing *o,
         refresh(t, answer->m, call);
         call->routes = sum_record_routes(t, answer->m);
         call->from[0] = hash_host(t, answer->from);
-        call->until_ms = loop_now_ms(c->loop) + ONGOING_MAX_MS;
-        list_add(&t->answered, &call->link);
-        if (oldest(t) == call)
-            arm(t);
     }
 }
 
-/* RFC 3261 15.1.1: what makes an end of the call for who has sent the BYE. Any other refusal may
- * have been brought about to that end, and the call goes on. */
-static bool is_end(unsigned status)
+/* RFC 3261 15.1.1: what makes an end of the call for who has sent the BYE. Silence may have been
+ * brought about to that end, and so is believed when it is the second one, or when nothing else is
+ * heard of the call. Any other refusal is no end at all. */
+static bool is_end(const struct ongoing_call *call, const struct ongoing_answer *answer)
 {
-    return status < 300 || status == 408 || status == 481;
+    bool is_silence = !answer || answer->status == 408;
+    return is_silence ? call->is_silent : answer->status < 300 || answer->status == 481;
 }
 
 static void end_part(struct ongoing_table *t, struct ongoing *o,
@@ -348,8 +391,10 @@ static void end_part(struct ongoing_table *t, struct ongoing *o,
     enum ongoing_part part = o->part;
     o->part = ONGOING_NONE;
     struct ongoing_call *call = part ? find(t, o->dialog, o->peer) : NULL;
-    if (call && part == ONGOING_BYE && (!answer || is_end(answer->status)))
+    if (call && part == ONGOING_BYE && is_end(call, answer))
         drop(t, call);
+    else if (call && part == ONGOING_BYE && (!answer || answer->status == 408))
+        keep(t, call, true);
     else if (call && part == ONGOING_REFRESH && answer && answer->m && answer->status < 300)
         refresh(t, answer->m, call);
 }

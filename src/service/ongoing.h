@@ -9,8 +9,9 @@
 struct ongoing_call;
 struct ongoing_table;
 
-/* A call whose BYE nobody has seen ends so long after its answer. */
-enum { ONGOING_MAX_MS = 2 * 3600 * 1000 };
+/* A call whose BYE nobody has seen ends so long after its answer, or after its last re-INVITE or
+ * UPDATE; one whose BYE nobody has answered so long after that. */
+enum { ONGOING_MAX_MS = 2 * 3600 * 1000, ONGOING_SILENT_MS = 5 * 60 * 1000 };
 
 /* What a request may do to a call that is up. */
 enum ongoing_part { ONGOING_NONE, ONGOING_BYE, ONGOING_REFRESH };

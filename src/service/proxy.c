@@ -4,6 +4,7 @@
 #include "service/call.h"
 #include "service/guard.h"
 #include "service/local.h"
+#include "service/mandate.h"
 #include "service/refusal.h"
 #include "service/reply.h"
 #include "service/servers.h"
@@ -174,7 +175,7 @@ void proxy_request(struct context *c, const struct packet *p, const struct msg *
         why = share_breadth(m, &targets);
     if (why == FORWARD_OK)
         why = begin(c, p, m, &targets);
-    if (why != FORWARD_OK && !target_is_registered(c, p, m) && !guard_let_in(c, p, m))
+    if (why != FORWARD_OK && !mandate_is_registered(c, p, m) && !guard_let_in(c, p, m))
         return;
     if (why != FORWARD_OK) {
         struct build_reply reply = forward_reply(c, m, why);

@@ -266,16 +266,20 @@ static bool prove(struct context *c, const struct packet *p, const struct msg *m
         [AUTH_UNPROVEN] = REASON_UNPROVEN,
         [AUTH_DISPROVEN] = REASON_DISPROVEN,
         [AUTH_OTHER_USER] = REASON_OTHER_USER,
+        [AUTH_BANNED] = REASON_OTHER_USER,
     };
-    const struct auth_claim claim = {.domain = v->domain, .lines = {v->view.aor}, .n_lines = 1};
+    /* who is banned comes here as a device of the line */
+    const struct auth_claim claim = {
+        .domain = v->domain, .lines = {v->view.aor}, .n_lines = 1, .own = v->view.aor};
     struct auth_result result;
     v->view.is_proven = auth_check(c, p, m, &claim, &result) == AUTH_PROVEN;
     if (v->view.is_proven)
         return true;
-    unsigned status = result.verdict == AUTH_OTHER_USER ? 403 : 401;
+    bool is_other = result.verdict == AUTH_OTHER_USER || result.verdict == AUTH_BANNED;
+    unsigned status = is_other ? 403 : 401;
     count(c, v, &(struct told){p, NULL, reasons[result.verdict], status});
     *refusal = (struct build_reply){.status = 403};
-    if (result.verdict != AUTH_OTHER_USER)
+    if (!is_other)
         *refusal = auth_challenge(c, p, &claim, &result);
     return false;
 }

@@ -64,23 +64,24 @@ static struct str line_of_user(struct context *c, const struct conf_domain *d, s
 }
 
 /* That of the device that calls, else of any of the line. */
-static struct str service_route(struct context *c, const struct packet *p, struct str aor)
+static void find_upreg(struct context *c, const struct packet *p, struct sender *out)
 {
     struct location now;
-    struct str found = STR_NONE;
+    const struct upreg *found = NULL;
     const struct way way = reach_way(&p->flow);
-    if (str_is_none(aor) || location_read(c, &c->scratch, aor, &now))
-        return found;
+    if (str_is_none(out->aor) || location_read(c, &c->scratch, out->aor, &now))
+        return;
     for (size_t i = 0; i < now.record->n_bindings; i++) {
         const struct binding *b = &now.record->bindings[i];
         const struct upreg *u = binding_upreg(now.record, b->upreg_id);
         bool is_own = binding_is_same_way(&b->way, &way);
-        if (u && (is_own || str_is_none(found)))
-            found = u->service_route;
+        if (u && (is_own || !found || str_is_none(found->service_route)))
+            found = u;
         if (u && is_own)
             break;
     }
-    return found;
+    out->service_route = found ? found->service_route : STR_NONE;
+    out->line = found ? found->id : 0;
 }
 
 /* Who has proven that he is a user, and says that he is somebody else; an emergency call is his own
@@ -93,7 +94,7 @@ static bool is_liar(struct context *c, const struct auth_claim *claim, enum auth
 }
 
 enum forward_refusal sender_prove(struct context *c, const struct packet *p, const struct msg *m,
-                                  struct sender *out)
+                                  struct str own, struct sender *out)
 {
     struct auth_claim claim;
     struct auth_result result;
@@ -103,9 +104,12 @@ enum forward_refusal sender_prove(struct context *c, const struct packet *p, con
         return FORWARD_OK;
     if (m->method == METHOD_ACK)
         return FORWARD_STRANGER;
+    claim.own = own;
     enum auth_verdict verdict = auth_check(c, p, m, &claim, &result);
     if (is_liar(c, &claim, verdict, m) && !barrier_is_emergency(c, p, m, d))
         return FORWARD_IDENTITY;
+    if (verdict == AUTH_BANNED)
+        return FORWARD_STRANGER;
     if (verdict != AUTH_PROVEN && verdict != AUTH_OTHER_USER) {
         out->challenge = auth_challenge(c, p, &claim, &result);
         return FORWARD_UNPROVEN;
@@ -113,6 +117,6 @@ enum forward_refusal sender_prove(struct context *c, const struct packet *p, con
     bool is_claimed = verdict == AUTH_PROVEN && claim.n_lines;
     out->domain = d;
     out->aor = is_claimed ? claim.lines[result.line] : line_of_user(c, d, result.user);
-    out->service_route = service_route(c, p, out->aor);
+    find_upreg(c, p, out);
     return FORWARD_OK;
 }

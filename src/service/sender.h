@@ -10,13 +10,15 @@ struct sender {
     const struct conf_domain *domain; /* NULL: the request is of no such domain */
     struct str aor;                   /* his line, also where he hides his name; or none */
     struct str service_route;         /* of that line; or none */
+    uint64_t line;                    /* an upstream registration of it; 0: there is none */
     struct build_reply challenge;     /* FORWARD_UNPROVEN: the answer */
 };
 
 /* FORWARD_OK; FORWARD_UNPROVEN; FORWARD_IDENTITY: he is somebody else than the one he says he is,
  * and calls no emergency number.
- * An ACK, which nobody can challenge, is FORWARD_STRANGER. */
+ * An ACK, which nobody can challenge, is FORWARD_STRANGER, and so is a banned one with another
+ * line's credentials. own: the line that is registered where he speaks, or none. */
 enum forward_refusal sender_prove(struct context *c, const struct packet *p, const struct msg *m,
-                                  struct sender *out);
+                                  struct str own, struct sender *out);
 
 #endif

@@ -1,21 +1,17 @@
 #include "service/target.h"
 
 #include "base/stats.h"
-#include "base/sys.h"
 #include "service/barrier.h"
 #include "service/callees.h"
 #include "service/caller.h"
 #include "service/bridge.h"
 #include "service/corehop.h"
-#include "service/dialog.h"
 #include "service/egress.h"
 #include "service/gruu.h"
 #include "service/gruucall.h"
-#include "service/guard.h"
-#include "service/location.h"
 #include "service/reach.h"
 #include "service/regview.h"
-#include "service/sender.h"
+#include "service/mandate.h"
 #include "service/trunk.h"
 #include "service/servers.h"
 #include "sip/uri.h"
@@ -63,27 +59,6 @@ static enum forward_refusal find_way(struct context *c, const struct packet *p, 
     return corehop_uri(c, d, str_is_none(d->next) ? m->uri : d->next, plan);
 }
 
-/* What ends something, or belongs to what is going on, comes by whatever way a phone has by now;
- * all else may be a call. */
-static bool is_harmless(const struct msg *m)
-{
-    switch (m->method) {
-    case METHOD_ACK:
-    case METHOD_BYE:
-    case METHOD_CANCEL:
-    case METHOD_PRACK:
-    case METHOD_INFO:
-    case METHOD_NOTIFY:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static enum forward_refusal judge_phone(struct context *c, const struct packet *p,
-                                        const struct msg *m, const struct dialog *d,
-                                        struct target_set *out);
-
 static enum forward_refusal in_dialog(struct context *c, const struct packet *p,
                                       const struct msg *m, const struct dialog *d,
                                       struct target_set *out)
@@ -96,8 +71,8 @@ static enum forward_refusal in_dialog(struct context *c, const struct packet *p,
         return FORWARD_DIALOG;
     if (uri_parse(m->uri, &u) || u.scheme > URI_SIPS)
         return FORWARD_SCHEME;
-    if (d->is_from_phone && !is_harmless(m) && !servers_owner(c, &p->flow))
-        why = judge_phone(c, p, m, d, out);
+    if (d->is_from_phone && !servers_owner(c, &p->flow))
+        why = mandate_in_dialog(c, p, m, d, out);
     if (why == FORWARD_OK)
         why = find_way(c, p, m, d, plan);
     plan->identity = identity_in_dialog(c, p, plan);
@@ -310,173 +285,6 @@ enum forward_refusal target_find_devices(struct context *c, struct str aor, cons
 
 /* ---------------------------------------------------------------- from a phone */
 
-/* The line of a phone: the one that it says it is, if it is registered from where it speaks. */
-static bool is_registered(struct context *c, const struct packet *p, struct str aor,
-                          struct str *service_route)
-{
-    struct location now;
-    const struct way way = reach_way(&p->flow);
-    const struct conf_domain *d = regview_domain(c->conf, aor);
-    *service_route = STR_NONE;
-    if (!d || location_read(c, &c->scratch, aor, &now))
-        return false;
-    for (size_t i = 0; i < now.record->n_bindings; i++) {
-        const struct binding *b = &now.record->bindings[i];
-        if (!binding_is_same_way(&b->way, &way) ||
-            !location_is_live(&now, i, d->absorb.grace_s, sys_service_s()))
-            continue;
-        const struct upreg *u = binding_upreg(now.record, b->upreg_id);
-        *service_route = u ? u->service_route : STR_NONE;
-        return true;
-    }
-    return trunk_speaks(c, p, now.record, service_route);
-}
-
-/* A phone may show another From and say otherwise who it is. */
-static const struct conf_domain *line_of(struct context *c, const struct packet *p,
-                                         const struct msg *m, struct str *service_route,
-                                         struct str *aor)
-{
-    struct str claims[CALLERID_CLAIMS_MAX + 1];
-    size_t n = callerid_claims(m, claims);
-    claims[n] = callerid_contact(c, m);
-    n += !str_is_none(claims[n]);
-    for (size_t i = 0; i < n; i++)
-        if (regview_aor(&c->scratch, c->conf, claims[i], aor) &&
-            is_registered(c, p, *aor, service_route))
-            return regview_domain(c->conf, *aor);
-    *aor = STR_NONE;
-    return NULL;
-}
-
-bool target_is_registered(struct context *c, const struct packet *p, const struct msg *m)
-{
-    struct str service_route, aor;
-    return line_of(c, p, m, &service_route, &aor) != NULL;
-}
-
-/* The domain that a request says it is from, where whom it calls does not name one. */
-static const struct conf_domain *claimed_domain(struct context *c, const struct msg *m)
-{
-    struct str claims[CALLERID_CLAIMS_MAX], aor;
-    size_t n = callerid_claims(m, claims);
-    for (size_t i = 0; i < n; i++)
-        if (regview_aor(&c->scratch, c->conf, claims[i], &aor))
-            return regview_domain(c->conf, aor);
-    return NULL;
-}
-
-/* Where the access list is the proof, it is for calls, too; whatever line of the domain it says it
- * is. */
-static const struct conf_domain *trusted_domain(struct context *c, const struct packet *p,
-                                                const struct msg *m, const struct conf_domain *d,
-                                                struct str *aor)
-{
-    struct str claims[CALLERID_CLAIMS_MAX];
-    if (!d || d->absorb.authentication != AUTH_TRUSTED)
-        return NULL;
-    size_t n = callerid_claims(m, claims);
-    for (size_t i = 0; i < n; i++)
-        if (regview_aor(&c->scratch, c->conf, claims[i], aor) &&
-            regview_domain(c->conf, *aor) == d && conf_domain_admits(d, &p->flow.peer, *aor))
-            return d;
-    *aor = STR_NONE;
-    return conf_domain_admits(d, &p->flow.peer, STR_NONE) ? d : NULL;
-}
-
-/* Nobody vouches for him; the domain is the one that he calls. */
-static enum forward_refusal refuse_stranger(const struct conf_domain *d, const struct uri *u)
-{
-    if (u->scheme > URI_SIPS)
-        return FORWARD_SCHEME;
-    if (!d)
-        return FORWARD_DOMAIN;
-    return d->absorb.authentication == AUTH_TRUSTED ? FORWARD_ACCESS : FORWARD_STRANGER;
-}
-
-/* Who sends a request outside a dialog: *out as sender_prove has it, of whatever domain. Where it
- * is us who judge, an address proves nothing (sender.h), but an emergency call waits for no proof.
- */
-static enum forward_refusal find_sender(struct context *c, const struct packet *p,
-                                        const struct msg *m, struct target_set *set,
-                                        struct sender *out)
-{
-    struct uri u;
-    struct sender here = {.domain = NULL};
-    if (uri_parse(m->uri, &u))
-        return FORWARD_BAD_URI;
-    here.domain = line_of(c, p, m, &here.service_route, &here.aor);
-    if (guard_is_banned(c, p) && !here.domain)
-        return FORWARD_STRANGER; /* nobody looks at his password */
-    if (here.domain && barrier_is_emergency(c, p, m, here.domain)) {
-        *out = here;
-        return FORWARD_OK;
-    }
-    enum forward_refusal why = sender_prove(c, p, m, out);
-    set->challenge = out->challenge;
-    set->own_realm = out->domain ? out->domain->realm : STR_NONE;
-    if (why != FORWARD_OK || out->domain)
-        return why;
-    if (here.domain && here.domain->absorb.authentication != AUTH_LOCAL) {
-        *out = here;
-        return FORWARD_OK;
-    }
-    const struct conf_domain *called =
-        u.scheme > URI_SIPS ? claimed_domain(c, m) : conf_domain_find(c->conf, u.host);
-    out->domain = trusted_domain(c, p, m, called, &out->aor);
-    return out->domain ? FORWARD_OK : refuse_stranger(called, &u);
-}
-
-/* ---------------------------------------------------------------- from a phone, in a dialog */
-
-/* A signed Route has been read by others than the phone: who shows it proves by his way that he is
- * the phone that it names, or a device that is registered, or says who he is. */
-static enum forward_refusal prove_in_dialog(struct context *c, const struct packet *p,
-                                            const struct msg *m, const struct dialog *d,
-                                            struct target_set *out)
-{
-    struct sender sender;
-    struct str aor;
-    const struct way way = reach_way(&p->flow);
-    if (binding_is_same_way(&d->legs[0], &way) ||
-        trusted_domain(c, p, m, claimed_domain(c, m), &aor))
-        return FORWARD_OK;
-    if (guard_is_banned(c, p))
-        return FORWARD_STRANGER;
-    enum forward_refusal why = sender_prove(c, p, m, &sender);
-    out->challenge = sender.challenge;
-    out->own_realm = sender.domain ? sender.domain->realm : STR_NONE;
-    return why == FORWARD_OK && !sender.domain ? FORWARD_STRANGER : why;
-}
-
-/* Of a phone whose line nobody knows: each domain of that upstream must let it. */
-static enum forward_refusal judge_for_all(struct context *c, const struct packet *p,
-                                          const struct msg *m, const struct dialog *d)
-{
-    const struct conf_upstream *upstream = dialog_core(c->conf, d->core);
-    enum forward_refusal why = FORWARD_OK;
-    for (size_t i = 0; i < c->conf->n_domains && why == FORWARD_OK; i++)
-        if (c->conf->domains[i].upstream == upstream)
-            why = barrier_judge_call(c, p, m, &c->conf->domains[i]);
-    return why;
-}
-
-static enum forward_refusal judge_phone(struct context *c, const struct packet *p,
-                                        const struct msg *m, const struct dialog *d,
-                                        struct target_set *out)
-{
-    struct str service_route, aor;
-    const struct conf_domain *domain = line_of(c, p, m, &service_route, &aor);
-    enum forward_refusal why = domain ? FORWARD_OK : prove_in_dialog(c, p, m, d, out);
-    if (why != FORWARD_OK)
-        return why;
-    if (domain && d->is_caller)
-        out->in_dialog = (struct callerid_line){domain, aor};
-    if (d->n_legs == 2) /* between phones no number is called */
-        return FORWARD_OK;
-    return domain ? barrier_judge_call(c, p, m, domain) : judge_for_all(c, p, m, d);
-}
-
 /* The servers of the caller's upstream, one after another. As servers_pick. */
 static int add_servers(struct context *c, const struct forward_plan *plan, struct target_set *out)
 {
@@ -502,13 +310,14 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
                                        const struct msg *m, struct target_set *out)
 {
     struct sender sender = {.domain = NULL};
-    enum forward_refusal why = find_sender(c, p, m, out, &sender);
+    enum forward_refusal why = mandate_find(c, p, m, out, &sender);
     if (why != FORWARD_OK)
         return why;
     out->caller = sender.aor;
     if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
         return FORWARD_METHOD;
     struct forward_plan plan = {.phone = reach_way(&p->flow),
+                                .line = sender.line,
                                 .has_phone = true,
                                 .is_from_phone = true,
                                 .uri = callerid_number(c, m, sender.domain),

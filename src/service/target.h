@@ -13,8 +13,6 @@ enum forward_refusal target_find(struct context *c, const struct packet *p, cons
  * the upstream. *out is zero before. */
 enum forward_refusal target_find_line(struct context *c, struct str aor, const struct msg *m,
                                       struct target_set *out);
-/* A request of a phone whose line is registered from where it comes from. */
-bool target_is_registered(struct context *c, const struct packet *p, const struct msg *m);
 
 /* The devices of a line that take the request, all in one group. *out is zero before. */
 enum forward_refusal target_find_devices(struct context *c, struct str aor, const struct msg *m,

@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "core/number.h"
-#include "sip/uri.h"
+#include "service/remote.h"
 
 /* A hash has its place in one row of these, the newest first. */
 enum { ROWS = 8192, ROW = 4 };
@@ -27,10 +27,8 @@ void told_free(struct told *t)
 
 static uint64_t hash_of(const struct context *c, struct str call_id, const struct uri *u)
 {
-    const struct hash_key *key = &c->loop_key;
-    const uint64_t parts[] = {hash_str(key, call_id), hash_str(key, u->user),
-                              hash_str(key, u->host), u->port};
-    return hash_bytes(key, parts, sizeof parts) | 1;
+    const uint64_t parts[] = {hash_str(&c->loop_key, call_id), remote_target(&c->loop_key, u)};
+    return hash_bytes(&c->loop_key, parts, sizeof parts) | 1;
 }
 
 static _Atomic uint64_t *row_of(struct told *t, uint64_t hash)
@@ -66,10 +64,8 @@ static bool is_number(const struct uri *u)
 
 void told_note(struct context *c, const struct msg *m)
 {
-    struct nameaddr contact;
     struct uri u;
-    if (nameaddr_parse(msg_value(m, HDR_CONTACT), &contact) || uri_parse(contact.uri, &u) ||
-        !is_number(&u))
+    if (!remote_contact(m, &u) || !is_number(&u))
         return;
     uint64_t hash = hash_of(c, m->call_id, &u);
     _Atomic uint64_t *row = row_of(c->told, hash);

@@ -18,14 +18,16 @@ bool trunk_plan(struct context *c, const struct conf_place *place, struct forwar
 }
 
 bool trunk_speaks(struct context *c, const struct packet *p, const struct aor_record *record,
-                  struct str *service_route)
+                  struct sender *out)
 {
     const struct conf_line *line = conf_line_find(c->conf, record->aor);
     if (!line || !conf_line_is_from(line, &p->flow.peer))
         return false;
     for (size_t i = 0; i < record->n_upregs; i++)
-        if (record->upregs[i].is_fixed)
-            *service_route = record->upregs[i].service_route;
+        if (record->upregs[i].is_fixed) {
+            out->service_route = record->upregs[i].service_route;
+            out->line = record->upregs[i].id;
+        }
     return true;
 }
 

@@ -4,15 +4,15 @@
 #define BW_SERVICE_TRUNK_H
 
 #include "core/binding.h"
-#include "service/forward.h"
+#include "service/sender.h"
 
 /* The way to a contact, as if it were a device. False: no listener fits. */
 bool trunk_plan(struct context *c, const struct conf_place *place, struct forward_plan *out);
 
 /* The packet comes from a fixed contact of the line of that AoR, whose record is given: it may call
- * in the line's name, over its Service-Route. */
+ * in the line's name, over its Service-Route. *out: that, in a line that is there already. */
 bool trunk_speaks(struct context *c, const struct packet *p, const struct aor_record *record,
-                  struct str *service_route);
+                  struct sender *out);
 
 /* A request for the line has found somebody, or nobody: raises the alarm line-unreachable, or ends
  * it. */

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "contacts.h"
+#include "core/route.h"
 #include "digest.h"
 #include "proof.h"
 #include "text.h"
@@ -115,6 +116,19 @@ static bool is_identity(struct str line)
     return text_is_header(line, STR("P-Asserted-Identity"), &value);
 }
 
+/* The lines from..to, but for what an answer gets on its way to a phone that calls: in the last
+ * Record-Route of ours whom it speaks with (core/route.h). */
+static void add_lines(struct buf *b, struct str lines)
+{
+    const char *at = str_find(lines, '@');
+    bool is_signed = str_has_iprefix(lines, STR("Record-Route: <sip:rr")) && at;
+    if (is_signed && at - lines.p > ROUTE_PEER_LEN && at[-ROUTE_PEER_LEN] == 'x') {
+        buf_add(b, str_span(lines.p, at - ROUTE_PEER_LEN));
+        lines = str_span(at, str_end(lines));
+    }
+    buf_add(b, lines);
+}
+
 /* All but what belongs to the hop: start line, header lines in their order, body. n_added: as many
  * of the first Record-Routes are left out, too; is_asserted: P-Asserted-Identity as well. ruri=
  * speaks of the start line itself. */
@@ -128,7 +142,7 @@ static struct str kernel_of(struct run *r, struct str message, unsigned n_added,
         bool is_added = n_added && is_record_route(line);
         n_added -= is_added;
         if (!is_added && !is_hop_header(line) && !(is_asserted && is_identity(line)))
-            buf_add(&b, str_span(before.p, rest.p));
+            add_lines(&b, str_span(before.p, rest.p));
         before = rest;
     }
     buf_add(&b, str_span(before.p, str_end(rest)));

@@ -47,8 +47,10 @@ static void test_numbers_of_a_call(void **state)
     open_context(&c);
     assert_false(has(&c, "one", "sip:+49@h:5070"));
     note(&c, "one", "Contact: \"X\" <sip:+49@h:5070;transport=udp>;q=1\r\n");
-    assert_true(has(&c, "one", "sip:+49@h:5070"));
-    assert_true(has(&c, "one", "sip:+49@h:5070;x"));
+    assert_true(has(&c, "one", "sip:+49@h:5070;transport=udp"));
+    assert_true(has(&c, "one", "sip:%2B49@H:5070;Transport=UDP"));
+    assert_false(has(&c, "one", "sip:+49@h:5070;transport=udp;maddr=i"));
+    assert_false(has(&c, "one", "sip:+49@h:5070"));
     assert_false(has(&c, "two", "sip:+49@h:5070"));
     assert_false(has(&c, "one", "sip:+49@h"));
     assert_false(has(&c, "one", "sip:+49@i:5070"));
@@ -59,7 +61,7 @@ static void test_numbers_of_a_call(void **state)
     note(&c, "one", "");
     assert_false(has(&c, "one", "sip:alice@h"));
     assert_false(has(&c, "one", "sip:h"));
-    assert_true(has(&c, "one", "sip:+49@h:5070"));
+    assert_true(has(&c, "one", "sip:+49@h:5070;transport=udp"));
     close_context(&c);
 }
 
