@@ -4,9 +4,9 @@
 
 #include "base/err.h"
 
-/* rr KIND FAMILY LISTENER PORT CORE IP [LOCAL] [STREAM] MAC, all but the first three in hex. The
- * high half of FAMILY is the transport; STREAM is there for all but UDP, which is 0. */
-enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2, MAC_BYTES = 10, STREAM = 8 };
+/* rr KIND FAMILY LISTENER PORT CORE SERVER IP [LOCAL] [STREAM] MAC, all but the first three in hex.
+ * The high half of FAMILY is the transport; STREAM is there for all but UDP, which is 0. */
+enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2 + 2, MAC_BYTES = 10, STREAM = 8 };
 enum { BODY_MAX = FIXED + 2 * 16 + STREAM };
 
 /* In the order of enum route_side, for a phone that was called, then for one that calls. */
@@ -28,6 +28,8 @@ static size_t pack(const struct route *r, uint8_t out[BODY_MAX])
     out[3] = (uint8_t)peer->port;
     out[4] = (uint8_t)(r->core >> 8);
     out[5] = (uint8_t)r->core;
+    out[6] = (uint8_t)(r->server >> 8);
+    out[7] = (uint8_t)r->server;
     memcpy(out + FIXED, peer->ip, ip);
     if (local->family == peer->family) {
         memcpy(out + n, local->ip, ip);
@@ -63,6 +65,7 @@ static bool unpack(const uint8_t *in, size_t n, struct route *r)
     r->phone.listener = in[1];
     peer->port = (uint16_t)(in[2] << 8 | in[3]);
     r->core = (uint16_t)(in[4] << 8 | in[5]);
+    r->server = (uint16_t)(in[6] << 8 | in[7]);
     memcpy(peer->ip, in + FIXED, ip);
     if (n == FIXED + ip)
         return true;

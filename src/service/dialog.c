@@ -87,6 +87,7 @@ static void take_signed(struct context *c, const struct msg *m, struct str user,
         out->is_from_phone = is_from_phone;
         out->is_caller = is_from_phone && r.is_caller;
         out->core = r.core;
+        out->server = r.server;
     }
     add_leg(out, &r, *last);
     *last = r.side;
@@ -129,7 +130,7 @@ static bool is_ours(struct context *c, const struct packet *p, const struct msg 
 void dialog_read(struct context *c, const struct packet *p, const struct msg *m, struct dialog *out)
 {
     enum route_side last = ROUTE_BOTH;
-    *out = (struct dialog){0};
+    *out = (struct dialog){.call_id = m->call_id};
     for (const struct msg_line *l = msg_first(m, HDR_ROUTE); l; l = msg_next(m, l)) {
         struct str rest = l->value;
         struct nameaddr route;

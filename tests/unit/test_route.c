@@ -36,6 +36,7 @@ static void a_route_gives_its_phone_back(void **state)
         struct route got, r = {.side = (enum route_side)(i % 3),
                                .is_caller = i % 6 >= 3,
                                .core = (uint16_t)(i * 8191),
+                               .server = (uint16_t)(i * 4099),
                                .phone = way_of(phones[i / 6], (uint8_t)(255 - i))};
         if (i & 1) /* a wildcard listener's */
             r.phone.local = way_of(phones[i / 6], 0).peer;
@@ -44,6 +45,7 @@ static void a_route_gives_its_phone_back(void **state)
         assert_int_equal(got.side, r.side);
         assert_int_equal(got.is_caller, r.is_caller);
         assert_int_equal(got.core, r.core);
+        assert_int_equal(got.server, r.server);
         assert_true(addr_is_equal(&got.phone.peer, &r.phone.peer));
         assert_int_equal(got.phone.listener, r.phone.listener);
         assert_int_equal(got.phone.local.family, r.phone.local.family);
