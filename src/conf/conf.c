@@ -121,15 +121,24 @@ const struct conf_domain *conf_domain_find(const struct conf *c, struct str host
     return hosts_find(&snapshot_of_const(c)->hosts, canonical);
 }
 
-/* A connection that a server opens has any port. */
+bool conf_server_sends(const struct conf_server *s, const struct conf_way *way,
+                       const struct conf_way *from)
+{
+    bool is_any = way->transport == FLOW_UDP && !s->has_transport;
+    if (from->transport == FLOW_UDP)
+        return way->transport == FLOW_UDP && addr_is_equal(&way->addr, &from->addr);
+    bool is_as_safe = way->transport == from->transport ||
+                      (way->transport == FLOW_TCP && from->transport == FLOW_TLS);
+    return (is_any || is_as_safe) && addr_is_same_host(&way->addr, &from->addr);
+}
+
 static bool is_server_of(const struct conf_upstream *u, const struct addr *source,
                          enum flow_transport transport)
 {
+    const struct conf_way from = {*source, transport};
     for (size_t i = 0; i < u->n_servers; i++) {
         const struct conf_server *s = &u->servers[i];
-        bool is_stream = s->transport != FLOW_UDP || !s->has_transport;
-        if (transport == FLOW_UDP ? addr_is_equal(&s->addr, source)
-                                  : is_stream && addr_is_same_host(&s->addr, source))
+        if (conf_server_sends(s, &(struct conf_way){s->addr, s->transport}, &from))
             return true;
     }
     return false;

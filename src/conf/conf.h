@@ -22,10 +22,21 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_say_
  * value; RFC 3261 19.1.4), or NULL. Costs the same however many there are. */
 const struct conf_domain *conf_domain_find(const struct conf *c, struct str host);
 
-/* The upstream that has a source among the servers it gives by address: over UDP by address and
- * port, else by the address, as a connection that it opens has any port; or NULL. Phones may share
- * a host with an upstream over UDP, so there the address alone is not enough. For servers that are
- * given by name, too: service/roster.h. */
+struct conf_way {
+    struct addr addr;
+    enum flow_transport transport;
+};
+
+/* What comes from there is of a server that is reached by that way: over UDP by address and port,
+ * else by the address, as a connection that it opens has any port. Only by the transport that it is
+ * configured with, or that the DNS names: another one is easier to pretend to come by. TLS will do
+ * for TCP; a server over UDP has streams, too, unless its URI says transport=udp. */
+bool conf_server_sends(const struct conf_server *s, const struct conf_way *way,
+                       const struct conf_way *from);
+
+/* The upstream that has a source among the servers it gives by address, as conf_server_sends has
+ * it; or NULL. Phones may share a host with an upstream over UDP, so there the address alone is not
+ * enough. For servers that are given by name, too: service/roster.h. */
 const struct conf_upstream *conf_upstream_at(const struct conf *c, const struct addr *source,
                                              enum flow_transport transport);
 

@@ -82,6 +82,7 @@ struct conf_upstream {
     enum conf_token contact_token; /* where our token stands in the Contact */
     struct pace_conf pace;         /* register-rate, register-burst */
     uint32_t retry_after_cap_s;
+    uint32_t quarantine_s;
     uint32_t probe_interval_s; /* 0: whether it is there is not asked */
     enum conf_outage outage;
     uint32_t serve_limit_s;

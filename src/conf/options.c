@@ -268,7 +268,9 @@ static const struct schema_option options[] = {
          "section for it and the server takes the connection. A server that "
          "is silent for 5 s, answers 503 or cannot be reached is left out for a while, and what it "
          "has not answered goes to the next. Requests that come from such an address count as "
-         "coming from this upstream: over UDP from this port, else from any."},
+         "coming from this upstream, if they come by the server's own transport: over UDP from "
+         "this port, else from any. TLS will do for TCP, and any connection for a server over UDP "
+         "without ;transport=udp."},
     {.section = SECTION_UPSTREAM,
      .name = "server-ca",
      .type = SCHEMA_PATH,
@@ -318,6 +320,16 @@ static const struct schema_option options[] = {
      .help = "How often the servers are asked with OPTIONS, in their order of preference until one "
              "answers, whether the upstream is there; any answer but 408 and 503 says so. 0: "
              "never, and an outage is not noticed. See the section OUTAGES."},
+    {.section = SECTION_UPSTREAM,
+     .name = "quarantine",
+     .type = SCHEMA_DURATION,
+     .min = 1,
+     .max = 3600,
+     .fallback = "30s",
+     .offset = offsetof(struct conf_upstream, quarantine_s),
+     .help = "How long a server that was silent, could not be reached or answered 503 is left out "
+             "while there are others, unless it answers something before or its 503 has a "
+             "Retry-After. Each worker finds out for itself."},
     {.section = SECTION_UPSTREAM,
      .name = "outage",
      .type = SCHEMA_WORD,

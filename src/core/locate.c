@@ -1,6 +1,7 @@
 #include "core/locate.h"
 
 #include "base/err.h"
+#include "base/hash.h"
 
 enum { SIP_PORT = 5060, SIPS_PORT = 5061 };
 
@@ -38,6 +39,34 @@ static bool has_target(const struct locate *l, enum locate_transport transport,
     return false;
 }
 
+/* Equal on all nodes and after each start. */
+static const struct hash_key fixed = {2, 2};
+
+uint32_t locate_host_mark(struct str name)
+{
+    char text[DNS_NAME_MAX];
+    size_t n = name.n < sizeof text ? name.n : sizeof text;
+    for (size_t i = 0; i < n; i++)
+        text[i] = ascii_lower(name.p[i]);
+    while (n && text[n - 1] == '.')
+        n--;
+    return (uint32_t)hash_bytes(&fixed, text, n) | 1;
+}
+
+/* By its name, or of those without one by its address. */
+static uint32_t id_of(const struct locate *l, const struct locate_host *h, const struct addr *at)
+{
+    uint8_t text[sizeof(uint32_t) + sizeof at->ip + 3] = {0};
+    uint32_t mark = l->is_plain ? 0 : locate_host_mark(str_of(h->name));
+    memcpy(text, &mark, sizeof mark);
+    if (l->is_plain)
+        memcpy(text + sizeof mark, at->ip, sizeof at->ip);
+    text[sizeof text - 3] = (uint8_t)h->transport;
+    text[sizeof text - 2] = (uint8_t)(at->port >> 8);
+    text[sizeof text - 1] = (uint8_t)at->port;
+    return (uint32_t)hash_bytes(&fixed, text, sizeof text);
+}
+
 static void add_target(struct locate *l, const struct locate_host *h, const struct addr *a)
 {
     struct addr at = *a;
@@ -49,7 +78,9 @@ static void add_target(struct locate *l, const struct locate_host *h, const stru
                                 .transport = (uint8_t)h->transport,
                                 .group = h->group,
                                 .unit = (uint8_t)l->n_units,
-                                .weight = h->weight};
+                                .weight = h->weight,
+                                .id = id_of(l, h, &at),
+                                .host = l->is_plain ? 0 : locate_host_mark(str_of(h->name))};
     l->n_units += l->is_plain;
 }
 
@@ -223,7 +254,7 @@ static void take_srv(struct locate *l, const struct dns_answer *a,
 }
 
 /* RFC 3263 4.2: without SRV records the name's own addresses, unless it was said that there is no
- * service, or could not be said whether there is. */
+ * service, or could not be said whether there is: NAPTR records may name others than the usual. */
 static void end_srv(struct locate *l)
 {
     l->phase = LOCATE_HOST;
@@ -314,6 +345,7 @@ void locate_answer(struct locate *l, const struct dns_answer *a)
     if (!has_failed && a->ttl_s < l->ttl_s)
         l->ttl_s = a->ttl_s;
     if (l->phase == LOCATE_NAPTR) {
+        l->has_nothing_of_srv = has_failed && !l->want.is_naptr_given_up;
         take_naptr(l, a);
     } else if (l->phase == LOCATE_SRV) {
         l->has_nothing_of_srv = l->has_nothing_of_srv || has_failed;
@@ -325,66 +357,73 @@ void locate_answer(struct locate *l, const struct dns_answer *a)
 
 /* ---------------------------------------------------------------- the order of one request */
 
-/* splitmix64, by which one number gives as many as are needed. */
-static uint64_t next_number(uint64_t *state)
+/* splitmix64. */
+static uint64_t mix(uint64_t z)
 {
-    uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
+    z += 0x9e3779b97f4a7c15ULL;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
     return z ^ z >> 31;
 }
 
+/* The logarithm of 2^64 / z to the base of 2, in units of 2^-FRACTION. z: not 0. */
+enum { FRACTION = 24 };
+
+static uint64_t distance(uint64_t z)
+{
+    unsigned zeros = (unsigned)__builtin_clzll(z);
+    uint64_t m = z << zeros >> 32, log = 63 - zeros; /* m: from 2^31 to below 2^32 */
+    for (int i = 0; i < FRACTION; i++) {
+        m *= m;
+        log = log << 1 | m >> 63;
+        m = m >> 63 ? m >> 32 : m >> 31;
+    }
+    return ((uint64_t)64 << FRACTION) - log;
+}
+
 /* A unit of the group: where it begins in the list, and how many addresses it has. */
 struct unit {
     size_t from, n;
-    uint16_t weight;
+    uint64_t place; /* the lower, the sooner it is tried */
 };
 
-/* From the group's first target on; those without weight first (RFC 2782). The end of the group. */
-static size_t list_units(const struct locate_target *list, size_t n, size_t from, struct unit *out,
-                         size_t *n_units)
+/* Of numbers that are spread evenly each unit is the lowest as often as its weight says, and so on
+ * among the others: their distances are exponential ones, with the weight as their rate. One
+ * without weight has "a very small chance" (RFC 2782). */
+static uint64_t place_of(const struct locate_target *t, uint64_t number)
 {
-    size_t to = from;
-    *n_units = 0;
-    while (to < n && list[to].group == list[from].group)
-        to++;
-    for (int is_heavy = 0; is_heavy <= 1; is_heavy++)
-        for (size_t i = from, k; i < to; i = k) {
-            for (k = i + 1; k < to && list[k].unit == list[i].unit; k++)
-                ;
-            if ((list[i].weight > 0) == is_heavy)
-                out[(*n_units)++] = (struct unit){i, k - i, list[i].weight};
-        }
-    return to;
+    uint64_t weight = t->weight ? (uint64_t)t->weight * 16 : 1;
+    return (distance(mix(number ^ mix(t->id)) | 1) << 20) / weight;
 }
 
-static size_t choose(const struct unit *units, size_t n, uint64_t number)
+/* From the group's first target on, by place. The end of the group. */
+static size_t list_units(const struct locate_target *list, size_t n, size_t from, uint64_t number,
+                         struct unit *out)
 {
-    uint32_t sum = 0, running = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += units[i].weight;
-    if (sum == 0)
-        return (size_t)(number % n);
-    uint64_t at = number % ((uint64_t)sum + 1);
-    size_t i = 0;
-    for (running = units[0].weight; running < at; running += units[i].weight)
-        i++;
-    return i;
+    size_t n_units = 0, to = from;
+    while (to < n && list[to].group == list[from].group) {
+        struct unit u = {.from = to, .place = place_of(&list[to], number)};
+        while (to < n && list[to].group == list[u.from].group && list[to].unit == list[u.from].unit)
+            to++;
+        u.n = to - u.from;
+        size_t i = n_units++;
+        for (; i && out[i - 1].place > u.place; i--)
+            out[i] = out[i - 1];
+        out[i] = u;
+    }
+    return to;
 }
 
 void locate_order(const struct locate_target *list, size_t n, uint64_t number, uint8_t *out)
 {
     struct unit units[LOCATE_TARGETS_MAX];
-    size_t n_out = 0, n_units;
+    size_t n_out = 0;
     BUG_ON(n > LOCATE_TARGETS_MAX);
     for (size_t from = 0; from < n;) {
-        from = list_units(list, n, from, units, &n_units);
-        while (n_units) {
-            size_t chosen = choose(units, n_units, next_number(&number));
-            for (size_t i = 0; i < units[chosen].n; i++)
-                out[n_out++] = (uint8_t)(units[chosen].from + i);
-            n_units--;
-            memmove(&units[chosen], &units[chosen + 1], (n_units - chosen) * sizeof *units);
-        }
+        size_t to = list_units(list, n, from, number, units);
+        for (const struct unit *u = units; n_out < to; u++)
+            for (size_t i = 0; i < u->n; i++)
+                out[n_out++] = (uint8_t)(u->from + i);
+        from = to;
     }
 }

@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/dns.h"
+#include "base/str.h"
 
 enum locate_transport { LOCATE_UDP, LOCATE_TCP, LOCATE_TLS, LOCATE_TRANSPORTS };
 
@@ -22,7 +23,8 @@ struct locate_want {
     bool is_secure;          /* sips: TLS and nothing else */
     bool has_transport;      /* written */
     enum locate_transport transport;
-    unsigned usable; /* ways that there are: locate_way of each */
+    unsigned usable;        /* ways that there are: locate_way of each */
+    bool is_naptr_given_up; /* that it finds no answer counts as that there are no such records */
 };
 
 static inline unsigned locate_way(enum locate_transport transport, unsigned family)
@@ -36,6 +38,8 @@ struct locate_target {
     uint8_t group;     /* the lower, the sooner; they stand in this order */
     uint8_t unit;      /* of the group: a server, with all its addresses */
     uint16_t weight;   /* of the server, in its group */
+    uint32_t id;       /* of the server: equal in each list that has it, whatever its place */
+    uint32_t host;     /* its name, as locate_host_mark has it; 0: only that of the URI */
 };
 
 struct locate {
@@ -57,7 +61,7 @@ struct locate {
     bool is_second;  /* the host's second family has its turn */
     bool is_refused; /* "the service is decidedly not available at this domain" (RFC 2782) */
     bool has_failed; /* a question found no answer, so something may be missing */
-    bool has_nothing_of_srv;
+    bool has_nothing_of_srv; /* that there are no SRV records is not certain */
     unsigned n_asks, n_groups, n_units;
     uint32_t ttl_s; /* the shortest of the answers; UINT32_MAX: there were none */
     struct locate_target targets[LOCATE_TARGETS_MAX];
@@ -72,8 +76,13 @@ bool locate_next(struct locate *l, struct dns_question *out);
 /* The answer to what locate_next has said. */
 void locate_answer(struct locate *l, const struct dns_answer *a);
 
+/* What stands for a host name, in any case of letters; not 0. */
+uint32_t locate_host_mark(struct str name);
+
 /* The order in which a request tries the targets: group by group, inside of one by weight, with a
- * number that is the request's own (RFC 2782). out: n indices. */
+ * number that is the request's own (RFC 2782). Servers that two lists have in common stand in the
+ * same order in both (rendezvous hashing), so that a number moves only to a server that has come,
+ * or from one that has gone. out: n indices. */
 void locate_order(const struct locate_target *list, size_t n, uint64_t number, uint8_t *out);
 
 #endif

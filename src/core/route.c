@@ -4,10 +4,10 @@
 
 #include "base/err.h"
 
-/* rr KIND BITS [x PEER]: BITS are FAMILY LISTENER PORT CORE NAME LINE IP [LOCAL] [STREAM] MAC, five
- * bits a character. The high half of FAMILY is the transport; STREAM is there for all but UDP,
- * which is 0. PEER is TARGET MAC in the same way. */
-enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2 + 4 + 8, MAC_BYTES = 10, STREAM = 8 };
+/* rr KIND BITS [x PEER]: BITS are FAMILY LISTENER PORT CORE SERVER NAME LINE IP [LOCAL] [STREAM]
+ * MAC, five bits a character. The high half of FAMILY is the transport; STREAM is there for all but
+ * UDP, which is 0. PEER is TARGET MAC in the same way. */
+enum { HEAD = 3, FIXED = 1 + 1 + 2 + 2 + 2 + 4 + 8, MAC_BYTES = 10, STREAM = 8 };
 enum {
     BODY_MAX = FIXED + 2 * 16 + STREAM,
     TARGET = 4,
@@ -53,8 +53,9 @@ static size_t pack(const struct route *r, uint8_t out[BODY_MAX])
     out[1] = r->phone.listener;
     put(out + 2, peer->port, 2);
     put(out + 4, r->core, 2);
-    put(out + 6, r->name, 4);
-    put(out + 10, r->line, 8);
+    put(out + 6, r->server, 2);
+    put(out + 8, r->name, 4);
+    put(out + 12, r->line, 8);
     memcpy(out + FIXED, peer->ip, ip);
     if (local->family == peer->family) {
         memcpy(out + n, local->ip, ip);
@@ -81,8 +82,9 @@ static bool unpack(const uint8_t *in, size_t n, struct route *r)
     r->phone.listener = in[1];
     peer->port = (uint16_t)get(in + 2, 2);
     r->core = (uint16_t)get(in + 4, 2);
-    r->name = (uint32_t)get(in + 6, 4);
-    r->line = get(in + 10, 8);
+    r->server = (uint16_t)get(in + 6, 2);
+    r->name = (uint32_t)get(in + 8, 4);
+    r->line = get(in + 12, 8);
     memcpy(peer->ip, in + FIXED, ip);
     if (n == FIXED + ip)
         return true;

@@ -1,9 +1,9 @@
 /* The user part of our own Record-Route URIs: which phone a dialog belongs to, by which flow it is
- * reached, of which line it is, and which upstream is beyond, under an HMAC over that, the Call-ID
- * and the caller's tag (D70). So a request in a dialog finds its way without any state, over a
- * restart, too, and nobody else can make us carry one. Which way it goes its tags say and not its
- * source: a phone may have another address behind its NAT by now. Whom the phone speaks with stands
- * behind that, under an HMAC of its own with the other's tag. Pure; any thread. */
+ * reached, of which line it is, and which upstream and server of it is beyond, under an HMAC over
+ * that, the Call-ID and the caller's tag (D70). So a request in a dialog finds its way without any
+ * state, over a restart, too, and nobody else can make us carry one. Which way it goes its tags say
+ * and not its source: a phone may have another address behind its NAT by now. Whom the phone speaks
+ * with stands behind that, under an HMAC of its own with the other's tag. Pure; any thread. */
 #ifndef BW_CORE_ROUTE_H
 #define BW_CORE_ROUTE_H
 
@@ -26,9 +26,10 @@ struct route {
     enum route_side side;
     bool is_caller; /* the phone has begun the dialog */
     uint8_t zero;
-    uint16_t core; /* what stands for the upstream; 0: none */
-    uint32_t name; /* what stands for the phone's own address in the dialog */
-    uint64_t line; /* an upstream registration of its line; 0: not known */
+    uint16_t core;   /* what stands for the upstream; 0: none */
+    uint16_t server; /* and for the one of its servers that the dialog is with; 0: none */
+    uint32_t name;   /* what stands for the phone's own address in the dialog */
+    uint64_t line;   /* an upstream registration of its line; 0: not known */
     struct way phone;
 };
 

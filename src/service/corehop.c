@@ -18,12 +18,17 @@ enum forward_refusal corehop_address(struct context *c, const struct addr *serve
     return corehop_refusal(egress_pick(c->egress, CONF_SIDE_CORE, server, &plan->flow));
 }
 
+static enum forward_refusal pick(struct context *c, const struct server_want *want,
+                                 struct forward_plan *plan)
+{
+    struct server_tries tries = {.n = 0};
+    return corehop_refusal(servers_pick(c->servers, want, &tries, &plan->flow));
+}
+
 enum forward_refusal corehop_upstream(struct context *c, const struct conf_upstream *upstream,
                                       struct str aor, struct forward_plan *plan)
 {
-    const struct server_want want = {upstream, aor};
-    struct server_tries tries = {.n = 0};
-    return corehop_refusal(servers_pick(c->servers, &want, &tries, &plan->flow));
+    return pick(c, &(struct server_want){.upstream = upstream, .aor = aor}, plan);
 }
 
 static enum flow_transport transport_of(const struct uri *u)
@@ -46,5 +51,7 @@ enum forward_refusal corehop_uri(struct context *c, const struct dialog *d, stru
     next.addr.port = u.port ? u.port : next.transport == FLOW_TLS ? SIPS_PORT : SIP_PORT;
     if (!str_is_none(u.host) && addr_parse_host(u.host, &next.addr) == 0)
         return corehop_refusal(servers_reach(c->servers, upstream, &next, &plan->flow));
-    return upstream ? corehop_upstream(c, upstream, STR_NONE, plan) : FORWARD_UNKNOWN;
+    const struct server_want want = {
+        .upstream = upstream, .call_id = d->call_id, .server = d->server, .host = u.host};
+    return upstream ? pick(c, &want, plan) : FORWARD_UNKNOWN;
 }

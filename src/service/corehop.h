@@ -16,8 +16,8 @@ enum forward_refusal corehop_address(struct context *c, const struct addr *serve
 enum forward_refusal corehop_upstream(struct context *c, const struct conf_upstream *upstream,
                                       struct str aor, struct forward_plan *plan);
 
-/* In a dialog: the address in a URI, by the URI's transport, else the upstream that the dialog is
- * with. */
+/* In a dialog: the address in a URI, by the URI's transport; else the upstream that the dialog is
+ * with, and there the server of that name, or the one that the dialog began with. */
 enum forward_refusal corehop_uri(struct context *c, const struct dialog *d, struct str text,
                                  struct forward_plan *plan);
 

@@ -88,6 +88,7 @@ static void take_signed(struct context *c, const struct msg *m, struct str user,
         out->is_from_phone = r.is_from_phone;
         out->is_caller = r.is_from_phone && r.route.is_caller;
         out->core = r.route.core;
+        out->server = r.route.server;
         out->line = r.route.line;
         out->name = r.route.name;
         out->is_peer_known = r.is_peer_known;
@@ -185,7 +186,7 @@ static bool is_ours(struct context *c, const struct packet *p, const struct msg 
 void dialog_read(struct context *c, const struct packet *p, const struct msg *m, struct dialog *out)
 {
     enum route_side last = ROUTE_BOTH;
-    *out = (struct dialog){0};
+    *out = (struct dialog){.call_id = m->call_id};
     for (const struct msg_line *l = msg_first(m, HDR_ROUTE); l; l = msg_next(m, l)) {
         struct str rest = l->value;
         struct nameaddr route;

@@ -12,13 +12,15 @@ struct dialog {
     unsigned n_routes;                /* leading elements that name us */
     struct way legs[DIALOG_LEGS_MAX]; /* phones, in order: two for a call between phones of ours */
     unsigned n_legs;
-    bool is_from_phone;   /* that of the first leg has sent the request */
-    bool is_caller;       /* and it has begun the dialog */
-    uint16_t core;        /* the mark of the upstream beyond it; 0: none */
-    uint64_t line;        /* an upstream registration of that phone's line; 0: not known */
-    uint32_t name;        /* remote_name of that phone in this dialog */
-    bool is_peer_known;   /* to whom that phone has sent it was seen at the other end */
-    bool is_to_peer;      /* and where that one has said that he is: the call goes on */
+    bool is_from_phone; /* that of the first leg has sent the request */
+    bool is_caller;     /* and it has begun the dialog */
+    uint16_t core;      /* the mark of the upstream beyond it; 0: none */
+    uint16_t server;    /* and of the server of it (servers_mark); 0: none */
+    uint64_t line;      /* an upstream registration of that phone's line; 0: not known */
+    uint32_t name;      /* remote_name of that phone in this dialog */
+    bool is_peer_known; /* to whom that phone has sent it was seen at the other end */
+    bool is_to_peer;    /* and where that one has said that he is: the call goes on */
+    struct str call_id;
     struct str path_user; /* the user part of a Path of ours (upreq.c), or none */
     struct str next;      /* the URI of the first Route that is not ours, or none */
     bool is_forged;       /* one is like ours, but does not verify for this dialog */

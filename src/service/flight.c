@@ -126,7 +126,7 @@ void flight_note(const struct reg *r, unsigned status)
     note_pace(r, status);
     note_outage(r, status);
     struct servers *s = r->context->servers;
-    const struct server_want want = {r->v.domain->upstream, r->v.view.aor};
+    const struct server_want want = {.upstream = r->v.domain->upstream, .aor = r->v.view.aor};
     if (status == 0)
         return;
     if (status != 503 && status != 408)

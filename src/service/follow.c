@@ -136,7 +136,7 @@ static void add_core(struct pursuit *p, const struct uri *u, const struct addr *
 
 static void add_upstream(struct pursuit *p, const struct uri *u, const struct conf_upstream *to)
 {
-    const struct server_want want = {to, STR_NONE};
+    const struct server_want want = {.upstream = to};
     struct server_tries tries = {.n = 0};
     struct flow_ref flow;
     if (is_silent(p, to) || servers_pick(p->call->context->servers, &want, &tries, &flow))

@@ -301,12 +301,14 @@ static void record_route(struct context *c, struct build *b, const struct packet
                          const struct forward_plan *plan)
 {
     const struct flow_ref *core = plan->is_from_phone ? &plan->flow : &p->flow;
+    const struct conf_upstream *upstream = servers_owner(c, core);
     const struct str own = plan->is_from_phone ? b->msg->from.uri : b->msg->to.uri;
     struct route route = {.phone = plan->phone,
                           .is_caller = plan->is_from_phone,
                           .line = plan->line,
                           .name = remote_name(&c->answer_key, own),
-                          .core = dialog_core_mark(servers_owner(c, core))};
+                          .core = dialog_core_mark(upstream),
+                          .server = servers_mark(c, upstream, core)};
     if (is_same_name(c, &p->flow, &plan->flow)) {
         add_record_route(c, b, &route, &plan->flow, uri_of(b->msg, plan));
         return;

@@ -54,17 +54,23 @@ void gruu_learn(struct str params, struct str *public_name, struct str *temporar
 
 /* ---------------------------------------------------------------- giving them */
 
-/* What a device is called stays between it and us: the Contacts of the line's other devices have no
- * names in this answer. */
-static bool is_due(const struct gruu_contact *g)
+static bool is_own(const struct gruu_contact *g)
 {
     const struct register_view *v = g->view;
-    if (!v->is_gruu_asked || g->domain->gruu == CONF_GRUU_OFF || !g->binding->instance.n)
-        return false;
     for (size_t k = 0; k < v->n_contacts; k++)
         if (v->contacts[k].expires_s && str_eq(v->contacts[k].instance, g->binding->instance))
             return true;
     return false;
+}
+
+/* RFC 5627 5.2: of each Contact in the answer that has an instance, be it of a query. What upstream
+ * calls a device stays between it and that device. */
+static bool is_due(const struct gruu_contact *g)
+{
+    if (!g->view->is_gruu_asked || !g->binding->instance.n)
+        return false;
+    return g->domain->gruu == CONF_GRUU_LOCAL ||
+           (g->domain->gruu == CONF_GRUU_UPSTREAM && is_own(g));
 }
 
 /* The AoR of a tel: URI has no host that a name could have. */
@@ -103,10 +109,18 @@ static void print_escaped(struct str text, struct buf *out)
     }
 }
 
+/* RFC 5630 5.1.2: a device that wants to be reached by TLS alone says so by its Contact, and its
+ * names say the same. */
+static void print_scheme(const struct gruu_contact *g, struct buf *out)
+{
+    buf_add(out, uri_is_sips(g->binding->contact) ? STR("\"sips:") : STR("\"sip:"));
+}
+
 static void print_public(const struct gruu_contact *g, struct buf *out)
 {
     struct str instance = g->binding->instance;
-    buf_add(out, STR(";pub-gruu=\"sip:"));
+    buf_add(out, STR(";pub-gruu="));
+    print_scheme(g, out);
     buf_add(out, g->record->aor);
     buf_add(out, STR(";gr="));
     print_escaped((struct str){instance.p + 1, instance.n - 2}, out);
@@ -117,12 +131,14 @@ static void print_temporary(struct context *c, const struct gruu_contact *g, str
 {
     char text[GRUUSEAL_LEN];
     const struct str host = host_of(g->record->aor);
+    const struct str call_id = is_own(g) ? g->view->call_id : g->binding->call_id;
     const struct gruu_claim claim = {.upreg_id = g->binding->upreg_id,
                                      .instance = gruu_hash(c, g->binding->instance),
-                                     .call_id = gruu_hash(c, g->view->call_id)};
+                                     .call_id = gruu_hash(c, call_id)};
     if (!claim.upreg_id || !gruuseal_close(c->gruuseal, host, &claim, g->view->spread, text))
         return;
-    buf_add(out, STR(";temp-gruu=\"sip:"));
+    buf_add(out, STR(";temp-gruu="));
+    print_scheme(g, out);
     buf_add(out, prefix);
     buf_add(out, (struct str){text, sizeof text});
     buf_add_char(out, '@');

@@ -99,15 +99,22 @@ static uint64_t pause_ms(struct spot *s, bool is_whole)
     return (most_s < LOCATOR_RETRY_MAX_S ? most_s : LOCATOR_RETRY_MAX_S) * 1000;
 }
 
+/* Which servers there are could not be asked: what is found without that does not count against
+ * what was found with it. */
+static bool is_in_doubt(const struct spot *s)
+{
+    return s->run.has_nothing_of_srv && s->n_found;
+}
+
 static void conclude(struct spot *s)
 {
     const struct locate *run = &s->run;
     bool is_whole = run->n_targets && !run->has_failed && !s->is_old;
-    if (run->n_targets)
+    if (run->n_targets && !is_in_doubt(s))
         tell(s);
     if (!run->n_targets || s->is_old)
         log_debug("upstream server %s: not found; %zu are known", s->uri, s->n_found);
-    note(s, run->n_targets && !s->is_old);
+    note(s, run->n_targets && !s->is_old && !is_in_doubt(s));
     loop_timer_start(s->locator->context->loop, &s->timer, pause_ms(s, is_whole));
 }
 
@@ -171,6 +178,7 @@ static void on_timer(void *arg)
 {
     struct spot *s = arg;
     s->is_old = false;
+    s->want.is_naptr_given_up = !s->n_found && s->n_failures >= LOCATOR_NAPTR_FAILURES;
     locate_start(&s->run, &s->want);
     go_on(s);
 }

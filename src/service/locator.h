@@ -14,6 +14,10 @@ struct locator;
  * failure. */
 enum { LOCATOR_AHEAD_MS = 2000, LOCATOR_RETRY_S = 5, LOCATOR_RETRY_MAX_S = 60 };
 
+/* After so many of them a name of which nothing is known yet is looked up without NAPTR: there are
+ * DNS servers that answer no such question. */
+enum { LOCATOR_NAPTR_FAILURES = 3 };
+
 /* What was found for a server, by its URI: told if it is not what it was. ERR_NOMEM: it has to be
  * told again. */
 typedef int locator_fn(struct str uri, const struct locate_target *targets, size_t n, void *arg);

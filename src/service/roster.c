@@ -74,18 +74,19 @@ void roster_take(struct roster *r, struct roster_list *list,
     free(old);
 }
 
-static bool is_named_by(const struct conf_upstream *u, struct str uri)
+/* NULL: not of this one. */
+static const struct conf_server *server_with(const struct conf_upstream *u, struct str uri)
 {
     for (size_t i = 0; i < u->n_servers; i++)
         if (u->servers[i].is_named && str_eq(u->servers[i].uri, uri))
-            return true;
-    return false;
+            return &u->servers[i];
+    return NULL;
 }
 
 static const struct conf_upstream *upstream_with(const struct conf *conf, struct str uri)
 {
     for (size_t i = 0; i < conf->n_upstreams; i++)
-        if (is_named_by(&conf->upstreams[i], uri))
+        if (server_with(&conf->upstreams[i], uri))
             return &conf->upstreams[i];
     return NULL;
 }
@@ -117,14 +118,13 @@ size_t roster_count(const struct roster *r, const struct conf_upstream *u)
 
 /* ---------------------------------------------------------------- whose a source is */
 
-/* A connection that a server opens has any port. */
-static bool is_from(const struct roster_list *l, const struct addr *source,
-                    enum flow_transport transport)
+static bool is_from(const struct roster_list *l, const struct conf_server *server,
+                    const struct conf_way *source)
 {
     for (size_t i = 0; i < l->n; i++) {
         const struct locate_target *t = &l->targets[i];
-        if (transport == FLOW_UDP ? addr_is_equal(&t->addr, source)
-                                  : addr_is_same_host(&t->addr, source))
+        const struct conf_way way = {t->addr, roster_transport(t)};
+        if (conf_server_sends(server, &way, source))
             return true;
     }
     return false;
@@ -134,9 +134,11 @@ static bool is_from(const struct roster_list *l, const struct addr *source,
 const struct conf_upstream *roster_owner(const struct roster *r, const struct conf *conf,
                                          const struct addr *source, enum flow_transport transport)
 {
+    const struct conf_way from = {*source, transport};
     const struct conf_upstream *u = conf_upstream_at(conf, source, transport);
-    for (const struct roster_list *l = r ? r->first : NULL; l && !u; l = l->next)
-        if (is_from(l, source, transport))
-            u = upstream_with(conf, l->uri);
+    for (const struct roster_list *l = r ? r->first : NULL; l && !u; l = l->next) {
+        const struct conf_upstream *of = upstream_with(conf, l->uri);
+        u = of && is_from(l, server_with(of, l->uri), &from) ? of : NULL;
+    }
     return u ? u : conf_upstream_trusting(conf, source);
 }

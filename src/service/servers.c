@@ -6,17 +6,23 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "net/loop.h"
 #include "service/egress.h"
 #include "service/roster.h"
 
-/* Servers that fail at one time, and lines that stand with another server than their first: what
- * does not fit is forgotten, which costs a detour. */
-enum { FAILED_MAX = 64, STUCK_MAX = 1 << 14, CANDIDATES_MAX = 64 };
+/* Servers that something is known of, and lines that stand with another server than their first:
+ * what does not fit is forgotten, which costs a detour. */
+enum { KNOWN_MAX = 64, STUCK_MAX = 1 << 14, CANDIDATES_MAX = 64 };
 
-struct failure {
-    struct server_try at;
-    uint64_t until_s; /* 0: free */
+struct known {
+    struct server_try at; /* family 0: free */
+    uint64_t until_s;     /* left out so long; 0: it is not */
+    uint64_t answered_s;  /* its last answer to a request other than a probe */
+    bool has_answered_probe;
 };
+
+/* Of one that is no upstream's any more. */
+enum { QUARANTINE_S = 30 };
 
 struct stuck {
     uint64_t key; /* of line and upstream; 0: free */
@@ -25,7 +31,8 @@ struct stuck {
 
 struct servers {
     struct context *context;
-    struct failure failed[FAILED_MAX];
+    struct known known[KNOWN_MAX];
+    struct wheel_timer timer; /* the end of the first quarantine */
     struct stuck *stuck;
 };
 
@@ -34,9 +41,145 @@ struct candidates {
     struct candidate {
         struct server_try at;
         const char *tls_name;
+        uint32_t host; /* its name, as locate_host_mark has it; 0: none */
     } list[CANDIDATES_MAX];
     size_t n;
 };
+
+static bool is_same(const struct server_try *a, const struct server_try *b)
+{
+    return a->transport == b->transport && addr_is_equal(&a->addr, &b->addr);
+}
+
+/* ---------------------------------------------------------------- who is well */
+
+static struct known *find_known(struct servers *s, const struct server_try *at)
+{
+    for (size_t i = 0; i < KNOWN_MAX; i++)
+        if (s->known[i].at.addr.family && is_same(&s->known[i].at, at))
+            return &s->known[i];
+    return NULL;
+}
+
+static bool is_well(struct servers *s, const struct server_try *at)
+{
+    const struct known *k = find_known(s, at);
+    return !k || k->until_s <= sys_service_s();
+}
+
+static struct server_try try_of(const struct flow_ref *flow)
+{
+    return (struct server_try){.addr = flow->peer, .transport = flow->transport};
+}
+
+static bool is_less_needed(const struct known *a, const struct known *b)
+{
+    return a->until_s != b->until_s ? a->until_s < b->until_s : a->answered_s < b->answered_s;
+}
+
+static void set_until(struct known *k, uint64_t until_s)
+{
+    stats_add(STAT_SERVERS_OUT, until_s != 0);
+    if (k->until_s)
+        stats_dec(STAT_SERVERS_OUT);
+    k->until_s = until_s;
+}
+
+/* A new one takes a free place, or that of the one that is missed least. */
+static struct known *take_known(struct servers *s, const struct server_try *at)
+{
+    struct known *k = find_known(s, at), *least = &s->known[0];
+    if (k)
+        return k;
+    for (size_t i = 1; i < KNOWN_MAX; i++)
+        if (is_less_needed(&s->known[i], least))
+            least = &s->known[i];
+    set_until(least, 0);
+    *least = (struct known){.at = *at};
+    return least;
+}
+
+static void set_timer(struct servers *s)
+{
+    uint64_t first_s = 0, now_s = sys_service_s();
+    for (size_t i = 0; i < KNOWN_MAX; i++)
+        if (s->known[i].until_s && (!first_s || s->known[i].until_s < first_s))
+            first_s = s->known[i].until_s;
+    if (first_s)
+        loop_timer_start(s->context->loop, &s->timer,
+                         first_s > now_s ? (first_s - now_s) * 1000 : 0);
+    else
+        loop_timer_stop(s->context->loop, &s->timer);
+}
+
+static void on_timer(void *arg)
+{
+    struct servers *s = arg;
+    uint64_t now_s = sys_service_s();
+    for (size_t i = 0; i < KNOWN_MAX; i++)
+        if (s->known[i].until_s && s->known[i].until_s <= now_s)
+            set_until(&s->known[i], 0);
+    set_timer(s);
+}
+
+static void tell_failure(const struct addr *at, uint32_t for_s)
+{
+    stats_inc(STAT_SERVERS_LEFT_OUT);
+    log_warn("upstream server %s: silent, out of reach or without service (503); left out for %u s "
+             "where there is another",
+             addr_text(at, (char[ADDR_TEXT]){0}), for_s);
+}
+
+static uint32_t quarantine_s(const struct servers *s, const struct server_try *at)
+{
+    const struct conf_upstream *u =
+        servers_owner_of(s->context, &at->addr, (enum flow_transport)at->transport);
+    return u ? u->quarantine_s : QUARANTINE_S;
+}
+
+void servers_on_failure(struct servers *s, const struct flow_ref *flow, uint32_t for_s)
+{
+    const struct server_try at = try_of(flow);
+    struct known *k = take_known(s, &at);
+    uint32_t left_out_s = for_s ? for_s : quarantine_s(s, &at);
+    if (!k->until_s)
+        tell_failure(&at.addr, left_out_s);
+    k->answered_s = 0;
+    set_until(k, sys_service_s() + left_out_s);
+    set_timer(s);
+}
+
+static struct known *note_well(struct servers *s, const struct flow_ref *flow)
+{
+    const struct server_try at = try_of(flow);
+    struct known *k = take_known(s, &at);
+    if (k->until_s) {
+        set_until(k, 0);
+        set_timer(s);
+    }
+    return k;
+}
+
+void servers_on_answer(struct servers *s, const struct flow_ref *flow)
+{
+    note_well(s, flow)->answered_s = sys_service_s();
+}
+
+void servers_on_probe_answer(struct servers *s, const struct flow_ref *flow)
+{
+    note_well(s, flow)->has_answered_probe = true;
+}
+
+void servers_on_probe_silence(struct servers *s, const struct flow_ref *flow)
+{
+    const struct server_try at = try_of(flow);
+    const struct known *k = find_known(s, &at);
+    if (k && k->has_answered_probe &&
+        (!k->answered_s || k->answered_s + quarantine_s(s, &at) <= sys_service_s()))
+        servers_on_failure(s, flow, 0);
+}
+
+/* ---------------------------------------------------------------- life */
 
 int servers_new(struct context *c, struct servers **out)
 {
@@ -44,6 +187,7 @@ int servers_new(struct context *c, struct servers **out)
     if (!s)
         return ERR_NOMEM;
     s->context = c;
+    wheel_timer_init(&s->timer, on_timer, s);
     s->stuck = calloc(STUCK_MAX, sizeof *s->stuck);
     if (!s->stuck) {
         servers_free(s);
@@ -57,72 +201,11 @@ void servers_free(struct servers *s)
 {
     if (!s)
         return;
+    loop_timer_stop(s->context->loop, &s->timer);
+    for (size_t i = 0; i < KNOWN_MAX; i++)
+        set_until(&s->known[i], 0);
     free(s->stuck);
     free(s);
-}
-
-static bool is_same(const struct server_try *a, const struct server_try *b)
-{
-    return a->transport == b->transport && addr_is_equal(&a->addr, &b->addr);
-}
-
-/* ---------------------------------------------------------------- who is well */
-
-static struct failure *find_failure(struct servers *s, const struct server_try *at)
-{
-    for (size_t i = 0; i < FAILED_MAX; i++)
-        if (s->failed[i].until_s && is_same(&s->failed[i].at, at))
-            return &s->failed[i];
-    return NULL;
-}
-
-static bool is_well(struct servers *s, const struct server_try *at)
-{
-    const struct failure *f = find_failure(s, at);
-    return !f || f->until_s <= sys_service_s();
-}
-
-static struct server_try try_of(const struct flow_ref *flow)
-{
-    return (struct server_try){.addr = flow->peer, .transport = flow->transport};
-}
-
-/* The first to be over gives way. */
-static struct failure *take_failure(struct servers *s)
-{
-    struct failure *first = &s->failed[0];
-    for (size_t i = 1; i < FAILED_MAX; i++)
-        if (s->failed[i].until_s < first->until_s)
-            first = &s->failed[i];
-    return first;
-}
-
-static void tell_failure(const struct addr *at, uint32_t for_s)
-{
-    stats_inc(STAT_SERVERS_LEFT_OUT);
-    log_warn("upstream server %s: silent, out of reach or without service (503); left out for %u s "
-             "where there is another",
-             addr_text(at, (char[ADDR_TEXT]){0}), for_s);
-}
-
-void servers_on_failure(struct servers *s, const struct flow_ref *flow, uint32_t for_s)
-{
-    const struct server_try at = try_of(flow);
-    struct failure *f = find_failure(s, &at);
-    uint64_t now_s = sys_service_s();
-    uint32_t left_out_s = for_s ? for_s : SERVERS_PAUSE_S;
-    if (!f || f->until_s <= now_s)
-        tell_failure(&at.addr, left_out_s);
-    f = f ? f : take_failure(s);
-    *f = (struct failure){at, now_s + left_out_s};
-}
-
-void servers_on_answer(struct servers *s, const struct flow_ref *flow)
-{
-    const struct server_try at = try_of(flow);
-    struct failure *f = find_failure(s, &at);
-    if (f)
-        f->until_s = 0;
 }
 
 /* ---------------------------------------------------------------- who stands where */
@@ -155,25 +238,48 @@ static bool is_stuck_to(const struct servers *s, const struct server_want *want,
     return k->key == key_of(s, want) && k->until_s > sys_service_s() && k->server == mark_of(s, at);
 }
 
-/* ---------------------------------------------------------------- whom to ask */
-
-static void add_candidate(struct candidates *out, const struct addr *at,
-                          enum flow_transport transport, const char *tls_name)
+/* By the whole address, or by the host alone. */
+static uint16_t mark(const struct addr *at, bool is_whole)
 {
-    if (out->n < CANDIDATES_MAX)
-        out->list[out->n++] =
-            (struct candidate){.at = {*at, (uint8_t)transport}, .tls_name = tls_name};
+    static const struct hash_key fixed = {3, 3};
+    uint8_t text[sizeof at->ip + 2] = {0};
+    memcpy(text, at->ip, sizeof at->ip);
+    if (is_whole) {
+        text[sizeof text - 2] = (uint8_t)(at->port >> 8);
+        text[sizeof text - 1] = (uint8_t)at->port;
+    }
+    return (uint16_t)(hash_bytes(&fixed, text, sizeof text) % UINT16_MAX + 1);
 }
 
-/* A line's choice is the same on all workers and after a restart, so it keeps to one server (D90);
- * what belongs to none is spread. */
+static bool has_mark(const struct server_try *at, uint16_t server)
+{
+    return server && (server == mark(&at->addr, true) || server == mark(&at->addr, false));
+}
+
+/* A connection that it has opened has any port. */
+uint16_t servers_mark(const struct context *c, const struct conf_upstream *u,
+                      const struct flow_ref *flow)
+{
+    return u ? mark(&flow->peer, servers_has(c, u, &flow->peer)) : 0;
+}
+
+/* ---------------------------------------------------------------- whom to ask */
+
+static void add_candidate(struct candidates *out, const struct candidate *one)
+{
+    if (out->n < CANDIDATES_MAX)
+        out->list[out->n++] = *one;
+}
+
+/* A line's choice is the same on all workers and after a restart, so it keeps to one server (D90),
+ * and a dialog's as well; what belongs to none is spread. */
 static uint64_t number_of(const struct servers *s, const struct server_want *want)
 {
-    const struct str aor = want->aor;
+    const struct str key = str_is_none(want->aor) ? want->call_id : want->aor;
     uint64_t drawn = 0;
-    if (str_is_none(aor))
+    if (str_is_none(key))
         sys_random(&drawn, sizeof drawn);
-    return str_is_none(aor) ? drawn : hash_str(&s->context->answer_key, aor);
+    return str_is_none(key) ? drawn : hash_str(&s->context->answer_key, key);
 }
 
 static void add_named(const struct servers *s, const struct server_want *want,
@@ -186,7 +292,9 @@ static void add_named(const struct servers *s, const struct server_want *want,
     locate_order(list->targets, list->n, number_of(s, want), order);
     for (size_t i = 0; i < list->n; i++) {
         const struct locate_target *t = &list->targets[order[i]];
-        add_candidate(out, &t->addr, roster_transport(t), server->tls_name);
+        add_candidate(out, &(struct candidate){.at = {t->addr, (uint8_t)roster_transport(t)},
+                                               .tls_name = server->tls_name,
+                                               .host = t->host});
     }
 }
 
@@ -200,7 +308,8 @@ static void list_candidates(const struct servers *s, const struct server_want *w
         if (server->is_named)
             add_named(s, want, server, out);
         else
-            add_candidate(out, &server->addr, server->transport, server->tls_name);
+            add_candidate(out, &(struct candidate){.at = {server->addr, (uint8_t)server->transport},
+                                                   .tls_name = server->tls_name});
     }
 }
 
@@ -222,12 +331,16 @@ static int reach(struct servers *s, const struct conf_upstream *u, const struct 
     return egress_reach(s->context->egress, CONF_SIDE_CORE, &peer, out);
 }
 
-/* The lower, the sooner it is tried. */
-static unsigned rank(struct servers *s, const struct server_want *want, const struct server_try *at)
+/* The lower, the sooner it is tried. A name means one of them for certain. */
+enum { RANK_NAMED, RANK_OWN, RANK_OTHER, RANK_FAILED };
+
+static unsigned rank(struct servers *s, const struct server_want *want, const struct candidate *to)
 {
-    if (!is_well(s, at))
-        return 2;
-    return is_stuck_to(s, want, at) ? 0 : 1;
+    if (!is_well(s, &to->at))
+        return RANK_FAILED;
+    if (to->host && !str_is_none(want->host) && to->host == locate_host_mark(want->host))
+        return RANK_NAMED;
+    return is_stuck_to(s, want, &to->at) || has_mark(&to->at, want->server) ? RANK_OWN : RANK_OTHER;
 }
 
 int servers_pick(struct servers *s, const struct server_want *want, struct server_tries *tries,
@@ -236,10 +349,10 @@ int servers_pick(struct servers *s, const struct server_want *want, struct serve
     struct candidates all;
     list_candidates(s, want, &all);
     int err = all.n ? ERR_GONE : ERR_AGAIN;
-    for (unsigned r = 0; r <= 2; r++) {
+    for (unsigned r = RANK_NAMED; r <= RANK_FAILED; r++) {
         for (size_t i = 0; i < all.n && tries->n < SERVERS_TRIES_MAX; i++) {
             const struct candidate *to = &all.list[i];
-            if (is_tried(tries, &to->at) || rank(s, want, &to->at) != r)
+            if (is_tried(tries, &to->at) || rank(s, want, to) != r)
                 continue;
             err = reach(s, want->upstream, to, out);
             tries->list[tries->n++] = to->at;
@@ -305,7 +418,7 @@ static const char *name_of(const struct context *c, const struct conf_upstream *
 int servers_reach(struct servers *s, const struct conf_upstream *upstream,
                   const struct server_try *at, struct flow_ref *out)
 {
-    const struct candidate to = {*at, name_of(s->context, upstream, &at->addr)};
+    const struct candidate to = {.at = *at, .tls_name = name_of(s->context, upstream, &at->addr)};
     return reach(s, upstream, &to, out);
 }
 

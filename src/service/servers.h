@@ -1,16 +1,14 @@
 /* Which server of an upstream a request goes to: those of the configuration in their order, the
  * ones of a name by priority and weight, each line with a choice of its own (RFC 2782), without the
  * ones that have failed lately (RFC 3263 4.3), and for a line that another one has accepted
- * meanwhile, that one (D90). Each worker learns for itself. The worker's thread. */
+ * meanwhile, that one (D90). A dialog stays with the server that it began with. Each worker learns
+ * for itself. The worker's thread. */
 #ifndef BW_SERVICE_SERVERS_H
 #define BW_SERVICE_SERVERS_H
 
 #include "service/context.h"
 
 struct servers;
-
-/* How long one that has failed is left out, while there are others. */
-enum { SERVERS_PAUSE_S = 30 };
 
 /* How long the next request of a line goes to the one that has challenged it (D90). */
 enum { SERVERS_CHALLENGE_S = 64 };
@@ -33,8 +31,16 @@ void servers_free(struct servers *s); /* NULL is legal */
 /* Whose request it is. */
 struct server_want {
     const struct conf_upstream *upstream;
-    struct str aor; /* the line; or none */
+    struct str aor;     /* the line; or none, and then: */
+    struct str call_id; /* of the dialog: its requests have one choice; or none */
+    uint16_t server;    /* that it is with, by its mark; 0: none */
+    struct str host;    /* the name of the server that is meant, or none */
 };
+
+/* What stands for the server at the other end of a flow, with all workers and over a restart; 0 for
+ * no upstream. */
+uint16_t servers_mark(const struct context *c, const struct conf_upstream *u,
+                      const struct flow_ref *flow);
 
 /* The way to the next server: the line's own if it has one, else the first that is well, else the
  * first, but none of *tries; it is one of them then. For a stream the connection begins.
@@ -42,12 +48,18 @@ struct server_want {
 int servers_pick(struct servers *s, const struct server_want *want, struct server_tries *tries,
                  struct flow_ref *out);
 
-/* It was silent, answered 503 or could not be reached: left out for SERVERS_PAUSE_S, or for_s if
- * that is not 0. */
+/* It was silent, answered 503 or could not be reached: left out for the quarantine of its upstream,
+ * or for_s if that is not 0, while there are others. */
 void servers_on_failure(struct servers *s, const struct flow_ref *flow, uint32_t for_s);
 
 /* It has answered. */
 void servers_on_answer(struct servers *s, const struct flow_ref *flow);
+
+/* The same of an OPTIONS by which it was asked whether it is there. There are servers that do not
+ * answer these at all: silence counts of those alone that have answered one before, and not while
+ * they answer other requests. */
+void servers_on_probe_answer(struct servers *s, const struct flow_ref *flow);
+void servers_on_probe_silence(struct servers *s, const struct flow_ref *flow);
 
 /* It has accepted or challenged the line: the next requests go there for so long. Remembered only
  * where they would go to another one. */

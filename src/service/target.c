@@ -288,7 +288,7 @@ enum forward_refusal target_find_devices(struct context *c, struct str aor, cons
 /* The servers of the caller's upstream, one after another. As servers_pick. */
 static int add_servers(struct context *c, const struct forward_plan *plan, struct target_set *out)
 {
-    const struct server_want want = {out->caller_domain->upstream, out->caller};
+    const struct server_want want = {.upstream = out->caller_domain->upstream, .aor = out->caller};
     struct server_tries tries = {.n = 0};
     int err = 0;
     while (!err && out->n_servers < SERVERS_TRIES_MAX) {

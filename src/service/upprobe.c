@@ -148,11 +148,14 @@ static void on_time(void *arg)
     ask_next(b);
 }
 
-static void on_failure(struct upprobe *b)
+static void on_failure(struct upprobe *b, bool is_silent)
 {
     struct context *c = b->all->context;
     loop_timer_stop(c->loop, &b->timer);
-    servers_on_failure(c->servers, &b->flow, 0);
+    if (is_silent)
+        servers_on_probe_silence(c->servers, &b->flow);
+    else
+        servers_on_failure(c->servers, &b->flow, 0);
     ask_next(b);
 }
 
@@ -160,18 +163,18 @@ static void on_patience(void *arg)
 {
     struct upprobe *b = arg;
     hang_up(b);
-    on_failure(b);
+    on_failure(b, true);
 }
 
 static void on_answer(struct upprobe *b, unsigned status)
 {
     struct context *c = b->all->context;
     if (status == 408 || status == 503) {
-        on_failure(b);
+        on_failure(b, false);
         return;
     }
     loop_timer_stop(c->loop, &b->timer);
-    servers_on_answer(c->servers, &b->flow);
+    servers_on_probe_answer(c->servers, &b->flow);
     end_round(b, true);
 }
 
@@ -192,7 +195,7 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
     if (is_final)
         on_answer(b, m->status);
     else
-        on_failure(b);
+        on_failure(b, what == TXN_NOTE_TIMEOUT);
 }
 
 /* ---------------------------------------------------------------- configuration */

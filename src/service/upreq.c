@@ -176,7 +176,7 @@ static struct str user_of(struct str aor)
 
 int upreq_aim(struct context *c, struct upreq *u)
 {
-    const struct server_want want = {u->domain->upstream, u->aor};
+    const struct server_want want = {.upstream = u->domain->upstream, .aor = u->aor};
     return servers_pick(c->servers, &want, &u->tries, &u->flow);
 }
 

@@ -1,4 +1,6 @@
 """A browser as a phone: SIP.js in Chromium without a screen, by WSS."""
+import shutil
+
 import pytest
 
 from harness import browser, net, sip
@@ -12,12 +14,11 @@ OFFER = (b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0
 
 @pytest.fixture(scope="session")
 def sipjs(tmp_path_factory):
-    if not browser.find_chromium():
-        pytest.skip("chromium is not there")
-    lib = browser.find_sipjs(str(tmp_path_factory.mktemp("npm")))
-    if not lib:
-        pytest.skip("npm does not get SIP.js")
-    return lib
+    """Whoever has neither chromium nor npm has not run ./dev deps; where they are there, a failure to
+    get SIP.js is one."""
+    if not browser.find_chromium() or not shutil.which("npm"):
+        pytest.skip("chromium or npm is not there")
+    return browser.fetch_sipjs(str(tmp_path_factory.mktemp("web")))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -1,6 +1,8 @@
 """The same life of a phone over each transport and both versions of IP: it proves itself, is absorbed,
 is forked to beside a phone of the other kind, talks, is called back in the dialog, calls out, and
 leaves."""
+import os
+
 import pytest
 
 from harness import net, sip
@@ -129,3 +131,90 @@ def test_the_life_of_a_phone(way):
     assert not alice.expect(200, of=sent).all("Contact")
     call = upstream.send(upstream.request("INVITE", uri))
     upstream.ack(call, upstream.expect(480, of=call))
+
+
+def check_cancelled(upstream, alice, other, uri):
+    """The caller gives up while both ring."""
+    call = upstream.send(upstream.request("INVITE", uri))
+    ringing = [(ua, ua.expect("INVITE")) for ua in (alice, other)]
+    for ua, there in ringing:
+        ua.answer(there, 180)
+        upstream.expect(180, of=call)
+    gone = upstream.send(upstream.follow(call, "CANCEL"))
+    upstream.expect(200, of=gone)
+    for ua, there in ringing:
+        cancel = ua.expect("CANCEL")
+        assert cancel.branch == there.branch
+        ua.answer(cancel, 200)
+        ua.answer(there, 487)
+        ua.expect("ACK")
+    upstream.ack(call, upstream.expect(487, of=call))
+
+
+def check_declined(upstream, alice, other, uri):
+    """Of two refusals the better one counts (RFC 3261 16.7 step 6)."""
+    call = upstream.send(upstream.request("INVITE", uri))
+    for ua, status in ((other, 486), (alice, 404)):
+        ua.answer(ua.expect("INVITE"), status)
+        ua.expect("ACK")
+    refused = upstream.next_new(10.0)
+    while refused.status < 200:
+        refused = upstream.next_new(10.0)
+    assert refused.status in (404, 486)
+    upstream.ack(call, refused)
+
+
+def check_out_cancelled(upstream, alice):
+    call = alice.send(alice.request("INVITE", "sip:bob@example.test"))
+    came = upstream.expect("INVITE")
+    upstream.answer(came, 180)
+    alice.expect(180, of=call)
+    gone = alice.send(alice.follow(call, "CANCEL"))
+    alice.expect(200, of=gone)
+    upstream.answer(upstream.expect("CANCEL"), 200)
+    upstream.answer(came, 487)
+    upstream.expect("ACK")
+    alice.ack(call, alice.expect(487, of=call))
+
+
+def check_message(sender, taker, uri):
+    sent = sender.send(sender.request("MESSAGE", uri, [("Content-Type", "text/plain")],
+                                      b"x" * 1000))
+    there = taker.expect("MESSAGE")
+    assert there.body == b"x" * 1000
+    taker.answer(there, 200)
+    sender.expect(200, of=sent)
+
+
+@pytest.mark.last
+@pytest.mark.skipif(not os.environ.get("BREAKWATER_SOAK"), reason="twenty times; ./dev soak")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_all_of_it(way, workers):
+    """What the short form leaves out, and its own life before and after a restart of ours and from a
+    new connection."""
+    site = way
+    site.set_workers(workers)
+    site.start()
+    upstream, alice, other = site.upstream(), site.add(site.make()), site.phone("desk")
+    hers, beside = Registering(alice, upstream), Registering(other, upstream)
+    (uri,) = sip.uris(hers.prove().all("Contact"))
+    hers.refresh()
+    beside.prove()
+    beside.refresh()
+    for _ in range(3):
+        check_forked_call(upstream, alice, other, uri)
+        check_cancelled(upstream, alice, other, uri)
+        check_declined(upstream, alice, other, uri)
+        check_call_out(upstream, alice)
+        check_out_cancelled(upstream, alice)
+        check_message(alice, upstream, "sip:bob@example.test")
+    asked = alice.send(alice.request("OPTIONS", f"sip:{net.text(*alice.peer)}"))
+    alice.expect(200, of=asked)
+    site.restart()
+    alice.close()
+    alice = site.add(site.make())
+    hers.ua = alice
+    (uri,) = sip.uris(hers.prove().all("Contact"))
+    hers.refresh()
+    check_call_out(upstream, alice)
+    assert len(beside.refresh(expires=0).all("Contact")) >= 1

@@ -151,6 +151,7 @@ struct str contacts_take_gruu(struct str *label)
 struct str contacts_uri(struct str message, struct str gruu)
 {
     struct contacts_item contact;
+    struct str last = STR_NONE;
     for (unsigned i = 0; contacts_nth(message, i, &contact); i++) {
         if (!gruu.n)
             return contact.uri;
@@ -158,10 +159,10 @@ struct str contacts_uri(struct str message, struct str gruu)
             struct str value = str_skip(rest, gruu.n + 2);
             const char *end = str_has_prefix(rest, gruu) ? str_find(value, '"') : NULL;
             if (end)
-                return str_span(value.p, end);
+                last = str_span(value.p, end);
         }
     }
-    return STR_NONE;
+    return last;
 }
 
 static void add_contact(const struct contacts_list *l, struct str uri, struct str expires,

@@ -20,7 +20,7 @@ bool contacts_nth(struct str message, unsigned nth, struct contacts_item *out);
 /* Takes the name of a parameter off a label, as in "ok:pub-gruu"; none: there is none in it. */
 struct str contacts_take_gruu(struct str *label);
 
-/* The first Contact's URI, or the one in the first such parameter of a Contact; none: there is
+/* The first Contact's URI, or the one in the last such parameter of a Contact; none: there is
  * none. */
 struct str contacts_uri(struct str message, struct str gruu);
 

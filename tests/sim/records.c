@@ -65,6 +65,10 @@ static void set_name(struct run *r, struct str name)
     if (!keys_take_time(r, STR("ttl"), &ttl_ms))
         return;
     a.ttl_s = (uint32_t)(ttl_ms / 1000);
+    if (str_eq(script_word(r->step, 3), STR("fails"))) {
+        fake_resolver_set(&q, &(struct dns_answer){.result = DNS_FAILED});
+        return;
+    }
     for (size_t i = 3; script_word(r->step, i).p && a.n < DNS_RECORDS_MAX; i++) {
         char text[DNS_NAME_MAX + 64];
         struct str word = script_word(r->step, i);

@@ -32,6 +32,12 @@ static const struct {
             "\"10.0.1.1\", \"10.0.1.2\", \"10.0.1.3\", \"10.0.1.4\", \"10.0.1.5\", \"10.0.1.6\", "
             "\"10.0.1.7\"} }",
      "t.conf:5: dns servers: 17 addresses, expected at most 16"},
+    {LISTEN "upstream v { servers = \"sip:p.example\"\n quarantine = 0 }",
+     "t.conf:4: upstream \"v\" quarantine: \"0\": out of range, expected a duration from 1s to 1h"},
+    {LISTEN "upstream v { servers = \"sip:p.example\"\n quarantine = 2h }",
+     "t.conf:4: upstream \"v\" quarantine: \"2h\": out of range"},
+    {LISTEN "upstream v { servers = \"sip:p.example\"\n quarantine = often }",
+     "t.conf:4: upstream \"v\" quarantine: \"often\" is not right, expected a duration"},
 };
 
 static void what_cannot_be_is_an_error(void **state)

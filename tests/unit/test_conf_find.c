@@ -85,6 +85,7 @@ static void a_connection_of_a_server_has_any_port(void **state)
     assert_string_equal(upstream_over(c, "192.0.2.2:40000", FLOW_TCP), "u");
     assert_string_equal(upstream_over(c, "192.0.2.2:40000", FLOW_TLS), "u");
     assert_string_equal(upstream_over(c, "192.0.2.2:40000", FLOW_UDP), "");
+    assert_string_equal(upstream_over(c, "192.0.2.2:5060", FLOW_UDP), "");
     assert_string_equal(upstream_over(c, "192.0.2.3:40000", FLOW_TCP), "u");
     assert_string_equal(upstream_over(c, "192.0.2.3:40000", FLOW_UDP), "");
     assert_string_equal(upstream_over(c, "192.0.2.3:5060", FLOW_UDP), "u");

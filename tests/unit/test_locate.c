@@ -14,7 +14,7 @@
 
 /* A zone: "NAME TYPE DATA", the data as in a zone file. */
 struct zone {
-    const char *lines[12];
+    const char *lines[16];
 };
 
 static void take(struct dns_answer *a, enum dns_type type, const char *data)
@@ -51,7 +51,7 @@ static void look_up(const struct zone *z, const struct dns_question *ask, struct
     a->result = DNS_NO_DATA;
     a->ttl_s = 77;
     a->n = 0;
-    for (size_t i = 0; i < 12 && z->lines[i]; i++) {
+    for (size_t i = 0; i < 16 && z->lines[i]; i++) {
         char name[DNS_NAME_MAX], type[10];
         int at = 0;
         assert_true(sscanf(z->lines[i], "%253s %9s %n", name, type, &at) == 2);
@@ -115,6 +115,10 @@ static const struct zone plain = {{
     "bad.com A 192.0.2.13",
     "mute.com NAPTR FAILED",
     "mute.com A 192.0.2.14",
+    "deaf.com NAPTR FAILED",
+    "_sip._udp.deaf.com SRV 1 0 5075 a.deaf.com",
+    "a.deaf.com A 192.0.2.15",
+    "deaf.com A 192.0.2.16",
 }};
 
 /* What stands in a URI, and where it leads. */
@@ -171,9 +175,14 @@ static const struct row {
     /* "." as target: no service, whatever addresses the name has. */
     {&plain, {.host = "dot.com", .usable = UDP4}, ""},
     {&plain, {.host = "half.com", .usable = ALL4}, "0 tcp 192.0.2.12:5060"},
-    /* What could not be found out is not taken for nothing, but for NAPTR. */
+    /* What could not be found out is not taken for nothing: the SRV records may have another name,
+     * so that there are none of the usual one does not lead to the host itself. */
     {&plain, {.host = "bad.com", .usable = UDP4}, " failed"},
-    {&plain, {.host = "mute.com", .usable = UDP4}, "0 udp 192.0.2.14:5060 failed"},
+    {&plain, {.host = "mute.com", .usable = UDP4}, " failed"},
+    {&plain, {.host = "deaf.com", .usable = UDP4}, "0 udp 192.0.2.15:5075 failed"},
+    {&plain,
+     {.host = "mute.com", .usable = UDP4, .is_naptr_given_up = true},
+     "0 udp 192.0.2.14:5060 failed"},
     {&plain, {.host = "none.com", .usable = ALL4}, ""},
 };
 
@@ -260,9 +269,11 @@ static bool is_about(unsigned n, unsigned percent)
 static void test_weights(void **state)
 {
     static const struct locate_target list[] = {
-        {.group = 0, .unit = 0, .weight = 60}, {.group = 0, .unit = 1, .weight = 30},
-        {.group = 0, .unit = 2, .weight = 10}, {.group = 0, .unit = 3, .weight = 0},
-        {.group = 1, .unit = 4, .weight = 90},
+        {.group = 0, .unit = 0, .weight = 60, .id = 1},
+        {.group = 0, .unit = 1, .weight = 30, .id = 2},
+        {.group = 0, .unit = 2, .weight = 10, .id = 3},
+        {.group = 0, .unit = 3, .weight = 0, .id = 4},
+        {.group = 1, .unit = 4, .weight = 90, .id = 5},
     };
     unsigned first[5];
     (void)state;
@@ -275,8 +286,11 @@ static void test_weights(void **state)
 /* Without weights each has the same share; the addresses of one server stay together, in order. */
 static void test_units(void **state)
 {
-    static const struct locate_target list[] = {
-        {.unit = 0}, {.unit = 0}, {.unit = 1}, {.unit = 2}, {.unit = 2}};
+    static const struct locate_target list[] = {{.unit = 0, .id = 1},
+                                                {.unit = 0, .id = 1},
+                                                {.unit = 1, .id = 2},
+                                                {.unit = 2, .id = 3},
+                                                {.unit = 2, .id = 3}};
     unsigned first[5];
     uint8_t order[5];
     (void)state;
@@ -294,13 +308,68 @@ static void test_units(void **state)
     assert_memory_equal(order, again, sizeof order);
 }
 
+/* One more server, or one less, moves its own share of the lines and no other (D90). */
+static void test_changes(void **state)
+{
+    static const struct locate_target all[] = {{.unit = 0, .weight = 10, .id = 11},
+                                               {.unit = 1, .weight = 10, .id = 22},
+                                               {.unit = 2, .weight = 20, .id = 33},
+                                               {.unit = 3, .weight = 40, .id = 44}};
+    unsigned n_moved = 0;
+    uint8_t with[4], without[3];
+    (void)state;
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        uint64_t number = i * 0x9e3779b97f4a7c15ULL;
+        locate_order(all, 4, number, with);
+        locate_order(all, 3, number, without);
+        n_moved += with[0] != without[0];
+        if (with[0] != without[0])
+            assert_int_equal(with[0], 3);
+        /* Those that stay keep their order among themselves. */
+        for (size_t k = 0, n = 0; k < 4; k++)
+            if (with[k] != 3)
+                assert_int_equal(with[k], without[n++]);
+    }
+    if (!is_about(n_moved, 50))
+        fail_msg("%u of %u", n_moved, DRAWS);
+}
+
+/* What a server is told apart by is its name, or its address: not its place in the list. */
+static void test_ids(void **state)
+{
+    static const struct zone before = {{
+        "_sip._udp.example.com SRV 1 1 5060 b.example.com",
+        "_sip._udp.example.com SRV 1 1 5060 c.example.com",
+        "b.example.com A 192.0.2.2",
+        "c.example.com A 192.0.2.3",
+    }};
+    static const struct zone after = {{
+        "_sip._udp.example.com SRV 1 1 5060 a.example.com",
+        "_sip._udp.example.com SRV 1 1 5060 B.example.com",
+        "a.example.com A 192.0.2.1",
+        "B.example.com A 192.0.2.22",
+    }};
+    static struct locate l, k;
+    const struct locate_want want = {
+        .host = "example.com", .has_transport = true, .transport = LOCATE_UDP, .usable = UDP4};
+    (void)state;
+    run(&l, &want, &before);
+    run(&k, &want, &after);
+    assert_int_equal(l.n_targets, 2);
+    assert_int_equal(k.n_targets, 2);
+    assert_int_equal(l.targets[0].id, k.targets[0].id);
+    assert_int_not_equal(l.targets[0].id, l.targets[1].id);
+    assert_int_equal(l.targets[0].host, locate_host_mark(STR("B.example.COM")));
+    run(&l, &(struct locate_want){.host = "example.com", .port = 5060, .usable = UDP4}, &plain);
+    assert_int_not_equal(l.targets[0].id, l.targets[1].id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_huge),
-        cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_rows),    cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_units),
+        cmocka_unit_test(test_changes), cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,11 +16,13 @@ static struct conf_server servers[] = {
     {.uri = {"sip:a.example", 13}, .is_named = true},
     {.uri = {"sip:192.0.2.1", 13}, .has_transport = true},
     {.uri = {"sip:b.example", 13}, .is_named = true},
+    {.uri = {"sip:udp.example", 15}, .is_named = true, .has_transport = true},
+    {.uri = {"sips:tls.example", 16}, .is_named = true},
 };
 static struct conf_net trusted = {.bits = 24};
 static struct conf_upstream upstreams[] = {
     {.name = "one", .servers = servers, .n_servers = 2},
-    {.name = "two", .servers = &servers[2], .n_servers = 1, .trusted = &trusted, .n_trusted = 1},
+    {.name = "two", .servers = &servers[2], .n_servers = 3, .trusted = &trusted, .n_trusted = 1},
 };
 static const struct conf conf = {.upstreams = upstreams, .n_upstreams = 2};
 
@@ -92,11 +94,32 @@ static void lists_go_with_their_servers(void **state)
     roster_free(r);
 }
 
+static void a_source_is_believed_by_the_configured_transport(void **state)
+{
+    (void)state;
+    struct roster *r;
+    struct locate_target tls = {.addr = addr_of("198.51.100.5:5061"), .transport = LOCATE_TLS};
+    struct roster_list *list = roster_list_new(STR("sips:tls.example"), &tls, 1);
+    size_t n = 0;
+    assert_int_equal(roster_new(&r), 0);
+    assert_non_null(list);
+    roster_take(r, list, count_gone, &n);
+    (void)take(r, "sip:udp.example", "198.51.100.3", "198.51.100.4");
+    assert_string_equal(owner(r, "198.51.100.3:5060", FLOW_UDP), "two");
+    assert_string_equal(owner(r, "198.51.100.3:40000", FLOW_TCP), "");
+    assert_string_equal(owner(r, "198.51.100.3:5060", FLOW_TLS), "");
+    assert_string_equal(owner(r, "198.51.100.5:40000", FLOW_TLS), "two");
+    assert_string_equal(owner(r, "198.51.100.5:40000", FLOW_TCP), "");
+    assert_string_equal(owner(r, "198.51.100.5:5061", FLOW_UDP), "");
+    roster_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sources_follow_the_list),
         cmocka_unit_test(lists_go_with_their_servers),
+        cmocka_unit_test(a_source_is_believed_by_the_configured_transport),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,7 @@ static void a_route_gives_its_phone_back(void **state)
         struct route got, r = {.side = (enum route_side)(i % 3),
                                .is_caller = i % 6 >= 3,
                                .core = (uint16_t)(i * 8191),
+                               .server = (uint16_t)(i * 4099),
                                .name = (uint32_t)(i * 0x9e3779b9U),
                                .line = i * UINT64_C(0x9e3779b97f4a7c15),
                                .phone = way_of(phones[i / 6], (uint8_t)(255 - i))};
@@ -56,6 +57,7 @@ static void a_route_gives_its_phone_back(void **state)
         assert_int_equal(got.side, r.side);
         assert_int_equal(got.is_caller, r.is_caller);
         assert_int_equal(got.core, r.core);
+        assert_int_equal(got.server, r.server);
         assert_true(addr_is_equal(&got.phone.peer, &r.phone.peer));
         assert_int_equal(got.phone.listener, r.phone.listener);
         assert_int_equal(got.phone.local.family, r.phone.local.family);

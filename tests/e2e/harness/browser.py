@@ -1,21 +1,17 @@
 """Chromium without a screen, with SIP.js in a page: the phone of somebody else's making that comes by
-a WebSocket. Both are used where they are there, and nothing of them is kept in this tree."""
-import base64
-import hashlib
+a WebSocket. `./dev deps` installs both but SIP.js itself, which npm fetches as web/package-lock.json pins
+it; nothing of it is kept in this tree."""
 import http.server
 import os
 import queue
 import shutil
 import subprocess
-import tarfile
 import threading
 
 from . import net
 from .program import Program
 
-SIPJS = "sip.js@0.21.2"
-SIPJS_SHA512 = ("tSqTcIgrOd2IhP/rd70JablvAp+fSfLSxO4hGNY6LkWR"
-                "Y1SKygTO7OtJEV/BQb8oIxtMRx0LE7nUF2MaqGbFzA==")
+WEB = os.path.join(os.path.dirname(__file__), os.pardir, "web")
 
 PAGE = """<!doctype html><title>phone</title><script type="module">
 import { Registerer, UserAgent } from "/lib/index.js";
@@ -54,7 +50,7 @@ await phone.register();
 </script>"""
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-extensions", "--no-proxy-server",
          "--ignore-certificate-errors")
 
@@ -63,21 +59,15 @@ def find_chromium():
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def find_sipjs(directory):
-    """Its folder lib, unpacked in the directory, or None where npm does not get it."""
-    if not shutil.which("npm"):
-        return None
-    packed = subprocess.run(["npm", "pack", "--silent", SIPJS], cwd=directory, timeout=60,
-                            check=False, stdin=subprocess.DEVNULL, capture_output=True)
-    if packed.returncode:
-        return None
-    path = os.path.join(directory, packed.stdout.decode().split()[-1])
-    with open(path, "rb") as f:
-        digest = base64.b64encode(hashlib.sha512(f.read()).digest()).decode()
-    assert digest == SIPJS_SHA512, "this is another SIP.js"
-    with tarfile.open(path) as tar:
-        tar.extractall(directory)  # its digest says what is in it
-    return os.path.join(directory, "package", "lib")
+def fetch_sipjs(directory):
+    """Its folder lib, fetched into the directory; npm checks it against the digest in the lock file."""
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(os.path.join(WEB, name), directory)
+    said = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                          cwd=directory, timeout=120, check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert said.returncode == 0, said.stdout.decode()
+    return os.path.join(directory, "node_modules", "sip.js", "lib")
 
 
 class Browser(Program):
