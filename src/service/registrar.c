@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "core/expiry.h"
 #include "service/auth.h"
+#include "service/flight.h"
 #include "service/forward.h"
 #include "service/guard.h"
 #include "service/late.h"
@@ -33,6 +34,8 @@ struct decision {
     struct upreq up; /* only the registration's names */
     struct verdict verdict;
     enum pace_class pace_class; /* VERDICT_FORWARD */
+    bool is_trial;              /* it tries whether upstream is still down */
+    enum outage_trial trial;
 };
 
 /* D56a: a licensed refresh that finds no turn by the pace is answered here, if it can be. */
@@ -57,6 +60,32 @@ static bool is_extending(const struct verdict *v)
 {
     return (v->what == VERDICT_ABSORB || v->what == VERDICT_COMMIT) &&
            !absorb_is_still(v->reason) && v->reason != REASON_REMOVED_LOCALLY;
+}
+
+/* What becomes of it for want of a way upstream. */
+static bool is_held_back(const struct verdict *v)
+{
+    bool is_served = v->reason == REASON_SERVED || v->reason == REASON_POSTPONED_IN_FLIGHT;
+    return v->what == VERDICT_WAIT ||
+           (is_served && (v->what == VERDICT_ABSORB || v->what == VERDICT_COMMIT));
+}
+
+/* One that would go upstream, were it not down, may try it. */
+static void judge_trial(const struct context *c, const struct regview *v, struct decision *d)
+{
+    d->trial = d->verdict.what == VERDICT_WAIT ? OUTAGE_TRIAL_REFUSED : OUTAGE_TRIAL_SERVED;
+    if (!outage_is_down(v->domain->upstream) || !is_held_back(&d->verdict) ||
+        upstream_is_blocked(c->upstream, d->up.upreg_id) ||
+        !outage_can_try(v->domain->upstream, d->trial))
+        return;
+    d->in.is_upstream_busy = false;
+    struct verdict instead = absorb_decide(&d->in, NULL);
+    d->is_trial = instead.what == VERDICT_FORWARD;
+    d->in.is_upstream_busy = !d->is_trial;
+    if (!d->is_trial)
+        return;
+    d->verdict = instead;
+    d->pace_class = pacer_class(&d->in, &d->verdict);
 }
 
 /* D56a: nothing is sent upstream that is down, so nothing waits for it either; is_silent: one of
@@ -87,9 +116,12 @@ static int decide(struct context *c, const struct regview *v, bool is_silent, st
         return err;
     d->in.is_upstream_busy = is_silent || upstream_is_busy(c->upstream, v->domain, d->up.upreg_id);
     d->in.is_outage = outage_serves(v->domain->upstream);
+    d->is_trial = false;
     d->verdict = absorb_decide(&d->in, NULL);
     if (d->verdict.what == VERDICT_FORWARD)
         judge_turn(c, v, d);
+    if (!is_silent)
+        judge_trial(c, v, d);
     judge_outage(v, is_silent, d);
     return 0;
 }
@@ -305,7 +337,13 @@ static struct way way_of(const struct decision *d)
 static void forward(struct reg *r, const struct decision *d)
 {
     r->pace_class = d->pace_class;
-    if (upstream_take_turn(r->context, &r->v, d->up.upreg_id, d->pace_class))
+    if (d->is_trial && !outage_take_trial(r->v.domain->upstream, d->trial)) {
+        registrar_resume(r); /* another one is it */
+        return;
+    }
+    if (d->is_trial)
+        flight_charge(r);
+    if (d->is_trial || upstream_take_turn(r->context, &r->v, d->up.upreg_id, d->pace_class))
         upstream_submit(r, &d->verdict, &d->in);
     else
         pacer_wait(r, d->pace_class);

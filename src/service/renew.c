@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "core/expiry.h"
 #include "conf/upcreds.h"
+#include "service/flight.h"
 #include "service/keeper.h"
 #include "service/learned.h"
 #include "service/leg.h"
@@ -33,16 +34,19 @@ struct order {
     const struct upreg *upreg;
     enum forward_as as;
     uint64_t wait_ms;
+    bool is_trial; /* of whether upstream is still down */
 };
 
 /* It goes now, or waits for its turn. One that finds no room even for that comes again later. */
-static int take_turn(struct reg *r, const struct absorb_input *in)
+static int take_turn(struct reg *r, const struct absorb_input *in, bool is_trial)
 {
     struct context *c = r->context;
     const struct upreg *u = binding_upreg(in->now_state, r->up.upreg_id);
     const struct upreg none = {0};
     r->pace_class = pacer_class_own(u ? u : &none, r->up.as, in->now_s);
-    if (pacer_take(c, r->v.domain->upstream, r->pace_class))
+    if (is_trial)
+        flight_charge(r);
+    if (is_trial || pacer_take(c, r->v.domain->upstream, r->pace_class))
         return upstream_start(r, in);
     if (!pacer_wait_own(r, r->pace_class))
         upstream_hold(r, NO_ROOM_MS + r->up.upreg_id % NO_ROOM_MS);
@@ -64,18 +68,34 @@ static int begin_own(struct reg *r, const struct order *o)
     int err = r->arena.has_failed ? ERR_NOMEM : upstream_join(r);
     if (err)
         return err;
-    if (!is_busy && !o->wait_ms)
-        return take_turn(r, &in);
+    if (!is_busy && (o->is_trial || !o->wait_ms))
+        return take_turn(r, &in, o->is_trial);
     upstream_hold(r, is_busy ? 0 : o->wait_ms);
     return 0;
 }
 
-static void submit_own(struct context *c, const struct order *o)
+/* What upstream that is down must have is found by recover once it is back. */
+static void leave(struct context *c, const struct order *o)
 {
+    if (o->upreg->is_fixed)
+        keeper_on_failure(c->keeper, o->in->now_state->aor,
+                          &(struct keeper_failure){.why = REASON_UPSTREAM_DOWN});
+}
+
+static void submit_own(struct context *c, const struct order *wanted)
+{
+    const struct conf_upstream *u = wanted->domain->upstream;
+    struct order order = *wanted, *o = &order;
     struct reg *r;
-    if (outage_is_down(o->domain->upstream) || /* recover finds it once upstream is back */
-        is_own_under_way(c->upstream, o->upreg->id) ||
-        reg_new_own(c, o->domain, o->in->now_state->aor, &r))
+    if (is_own_under_way(c->upstream, o->upreg->id))
+        return;
+    o->is_trial = outage_is_down(u) && !upstream_is_blocked(c->upstream, o->upreg->id) &&
+                  outage_take_trial(u, OUTAGE_TRIAL_SERVED);
+    if (outage_is_down(u) && !o->is_trial) {
+        leave(c, o);
+        return;
+    }
+    if (reg_new_own(c, o->domain, o->in->now_state->aor, &r))
         return;
     int err = begin_own(r, o);
     if (err)

@@ -202,9 +202,14 @@ void shield_pause(const struct conf_upstream *u, uint32_t s, uint64_t now_ms)
     judge(u, now_ms);
 }
 
+bool shield_is_pausing(const struct conf_upstream *u, uint64_t now_ms)
+{
+    return load(&u->shield->pause_until_ms) > now_ms;
+}
+
 bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms)
 {
-    return load(&u->shield->pause_until_ms) > now_ms || is_down(u->shield);
+    return shield_is_pausing(u, now_ms) || is_down(u->shield);
 }
 
 void shield_count(const struct conf_upstream *u, enum shield_count what, uint64_t n)

@@ -43,7 +43,10 @@ struct shield {
     _Atomic uint64_t recovered;
     _Atomic int64_t n_left; /* lines whose devices stand on what it has dropped */
     _Atomic uint64_t n_probes_answered, n_probes_failed;
-    _Atomic uint32_t probe_ms; /* the last round trip */
+    _Atomic uint32_t n_probes_silent; /* in a row */
+    _Atomic bool is_believed;         /* its probes: outage.h */
+    _Atomic uint64_t tried_s[2];      /* by a REGISTER, while down: outage.h; service clock */
+    _Atomic uint32_t probe_ms;        /* the last round trip */
     _Atomic uint64_t counts[SHIELD_COUNTS];
 };
 
@@ -72,7 +75,8 @@ void shield_give_back(const struct conf_upstream *u);
 
 /* It asks to be left alone for so long. */
 void shield_pause(const struct conf_upstream *u, uint32_t s, uint64_t now_ms);
-bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms); /* or is down */
+bool shield_is_pausing(const struct conf_upstream *u, uint64_t now_ms);
+bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms); /* that, or it is down */
 
 /* A REGISTER was answered well, or not; the ceiling follows. */
 void shield_note(const struct conf_upstream *u, bool is_good, uint64_t now_ms);
