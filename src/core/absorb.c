@@ -78,7 +78,7 @@ static enum reason judge_upstream(const struct absorb_input *in, const struct bi
     enum reason due = REASON_UPSTREAM_DUE;
     if (upreg_is_moved(in->conf, u))
         due = REASON_MOVED;
-    else if (in->now_s < expiry_refresh_by_s(in->now_state, u))
+    else if (in->now_s < expiry_refresh_by_s(in->now_state, u) && !register_is_lost(in, u))
         return licence;
     if (serve_s)
         return REASON_SERVED;

@@ -162,6 +162,8 @@ void outage_forget(struct context *c, const struct conf_upstream *u)
     struct health from = health_unpack(word), up = {HEALTH_UP, false, 0, 0};
     if (from.state != HEALTH_UP)
         tell_change(c, u, from, up, "it is not probed any more");
+    if (u->shield)
+        (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
 }
 
 /* ---------------------------------------------------------------- looking */

@@ -110,6 +110,7 @@ static int decide(struct context *c, const struct regview *v, bool is_silent, st
                                   .view = &v->view,
                                   .now_state = d->location.record,
                                   .leases = d->location.leases,
+                                  .lost_s = shield_lost_s(v->domain->upstream),
                                   .now_s = sys_service_s()};
     err = upreq_name(c, &c->scratch, v->domain, &d->in, &d->up);
     if (err)

@@ -6,12 +6,12 @@
 #include "conf/upcreds.h"
 #include "service/flight.h"
 #include "service/keeper.h"
-#include "service/learned.h"
 #include "service/leg.h"
 #include "service/location.h"
 #include "service/outage.h"
 #include "service/own.h"
 #include "service/pacer.h"
+#include "service/shield.h"
 #include "service/turn.h"
 #include "service/upstream.h"
 #include "store/store.h"
@@ -128,6 +128,7 @@ static bool read_state(struct context *c, struct str aor, struct state *s)
                                   .view = &s->view,
                                   .now_state = s->location.record,
                                   .leases = s->location.leases,
+                                  .lost_s = shield_lost_s(d->upstream),
                                   .now_s = sys_service_s()};
     return true;
 }
@@ -140,11 +141,10 @@ static bool is_sequence_ours(struct context *c, const struct state *s, const str
 }
 
 /* Upstream has lost its data since it had this one, which is ours to register again. */
-static bool is_lost(const struct context *c, const struct state *s, const struct upreg *u)
+static bool is_lost(const struct state *s, const struct upreg *u)
 {
-    uint64_t lost_s = learned_lost_s(*upstream_learned(c->upstream), s->domain->upstream->name);
-    return lost_s && expiry_can_refresh(&s->in) && !u->is_fixed && u->state == UPREG_LIVE &&
-           u->dead_at_s > s->in.now_s && u->dead_at_s < lost_s + u->granted_s;
+    return expiry_can_refresh(&s->in) && !u->is_fixed && u->state == UPREG_LIVE &&
+           u->dead_at_s > s->in.now_s && register_is_lost(&s->in, u);
 }
 
 static void look_at(struct context *c, const struct state *s, const struct upreg *u, bool is_prompt)
@@ -153,7 +153,7 @@ static void look_at(struct context *c, const struct state *s, const struct upreg
     bool is_leaving = u->state == UPREG_LEAVING && u->dead_at_s > s->in.now_s;
     if (is_leaving && is_sequence_ours(c, s, u))
         o.as = FORWARD_REMOVAL;
-    else if (!expiry_is_refresh_ours(&s->in, u) && !is_lost(c, s, u))
+    else if (!expiry_is_refresh_ours(&s->in, u) && !is_lost(s, u))
         return;
     else if (!is_prompt)
         o.wait_ms = own_jitter_ms(c, &s->view, u);
@@ -188,7 +188,7 @@ void renew_on_event(struct inbox_node *node, void *arg)
 
 /* ---------------------------------------------------------------- upstream has lost its data */
 
-bool renew_lost(struct context *c, struct str aor, struct str upstream)
+bool renew_lost(struct context *c, struct str aor, struct str upstream, bool is_sent)
 {
     struct state s;
     bool is_any = false;
@@ -197,9 +197,10 @@ bool renew_lost(struct context *c, struct str aor, struct str upstream)
     for (size_t i = 0; i < s.in.now_state->n_upregs; i++) {
         const struct upreg *u = &s.in.now_state->upregs[i];
         const struct order o = {.domain = s.domain, .in = &s.in, .upreg = u, .as = FORWARD_REFRESH};
-        if (!is_lost(c, &s, u))
+        if (!is_lost(&s, u))
             continue;
-        submit_own(c, &o);
+        if (is_sent)
+            submit_own(c, &o);
         is_any = true;
     }
     return is_any;

@@ -12,6 +12,7 @@
 #include "service/guard.h"
 #include "service/late.h"
 #include "service/learned.h"
+#include "service/lostdata.h"
 #include "service/leg.h"
 #include "service/own.h"
 #include "service/pacer.h"
@@ -481,6 +482,7 @@ static void on_final(struct reg *r, const struct msg *m)
     if (m->status == 503 && divert(r))
         return;
     flight_note(r, m->status);
+    lostdata_judge(r, m);
     if (m->status < 300)
         on_accepted(r, m);
     else if (m->status == 401 || m->status == 407)
