@@ -91,6 +91,7 @@ struct absorb_input {
     const struct lease_view *leases;
     bool is_upstream_busy; /* a REGISTER of the upstream registration concerned is in flight */
     bool is_outage;        /* upstream is down, or has only just returned */
+    bool is_down;          /* the former */
     uint64_t lost_s;       /* what upstream had accepted by then, it may know no more; 0: nothing */
     uint64_t now_s;        /* service clock */
 };

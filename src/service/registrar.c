@@ -65,7 +65,8 @@ static bool is_extending(const struct verdict *v)
 /* What becomes of it for want of a way upstream. */
 static bool is_held_back(const struct verdict *v)
 {
-    bool is_served = v->reason == REASON_SERVED || v->reason == REASON_POSTPONED_IN_FLIGHT;
+    bool is_served = v->reason == REASON_SERVED || v->reason == REASON_SERVED_NEW ||
+                     v->reason == REASON_POSTPONED_IN_FLIGHT;
     return v->what == VERDICT_WAIT ||
            (is_served && (v->what == VERDICT_ABSORB || v->what == VERDICT_COMMIT));
 }
@@ -117,6 +118,7 @@ static int decide(struct context *c, const struct regview *v, bool is_silent, st
         return err;
     d->in.is_upstream_busy = is_silent || upstream_is_busy(c->upstream, v->domain, d->up.upreg_id);
     d->in.is_outage = outage_serves(v->domain->upstream);
+    d->in.is_down = outage_is_down(v->domain->upstream);
     d->is_trial = false;
     d->verdict = absorb_decide(&d->in, NULL);
     if (d->verdict.what == VERDICT_FORWARD)
@@ -256,13 +258,34 @@ static void on_committed(struct inbox_node *node, void *arg)
     reg_free_if_done(r);
 }
 
+/* What will be asked for upstream once it is back. */
+static void plan_grant(const struct decision *d, struct upstream_grant *out)
+{
+    *out = (struct upstream_grant){.upreg_id = d->up.upreg_id,
+                                   .contact = STR_NONE,
+                                   .call_id = d->up.call_id,
+                                   .granted_s = d->in.conf->upstream_expires_s,
+                                   .service_route = STR_NONE,
+                                   .associated = STR_NONE,
+                                   .pub_gruu = STR_NONE,
+                                   .temp_gruu = STR_NONE,
+                                   .form = d->in.conf->form,
+                                   .new_upreg_id = d->up.upreg_id};
+    sys_random(&out->new_binding_id, sizeof out->new_binding_id);
+}
+
 static void commit(struct reg *r, const struct decision *d)
 {
-    const struct regchange what = {.kind = REGCHANGE_LICENSED,
-                                   .conf = r->v.domain->absorb,
-                                   .view = r->v.view,
-                                   .is_upstream_busy = d->in.is_upstream_busy,
-                                   .is_outage = d->in.is_outage};
+    struct regchange what = {.kind = REGCHANGE_LICENSED,
+                             .conf = r->v.domain->absorb,
+                             .view = r->v.view,
+                             .is_upstream_busy = d->in.is_upstream_busy,
+                             .is_outage = d->in.is_outage,
+                             .is_down = d->in.is_down};
+    if (d->verdict.reason == REASON_SERVED_NEW) {
+        what.kind = REGCHANGE_SERVED;
+        plan_grant(d, &what.grant);
+    }
     if (++r->n_attempts > TRIES || reg_store(r, &what, on_committed))
         reg_refuse(r, REASON_STORE, 503);
 }
