@@ -37,17 +37,21 @@ static int64_t left_of(const struct shield *s)
 /* Whether it is there. since: wall time. */
 static json_t *state_json(const struct shield *s)
 {
+    bool is_walking = atomic_load(&s->n_walking) > 0;
+    json_int_t n_waiting = (json_int_t)atomic_load(&s->n_waiting);
     uint64_t now_s = sys_service_s(), since_s = outage_since_s(s);
     uint64_t ago_s = now_s > since_s ? now_s - since_s : 0;
     json_int_t n_left = left_of(s);
     double pace = rate_of(s);
-    return json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "state", health_word(state_of(s)),
-                     "since", (json_int_t)(sys_wall_ms() / 1000 - ago_s), "probes_answered",
-                     (json_int_t)atomic_load(&s->n_probes_answered), "probes_failed",
-                     (json_int_t)atomic_load(&s->n_probes_failed), "probe_round_trip_ms",
-                     (json_int_t)atomic_load(&s->probe_ms), "outages",
-                     (json_int_t)atomic_load(&s->n_changes[HEALTH_DOWN]), "resync_left", n_left,
-                     "resync_ends_in_s", (json_int_t)((double)n_left / (pace > 1 ? pace : 1)));
+    return json_pack(
+        "{s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:I,s:I}", "state", health_word(state_of(s)), "since",
+        (json_int_t)(sys_wall_ms() / 1000 - ago_s), "probes_answered",
+        (json_int_t)atomic_load(&s->n_probes_answered), "probes_failed",
+        (json_int_t)atomic_load(&s->n_probes_failed), "probe_round_trip_ms",
+        (json_int_t)atomic_load(&s->probe_ms), "outages",
+        (json_int_t)atomic_load(&s->n_changes[HEALTH_DOWN]), "resyncing",
+        is_walking || state_of(s) == HEALTH_RESYNC, "resync_left", n_left, "resync_ends_in_s",
+        (json_int_t)((double)(n_left + (n_left ? n_waiting : 0)) / (pace > 1 ? pace : 1)));
 }
 
 static json_t *pace_json(const struct shield *s)
@@ -128,13 +132,20 @@ static double left(const struct shield *s)
     return (double)left_of(s);
 }
 
+static double resyncs(const struct shield *s)
+{
+    return atomic_load(&s->n_walking) > 0;
+}
+
 static const struct metric {
     const char *name, *help;
     double (*gauge)(const struct shield *s); /* NULL: a counter */
     enum shield_count what;
 } metrics[] = {
     {"resync_lines_left",
-     "After an outage: lines with devices that upstream has still to take back.", left, 0},
+     "After an outage, or after upstream has lost its data: lines that it has still to take back.",
+     left, 0},
+    {"resync_running", "1 while what upstream has lost is registered again.", resyncs, 0},
     {"probe_round_trip_seconds", "Of the last probe that was answered.", probe_s, 0},
     {"register_ceiling",
      "REGISTERs a second that may go there now: register-rate, or less while "

@@ -65,6 +65,7 @@ struct conf_uri {
 };
 
 enum conf_token { CONF_TOKEN_PARAMETER, CONF_TOKEN_USER };
+enum conf_resync { CONF_RESYNC_ASK, CONF_RESYNC_AUTO };
 enum conf_outage { CONF_OUTAGE_SERVE, CONF_OUTAGE_REJECT };
 
 struct shield;
@@ -86,7 +87,8 @@ struct conf_upstream {
     uint32_t probe_interval_s; /* 0: whether it is there is not asked */
     enum conf_outage outage;
     uint32_t serve_limit_s;
-    struct shield *shield; /* of service/: what the workers share about it; NULL: no pace */
+    enum conf_resync resync; /* once it seems to have lost its data */
+    struct shield *shield;   /* of service/: what the workers share about it; NULL: no pace */
 };
 
 enum conf_require { CONF_REQUIRE_ANY, CONF_REQUIRE_ALL };

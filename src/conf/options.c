@@ -8,6 +8,7 @@ static const char *const side_words[] = {"any", "access", "core", NULL};
 static const char *const durability_words[] = {"power", "process", NULL};
 static const char *const token_words[] = {"parameter", "user", NULL};
 static const char *const outage_words[] = {"serve", "reject", NULL};
+static const char *const resync_words[] = {"ask", "auto", NULL};
 static const char *const require_words[] = {"any", "all", NULL};
 
 #define IN_CONF(field)   .offset = offsetof(struct conf, field)
@@ -348,6 +349,15 @@ static const struct schema_option options[] = {
      .offset = offsetof(struct conf_upstream, serve_limit_s),
      .help = "With outage = serve: how long after the end of its registration upstream, and after "
              "a new proof was due, a device is still served."},
+    {.section = SECTION_UPSTREAM,
+     .name = "resync",
+     .type = SCHEMA_WORD,
+     .words = resync_words,
+     .fallback = "ask",
+     .offset = offsetof(struct conf_upstream, resync),
+     .help = "What is done when the upstream seems to have lost its data. ask: the alarm "
+             "upstream-lost-data stands, and the operator begins the resync. auto: it begins by "
+             "itself, ten minutes after the last one at the earliest. See the section LOST DATA."},
     {.section = SECTION_UPSTREAM,
      .name = "register-rate",
      .type = SCHEMA_NUMBER,

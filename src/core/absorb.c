@@ -55,10 +55,28 @@ static enum forward_as forward_as(const struct decision *d)
                                                                            : FORWARD_REFRESH;
 }
 
+/* Whom we have challenged ourselves needs upstream no more than one that is known (D56a). What it
+ * stands on must be ours to renew. */
+static bool is_servable(const struct decision *d, enum reason why)
+{
+    const struct absorb_input *in = d->in;
+    const struct absorb_conf *conf = in->conf;
+    bool is_new = why == REASON_NEW_CONTACT || why == REASON_NEW_LINE || why == REASON_LAPSED ||
+                  why == REASON_CHANGED;
+    if (!is_new || !in->is_down || !register_serve_s(in) || !in->view->is_proven ||
+        conf->authentication != AUTH_LOCAL || conf->is_by_flow || conf->mode == MODE_MIRROR ||
+        in->view->is_bulk)
+        return false;
+    const struct upreg *u = upreg_find(in, &d->s);
+    return !u || u->state != UPREG_LIVE || u->dead_at_s + register_serve_s(in) > in->now_s;
+}
+
 /* One REGISTER in flight per upstream contact; the next one goes on its own proof (D60). */
 static bool forward(const struct decision *d, enum reason why, struct verdict *v)
 {
-    if (d->in->is_upstream_busy)
+    if (is_servable(d, why))
+        *v = (struct verdict){.what = VERDICT_COMMIT, .reason = REASON_SERVED_NEW};
+    else if (d->in->is_upstream_busy)
         *v = (struct verdict){.what = VERDICT_WAIT, .reason = REASON_IN_FLIGHT};
     else
         *v = (struct verdict){.what = VERDICT_FORWARD, .reason = why, .as = forward_as(d)};
@@ -78,7 +96,7 @@ static enum reason judge_upstream(const struct absorb_input *in, const struct bi
     enum reason due = REASON_UPSTREAM_DUE;
     if (upreg_is_moved(in->conf, u))
         due = REASON_MOVED;
-    else if (in->now_s < expiry_refresh_by_s(in->now_state, u))
+    else if (in->now_s < expiry_refresh_by_s(in->now_state, u) && !register_is_lost(in, u))
         return licence;
     if (serve_s)
         return REASON_SERVED;
@@ -374,7 +392,7 @@ struct verdict absorb_decide(const struct absorb_input *in, struct aor_record *n
     bool is_licensed = v.what == VERDICT_ABSORB || v.what == VERDICT_COMMIT;
     if (!is_licensed && is_proof_missing(in) && !licence_is_whole(in, &d.s))
         return challenge();
-    if (v.what == VERDICT_COMMIT && next)
+    if (v.what == VERDICT_COMMIT && next && v.reason != REASON_SERVED_NEW)
         commit_licensed(&d, next);
     return v;
 }
@@ -456,6 +474,39 @@ enum reason absorb_apply(const struct absorb_input *in, const struct upstream_gr
         why = REASON_NOT_GRANTED;
     commit_settle(next, in->now_s);
     return why == REASON_ACCEPTED && evicted ? REASON_EVICTED : why;
+}
+
+/* ---------------------------------------------------------------- upstream says nothing */
+
+static void begin_ended(const struct absorb_input *in, const struct upstream_grant *grant,
+                        struct aor_record *next)
+{
+    const uint64_t id = accept_upreg_id(grant);
+    struct upreg *u = binding_upreg(next, id);
+    struct upstream_grant begun = *grant;
+    if (u && u->state == UPREG_LIVE)
+        return;
+    if (u && str_eq(u->call_id, grant->call_id))
+        begun.cseq = u->cseq;
+    commit_upstream(next, id, &begun, in->now_s);
+    binding_upreg(next, id)->dead_at_s = in->now_s;
+}
+
+enum reason absorb_serve(const struct absorb_input *in, const struct upstream_grant *grant,
+                         struct aor_record *next)
+{
+    BUG_ON(next->n_bindings != in->now_state->n_bindings);
+    struct survey s;
+    survey_take(in, &s);
+    uint64_t evicted = 0;
+    enum reason why = accept_judge(in, grant, &s, &evicted);
+    if (why != REASON_ACCEPTED)
+        return why;
+    commit_drop(next, ~s.alive | s.removed | evicted);
+    begin_ended(in, grant, next);
+    put_contacts(in, grant, &s, next);
+    commit_settle(next, in->now_s);
+    return evicted ? REASON_EVICTED : REASON_ACCEPTED;
 }
 
 /* ---------------------------------------------------------------- upstream said no */

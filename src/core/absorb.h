@@ -69,6 +69,13 @@ void absorb_extend(const struct absorb_input *in, struct aor_record *next);
 enum reason absorb_apply(const struct absorb_input *in, const struct upstream_grant *grant,
                          struct aor_record *next);
 
+/* The same of one that absorb_decide has let in as REASON_SERVED_NEW: upstream is down, so its
+ * registration there is one that has ended already, which is ours to renew; one that there is stays
+ * as it is. grant: as it was to be asked for; `next` is to be committed only for REASON_ACCEPTED or
+ * REASON_EVICTED. */
+enum reason absorb_serve(const struct absorb_input *in, const struct upstream_grant *grant,
+                         struct aor_record *next);
+
 /* A final refusal of a forwarded REGISTER (D53), or of our own (then, too, D58: a removal that was
  * challenged): what goes from `next` (a copy, as above). True if anything did. status: upstream's.
  */

@@ -2,23 +2,26 @@
 
 enum { COUNT_MAX = 15 };
 
-/* So many in a row, over so many seconds at least, lead to another state. */
+/* So many in a row, over so many seconds at least, lead to another state. answered: REGISTERs. */
 struct step {
     uint8_t n, over_s;
     enum health_state next;
 };
 
 /* To be down takes longer than one lost packet or a restart of the registrar, to be up again more
- * than one answer. */
+ * than one answer to a probe. A REGISTER that is answered is what was missed. */
 static const struct {
     const char *word;
-    struct step bad, good;
+    struct step bad, good, answered;
     enum health_state resynced;
 } states[HEALTH_STATES] = {
-    [HEALTH_UP] = {"up", {2, 0, HEALTH_DEGRADED}, {1, 0, HEALTH_UP}, HEALTH_UP},
-    [HEALTH_DEGRADED] = {"degraded", {3, 10, HEALTH_DOWN}, {3, 20, HEALTH_UP}, HEALTH_DEGRADED},
-    [HEALTH_DOWN] = {"down", {1, 0, HEALTH_DOWN}, {3, 2, HEALTH_RESYNC}, HEALTH_DOWN},
-    [HEALTH_RESYNC] = {"resync", {3, 10, HEALTH_DOWN}, {1, 0, HEALTH_RESYNC}, HEALTH_UP},
+    [HEALTH_UP] = {"up", {2, 0, HEALTH_DEGRADED}, {1, 0, HEALTH_UP}, {1, 0, HEALTH_UP}, HEALTH_UP},
+    [HEALTH_DEGRADED] =
+        {"degraded", {3, 10, HEALTH_DOWN}, {3, 20, HEALTH_UP}, {3, 20, HEALTH_UP}, HEALTH_DEGRADED},
+    [HEALTH_DOWN] =
+        {"down", {1, 0, HEALTH_DOWN}, {3, 2, HEALTH_RESYNC}, {1, 0, HEALTH_RESYNC}, HEALTH_DOWN},
+    [HEALTH_RESYNC] =
+        {"resync", {3, 10, HEALTH_DOWN}, {1, 0, HEALTH_RESYNC}, {1, 0, HEALTH_RESYNC}, HEALTH_UP},
 };
 
 static const struct {
@@ -52,6 +55,13 @@ static struct health count(struct health h, bool is_bad, uint64_t now_s)
     return h;
 }
 
+static const struct step *step_of(struct health h, enum health_event e)
+{
+    if (h.is_bad)
+        return &states[h.state].bad;
+    return e == HEALTH_ANSWERED ? &states[h.state].answered : &states[h.state].good;
+}
+
 struct health health_step(struct health h, enum health_event e, uint64_t now_s)
 {
     if (e == HEALTH_RESYNCED) {
@@ -59,7 +69,7 @@ struct health health_step(struct health h, enum health_event e, uint64_t now_s)
         return h;
     }
     h = count(h, events[e].is_bad, now_s);
-    const struct step *s = h.is_bad ? &states[h.state].bad : &states[h.state].good;
+    const struct step *s = step_of(h, e);
     if (h.n >= s->n && now_s >= (uint64_t)h.since_s + s->over_s)
         h.state = s->next;
     if (h.state == HEALTH_UP && !h.is_bad) /* one word for all that is well */

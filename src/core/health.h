@@ -10,7 +10,7 @@
 enum health_state {
     HEALTH_UP,
     HEALTH_DEGRADED, /* some of it fails; nothing is done differently yet */
-    HEALTH_DOWN,     /* nothing but probes is sent there */
+    HEALTH_DOWN,     /* nothing but probes and trials is sent there */
     HEALTH_RESYNC,   /* back; what became due meanwhile is registered at the pace */
     HEALTH_STATES
 };

@@ -91,8 +91,16 @@ struct absorb_input {
     const struct lease_view *leases;
     bool is_upstream_busy; /* a REGISTER of the upstream registration concerned is in flight */
     bool is_outage;        /* upstream is down, or has only just returned */
+    bool is_down;          /* the former */
+    uint64_t lost_s;       /* what upstream had accepted by then, it may know no more; 0: nothing */
     uint64_t now_s;        /* service clock */
 };
+
+/* Upstream has lost its data since it took this one. */
+static inline bool register_is_lost(const struct absorb_input *in, const struct upreg *u)
+{
+    return u->dead_at_s < in->lost_s + u->granted_s && in->lost_s;
+}
 
 /* How long a device may stand on what upstream has dropped, and go without a new proof: as there is
  * no turn upstream to be had, because it is or was down (D56a). 0: not at all. */

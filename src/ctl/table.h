@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { TABLE_COLUMNS = 7, TABLE_CELL = 400 };
+enum { TABLE_COLUMNS = 8, TABLE_CELL = 400 };
 
 /* Cells that begin with NUL, behind the last one in use, are no columns. */
 struct table_row {

@@ -39,6 +39,16 @@ static void print_count(const json_t *upstream, const char *key, char cell[TABLE
     (void)snprintf(cell, TABLE_CELL, "%lld", (long long)json_integer_value(field(upstream, key)));
 }
 
+/* Of a resync, after an outage or after upstream has lost its data. */
+static void print_end(const json_t *upstream, char cell[TABLE_CELL])
+{
+    if (json_is_true(field(upstream, "resyncing")))
+        (void)snprintf(cell, TABLE_CELL, "in %llds",
+                       (long long)json_integer_value(field(upstream, "resync_ends_in_s")));
+    else
+        table_add(cell, "-");
+}
+
 static void fill(const void *list, size_t at, struct table_row *r)
 {
     const json_t *u = json_array_get(list, at);
@@ -51,12 +61,13 @@ static void fill(const void *list, size_t at, struct table_row *r)
     print_pace(u, r->cells[4]);
     print_count(u, "waiting", r->cells[5]);
     print_count(u, "resync_left", r->cells[6]);
+    print_end(u, r->cells[7]);
 }
 
 static bool show(const json_t *answer)
 {
     static const struct table_row titles = {
-        {"UPSTREAM", "STATE", "SINCE", "PROBE", "PACE", "WAITING", "LEFT"}};
+        {"UPSTREAM", "STATE", "SINCE", "PROBE", "PACE", "WAITING", "LEFT", "ENDS"}};
     const json_t *list = json_object_get(answer, "upstreams");
     if (!json_is_array(list))
         return false;

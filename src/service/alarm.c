@@ -46,6 +46,10 @@ static const struct {
                              "upstream answers neither probes nor REGISTERs; see its servers, the "
                              "way to them, and probe-interval",
                              STAT_ALARM_DOWN, STAT_ALARM_STANDS_DOWN},
+    [ALARM_LOST_DATA] = {"upstream-lost-data",
+                         "upstream seems to know no more what it had accepted; breakwaterctl "
+                         "upstream resync NAME registers again what we can prove ourselves",
+                         STAT_ALARM_LOST, STAT_ALARM_STANDS_LOST},
 };
 
 const char *alarm_word(enum alarm_code code)
@@ -195,6 +199,33 @@ bool alarm_disprove(struct alarms *a, enum alarm_code code, const char *upstream
     if (is_over)
         log_info("alarm %s: upstream=\"%s\": over", codes[code].word, upstream);
     return is_over;
+}
+
+bool alarm_end(struct alarms *a, enum alarm_code code, const char *upstream)
+{
+    return alarm_disprove(a, code, upstream, UINT64_MAX);
+}
+
+static bool is_configured(const char *upstream, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_upstreams; i++)
+        if (strcmp(upstream, conf->upstreams[i].name) == 0)
+            return true;
+    return false;
+}
+
+void alarm_sync(struct alarms *a, const struct conf *conf)
+{
+    if (!a)
+        return;
+    (void)pthread_mutex_lock(&a->lock);
+    for (size_t i = a->n; i-- > 0;)
+        if (!is_configured(a->list[i].upstream, conf)) {
+            log_info("alarm %s: upstream=\"%s\": over, it is not configured any more",
+                     codes[a->list[i].code].word, a->list[i].upstream);
+            drop(a, i);
+        }
+    (void)pthread_mutex_unlock(&a->lock);
 }
 
 int alarm_list(struct alarms *a, uint64_t now_s, struct alarm **out, size_t *n)

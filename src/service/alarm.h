@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf/conf.h"
+
 enum alarm_code {
     ALARM_UNCHALLENGED,        /* upstream takes a REGISTER that nobody has proven */
     ALARM_CHALLENGES_US,       /* upstream wants a proof of us that we do not have */
@@ -17,6 +19,7 @@ enum alarm_code {
     ALARM_CONTACT_MISSING, /* upstream's 2xx does not list our Contact (D49), or our Path (D91) */
     ALARM_UNRESOLVED,      /* the DNS does not say where its servers are */
     ALARM_UPSTREAM_DOWN,   /* nobody answers there (outage.h) */
+    ALARM_LOST_DATA,       /* it knows no more what it had accepted (lostdata.h) */
     ALARM_CODES
 };
 
@@ -39,6 +42,12 @@ bool alarm_raise(struct alarms *a, enum alarm_code code, const char *upstream, u
 /* The contrary is seen. True: the alarm stood and is over, which is logged. Costs one load while no
  * alarm stands. Any thread. */
 bool alarm_disprove(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s);
+
+/* It is over, however recently it was seen. True: it stood. Any thread. */
+bool alarm_end(struct alarms *a, enum alarm_code code, const char *upstream);
+
+/* The same of all alarms of upstreams that the configuration does not have any more. Any thread. */
+void alarm_sync(struct alarms *a, const struct conf *conf);
 
 /* Of an upstream, as the configuration allows it. */
 enum { ALARM_NAME_MAX = 64 };

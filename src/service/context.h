@@ -94,6 +94,8 @@ struct context {
     struct silence *silence;      /* of upstreams; shared by all workers */
     struct source_table *sources; /* shared by all workers */
     struct alarms *alarms;        /* shared by all workers; or NULL */
+    void (*resync)(struct str upstream, void *arg); /* on all workers */
+    void *resync_arg;
     struct refused *refused;
     struct tally *tally; /* what the workers share for ongoing.c */
     struct ongoing_table *ongoing;

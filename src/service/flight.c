@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "net/loop.h"
 #include "service/leg.h"
+#include "service/lostdata.h"
 #include "service/outage.h"
 #include "service/own.h"
 #include "service/shield.h"
@@ -238,6 +239,7 @@ static void hold_bindings(struct reg *r, const struct aor_record *record)
 int flight_start(struct reg *r, const struct absorb_input *in, uint32_t least_s)
 {
     int err = plan(r, in, least_s);
+    lostdata_prepare(r, in);
     own_begin(r);
     if (!err)
         err = flight_repeat(r);

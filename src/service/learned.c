@@ -5,10 +5,9 @@
 
 enum { MAX_S = 86400 };
 
-/* Few registrars ever answer 423 or lose their data. */
+/* Few registrars ever answer 423. */
 struct learned {
     struct learned *next;
-    uint64_t lost_s;
     uint32_t min_s;
     char upstream[];
 };
@@ -51,20 +50,6 @@ void learned_raise(struct learned **list, const char *upstream, uint32_t min_s)
     struct learned *l = get(list, upstream);
     if (l && min_s > l->min_s && min_s <= MAX_S)
         l->min_s = min_s;
-}
-
-uint64_t learned_lost_s(const struct learned *list, const char *upstream)
-{
-    const struct learned *l = find(list, upstream);
-    return l ? l->lost_s : 0;
-}
-
-bool learned_lose(struct learned **list, const char *upstream, uint64_t now_s)
-{
-    struct learned *l = get(list, upstream);
-    if (l)
-        l->lost_s = now_s;
-    return l;
 }
 
 void learned_free(struct learned *list)

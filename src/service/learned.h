@@ -1,10 +1,9 @@
 /* What is known of each upstream: the shortest expiry that it takes, as its answers have taught
- * (423, D54), and when it had lost its data. By the upstream's name, so it outlives a reload. The
+ * (423, D54). By the upstream's name, so it outlives a reload. The
  * worker's thread. */
 #ifndef BW_SERVICE_LEARNED_H
 #define BW_SERVICE_LEARNED_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct learned;
@@ -14,11 +13,6 @@ uint32_t learned_min_s(const struct learned *list, const char *upstream);
 
 /* Remembers a longer one; more than a day is nobody's wish. Without memory it is forgotten. */
 void learned_raise(struct learned **list, const char *upstream, uint32_t min_s);
-
-/* Service clock: what it had accepted by then, it knows no more; 0: it has lost nothing. */
-uint64_t learned_lost_s(const struct learned *list, const char *upstream);
-bool learned_lose(struct learned **list, const char *upstream,
-                  uint64_t now_s); /* false: no memory */
 
 void learned_free(struct learned *list);
 

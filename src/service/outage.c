@@ -5,6 +5,13 @@
 #include "service/alarm.h"
 #include "service/shield.h"
 
+/* Between two trials of an outage. Whoever cannot be served without upstream has it more seldom:
+ * anybody may send such a REGISTER. */
+static const uint32_t trial_s[] = {[OUTAGE_TRIAL_SERVED] = 25, [OUTAGE_TRIAL_REFUSED] = 60};
+
+/* Probes without an answer, in a row, that a REGISTER with one disproves. */
+enum { SILENT_MANY = 2 };
+
 static struct health health_of(const struct shield *s)
 {
     return health_unpack(atomic_load_explicit(&s->health, memory_order_relaxed));
@@ -40,8 +47,11 @@ static void tell_change(struct context *c, const struct conf_upstream *u, struct
                  to.n);
     else
         log_info("upstream \"%s\": %s -> %s: %s", u->name, names[0], names[1], why);
-    if (to.state == HEALTH_DOWN)
+    if (to.state == HEALTH_DOWN) {
+        atomic_store(&u->shield->tried_s[OUTAGE_TRIAL_SERVED], sys_service_s());
+        atomic_store(&u->shield->tried_s[OUTAGE_TRIAL_REFUSED], sys_service_s());
         (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
+    }
 }
 
 /* Whose exchange it is that changes the state, tells of it. While all is well nothing is written:
@@ -59,16 +69,36 @@ static bool change(const struct conf_upstream *u, enum health_event e, struct he
     return from->state != to->state;
 }
 
-/* One that may not know OPTIONS at all would never be seen to return. */
-static bool is_watched(const struct conf_upstream *u)
+/* Whoever answers REGISTERs and not OPTIONS has them filtered, or has never known them. */
+static void weigh_probes(const struct conf_upstream *u, enum health_event e)
 {
-    return u->shield && u->probe_interval_s && atomic_load(&u->shield->n_probes_answered);
+    struct shield *s = u->shield;
+    if (e == HEALTH_PROBE_ANSWERED) {
+        atomic_store(&s->n_probes_silent, 0);
+        atomic_store(&s->is_believed, true);
+    } else if (e == HEALTH_PROBE_FAILED) {
+        atomic_fetch_add(&s->n_probes_silent, 1);
+    } else if (e == HEALTH_ANSWERED &&
+               atomic_load_explicit(&s->n_probes_silent, memory_order_relaxed) >= SILENT_MANY &&
+               atomic_exchange(&s->is_believed, false)) {
+        log_warn("upstream \"%s\": it answers REGISTERs, but not OPTIONS: those do not count until "
+                 "it answers them again",
+                 u->name);
+    }
+}
+
+static bool counts(const struct conf_upstream *u, enum health_event e)
+{
+    return e != HEALTH_PROBE_FAILED || atomic_load(&u->shield->is_believed);
 }
 
 void outage_note(struct context *c, const struct conf_upstream *u, enum health_event e)
 {
     struct health from, to;
-    if (!is_watched(u))
+    if (!u->shield || !u->probe_interval_s)
+        return;
+    weigh_probes(u, e);
+    if (!counts(u, e))
         return;
     if (change(u, e, &from, &to))
         tell_change(c, u, from, to, health_event_word(e));
@@ -82,6 +112,24 @@ void outage_on_register(struct context *c, const struct conf_upstream *u, unsign
 {
     bool is_busy = status == 503 || status == 408;
     outage_note(c, u, status == 0 ? HEALTH_SILENT : is_busy ? HEALTH_BUSY : HEALTH_ANSWERED);
+}
+
+static bool is_trial_due(const struct conf_upstream *u, enum outage_trial what, uint64_t last_s)
+{
+    return outage_is_down(u) && sys_service_s() >= last_s + trial_s[what] &&
+           !shield_is_pausing(u, sys_now_ms());
+}
+
+bool outage_can_try(const struct conf_upstream *u, enum outage_trial what)
+{
+    return is_trial_due(u, what, atomic_load(&u->shield->tried_s[what]));
+}
+
+bool outage_take_trial(const struct conf_upstream *u, enum outage_trial what)
+{
+    uint64_t last_s = atomic_load(&u->shield->tried_s[what]);
+    return is_trial_due(u, what, last_s) &&
+           atomic_compare_exchange_strong(&u->shield->tried_s[what], &last_s, sys_service_s());
 }
 
 uint64_t outage_round(const struct conf_upstream *u)
@@ -114,6 +162,8 @@ void outage_forget(struct context *c, const struct conf_upstream *u)
     struct health from = health_unpack(word), up = {HEALTH_UP, false, 0, 0};
     if (from.state != HEALTH_UP)
         tell_change(c, u, from, up, "it is not probed any more");
+    if (u->shield)
+        (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
 }
 
 /* ---------------------------------------------------------------- looking */

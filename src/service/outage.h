@@ -1,7 +1,8 @@
 /* Whether an upstream is there: what workers see of it goes into one word that they share
- * (core/health), which says how REGISTERs are treated. Probes (upprobe) are its eyes; until
- * one has been answered an upstream counts as up. Any thread, but for what takes a context: a
- * worker's. */
+ * (core/health), which says how REGISTERs are treated. Probes (upprobe) are its eyes, as long as
+ * they are believed: since one was answered, and until a REGISTER is while they are not. REGISTERs
+ * always count; while it is down one is sent now and then, to try it. Any thread, but for what
+ * takes a context: a worker's. */
 #ifndef BW_SERVICE_OUTAGE_H
 #define BW_SERVICE_OUTAGE_H
 
@@ -23,6 +24,12 @@ bool outage_is_down(const struct conf_upstream *u);
 /* Devices are served here for what became due upstream while it was down: it is, or has not yet had
  * its turn for all of them (D56a). What that may be, core/register.h says. */
 bool outage_serves(const struct conf_upstream *u);
+
+/* While it is down one REGISTER may go at times, as a trial: one that could be answered here, or
+ * one that could not. The answer ends the outage. Taking it: false if another one has it. */
+enum outage_trial { OUTAGE_TRIAL_SERVED, OUTAGE_TRIAL_REFUSED };
+bool outage_can_try(const struct conf_upstream *u, enum outage_trial what);
+bool outage_take_trial(const struct conf_upstream *u, enum outage_trial what);
 
 /* It should be asked again soon. */
 bool outage_is_open(const struct conf_upstream *u);

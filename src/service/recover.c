@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "net/loop.h"
+#include "service/alarm.h"
 #include "service/keeper.h"
 #include "service/outage.h"
 #include "service/pacer.h"
@@ -17,6 +18,9 @@
  * read and how many AoRs it may find; between two counts. */
 enum { LOOK_MS = 1000, STEP_MS = 20, LOOKS_MAX = 400, FINDS_MAX = 32, COUNT_MS = 1000 };
 
+/* Beside the longest interval of a device: how long it may take to register one more line. */
+enum { STUCK_MS = 60000, SCRATCH_KEEP = 128 * 1024 };
+
 enum pass { PASS_COUNT, PASS_URGENT, PASS_ALL, PASSES };
 
 struct walk {
@@ -27,6 +31,8 @@ struct walk {
     bool is_under_way;
     enum pass pass;
     size_t n_left, n_told; /* counted in this pass; what others were told last */
+    size_t least;          /* ever counted since the return, and when */
+    uint64_t least_ms;
     size_t at_len;
     char at[STORE_AOR_MAX]; /* the last one that was looked at */
     struct wheel_timer timer;
@@ -103,7 +109,8 @@ static bool step(struct walk *w)
             return err != ERR_ABSENT; /* else it goes on from here later */
         note(w, aor);
         if (context_owner(c, aor) == c->worker)
-            look_at(w, aor, &n_found);
+            look_at(w, (struct str){w->at, w->at_len}, &n_found);
+        arena_reset(&c->scratch, SCRATCH_KEEP); /* records may be large */
     }
     return true;
 }
@@ -112,6 +119,31 @@ static void begin_pass(struct walk *w, enum pass pass)
 {
     w->pass = pass;
     w->n_left = w->at_len = 0;
+}
+
+static uint64_t longest_ms(const struct walk *w)
+{
+    const struct conf *conf = w->all->context->conf;
+    uint32_t s = 0;
+    for (size_t i = 0; i < conf->n_domains; i++)
+        if (conf->domains[i].upstream == w->upstream && conf->domains[i].absorb.max_expires_s > s)
+            s = conf->domains[i].absorb.max_expires_s;
+    return s * 1000ULL + STUCK_MS;
+}
+
+/* Each device has come by now, and upstream takes no more: what is left, it does not want. */
+static bool is_stuck(struct walk *w)
+{
+    uint64_t now_ms = loop_now_ms(w->all->context->loop);
+    if (w->n_left < w->least) {
+        w->least = w->n_left;
+        w->least_ms = now_ms;
+    }
+    if (!w->n_left || now_ms < w->least_ms + longest_ms(w))
+        return false;
+    log_warn("upstream \"%s\": %zu lines are not taken back; it counts as up", w->upstream->name,
+             w->n_left);
+    return true;
 }
 
 /* How long until the next step. */
@@ -123,7 +155,8 @@ static uint64_t end_pass(struct walk *w)
         begin_pass(w, over == PASS_URGENT ? PASS_ALL : PASS_COUNT);
         return over == PASS_URGENT ? STEP_MS : COUNT_MS;
     }
-    if (w->n_left == 0) {
+    if (is_stuck(w) || w->n_left == 0) {
+        tell_left(w, 0);
         w->is_under_way = false;
         outage_on_recovered(w->all->context, w->upstream, w->round);
         return LOOK_MS;
@@ -137,6 +170,8 @@ static void begin(struct walk *w)
     struct context *c = w->all->context;
     w->round = outage_round(w->upstream);
     w->is_under_way = true;
+    w->least = SIZE_MAX;
+    w->least_ms = loop_now_ms(c->loop);
     begin_pass(w, PASS_URGENT);
     keeper_retry(c->keeper, str_of(w->upstream->name));
 }
@@ -163,21 +198,26 @@ static void on_time(void *arg)
 static void add(struct recover *r, const struct recover *before, const struct conf_upstream *u)
 {
     struct walk *w = &r->list[r->n++];
-    *w = (struct walk){.all = r, .upstream = u, .shield = u->shield};
+    *w = (struct walk){.shield = u->shield};
     for (size_t i = 0; i < before->n; i++)
         if (before->list[i].shield == u->shield) {
-            w->round = before->list[i].round;
-            w->is_under_way = before->list[i].is_under_way;
+            loop_timer_stop(r->context->loop, &before->list[i].timer);
+            *w = before->list[i];
+            before->list[i].n_told = 0;
         }
+    w->all = r;
+    w->upstream = u;
     wheel_timer_init(&w->timer, on_time, w);
     loop_timer_start(r->context->loop, &w->timer, LOOK_MS);
 }
 
-/* A walk that was under way begins anew. */
+/* A walk that was under way goes on. */
 void recover_sync(struct recover *r)
 {
     const struct conf *conf = r->context->conf;
     const struct recover before = *r;
+    if (r->context->worker == 0)
+        alarm_sync(r->context->alarms, conf);
     r->n = 0;
     r->list = calloc(conf->n_upstreams + 1, sizeof *r->list);
     if (!r->list)

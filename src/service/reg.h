@@ -50,7 +50,9 @@ struct reg {
     bool has_unblocked; /* upstream was silent too long; others may go */
     bool is_silent;     /* and the phone waits no longer (D61) */
     bool has_tried_423;
-    unsigned n_storing; /* changes that the store has not answered */
+    unsigned n_upstream; /* registrations of the line that upstream holds by the record */
+    unsigned n_beside;   /* those of them that this one does not concern */
+    unsigned n_storing;  /* changes that the store has not answered */
 };
 
 /* From a phone's REGISTER: makes its server transaction and copies the view. ERR_FULL, ERR_NOMEM.

@@ -60,6 +60,17 @@ static enum reason decide_again(const struct absorb_input *in, struct aor_record
     return *is_changed ? v.reason : REASON_MAX;
 }
 
+/* What has come in between may have left it no room, or may serve it otherwise. */
+static enum reason serve_it(const struct absorb_input *in, const struct regchange *change,
+                            struct aor_record *next, bool *is_changed)
+{
+    if (absorb_decide(in, NULL).reason != REASON_SERVED_NEW)
+        return REASON_MAX;
+    enum reason why = absorb_serve(in, &change->grant, next);
+    *is_changed = why == REASON_ACCEPTED || why == REASON_EVICTED;
+    return *is_changed ? REASON_SERVED_NEW : REASON_MAX;
+}
+
 static enum reason refuse_it(const struct absorb_input *in, const struct regchange *change,
                              struct aor_record *next, bool *is_changed)
 {
@@ -77,11 +88,14 @@ int regchange_reduce(const struct store_change *c, void *input, bool *is_changed
                                     .leases = c->leases,
                                     .is_upstream_busy = change->is_upstream_busy,
                                     .is_outage = change->is_outage,
+                                    .is_down = change->is_down,
                                     .now_s = c->now_s};
     *is_changed = false;
     switch (change->kind) {
     case REGCHANGE_LICENSED:
         return (int)decide_again(&in, c->next, is_changed);
+    case REGCHANGE_SERVED:
+        return (int)serve_it(&in, change, c->next, is_changed);
     case REGCHANGE_ACCEPTED:
         return (int)accept_it(&in, change, c->next, is_changed);
     default:

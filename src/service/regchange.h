@@ -9,6 +9,7 @@
 
 enum regchange_kind {
     REGCHANGE_LICENSED, /* absorb_decide lets it in; code is REASON_MAX if it does no more */
+    REGCHANGE_SERVED,   /* the same of a new device in an outage: absorb_serve */
     REGCHANGE_ACCEPTED, /* upstream's 2xx: absorb_apply */
     REGCHANGE_REFUSED   /* upstream's refusal: absorb_refused */
 };
@@ -19,8 +20,9 @@ struct regchange {
     enum regchange_kind kind;
     struct absorb_conf conf;
     struct register_view view;
-    bool is_upstream_busy; /* REGCHANGE_LICENSED: what it was decided under (D56a) */
+    bool is_upstream_busy; /* REGCHANGE_LICENSED, …_SERVED: what it was decided under (D56a) */
     bool is_outage;        /* likewise */
+    bool is_down;          /* likewise */
     struct upstream_grant grant;
     unsigned status;                         /* REGCHANGE_REFUSED */
     uint64_t leaving[REGCHANGE_LEAVING_MAX]; /* registrations that rode along (D58) */

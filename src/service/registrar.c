@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "core/expiry.h"
 #include "service/auth.h"
+#include "service/flight.h"
 #include "service/forward.h"
 #include "service/guard.h"
 #include "service/late.h"
@@ -33,6 +34,8 @@ struct decision {
     struct upreq up; /* only the registration's names */
     struct verdict verdict;
     enum pace_class pace_class; /* VERDICT_FORWARD */
+    bool is_trial;              /* it tries whether upstream is still down */
+    enum outage_trial trial;
 };
 
 /* D56a: a licensed refresh that finds no turn by the pace is answered here, if it can be. */
@@ -59,6 +62,33 @@ static bool is_extending(const struct verdict *v)
            !absorb_is_still(v->reason) && v->reason != REASON_REMOVED_LOCALLY;
 }
 
+/* What becomes of it for want of a way upstream. */
+static bool is_held_back(const struct verdict *v)
+{
+    bool is_served = v->reason == REASON_SERVED || v->reason == REASON_SERVED_NEW ||
+                     v->reason == REASON_POSTPONED_IN_FLIGHT;
+    return v->what == VERDICT_WAIT ||
+           (is_served && (v->what == VERDICT_ABSORB || v->what == VERDICT_COMMIT));
+}
+
+/* One that would go upstream, were it not down, may try it. */
+static void judge_trial(const struct context *c, const struct regview *v, struct decision *d)
+{
+    d->trial = d->verdict.what == VERDICT_WAIT ? OUTAGE_TRIAL_REFUSED : OUTAGE_TRIAL_SERVED;
+    if (!outage_is_down(v->domain->upstream) || !is_held_back(&d->verdict) ||
+        upstream_is_blocked(c->upstream, d->up.upreg_id) ||
+        !outage_can_try(v->domain->upstream, d->trial))
+        return;
+    d->in.is_upstream_busy = false;
+    struct verdict instead = absorb_decide(&d->in, NULL);
+    d->is_trial = instead.what == VERDICT_FORWARD;
+    d->in.is_upstream_busy = !d->is_trial;
+    if (!d->is_trial)
+        return;
+    d->verdict = instead;
+    d->pace_class = pacer_class(&d->in, &d->verdict);
+}
+
 /* D56a: nothing is sent upstream that is down, so nothing waits for it either; is_silent: one of
  * its own is on the way, and its end is waited for. */
 static void judge_outage(const struct regview *v, bool is_silent, struct decision *d)
@@ -81,15 +111,20 @@ static int decide(struct context *c, const struct regview *v, bool is_silent, st
                                   .view = &v->view,
                                   .now_state = d->location.record,
                                   .leases = d->location.leases,
+                                  .lost_s = shield_lost_s(v->domain->upstream),
                                   .now_s = sys_service_s()};
     err = upreq_name(c, &c->scratch, v->domain, &d->in, &d->up);
     if (err)
         return err;
     d->in.is_upstream_busy = is_silent || upstream_is_busy(c->upstream, v->domain, d->up.upreg_id);
     d->in.is_outage = outage_serves(v->domain->upstream);
+    d->in.is_down = outage_is_down(v->domain->upstream);
+    d->is_trial = false;
     d->verdict = absorb_decide(&d->in, NULL);
     if (d->verdict.what == VERDICT_FORWARD)
         judge_turn(c, v, d);
+    if (!is_silent)
+        judge_trial(c, v, d);
     judge_outage(v, is_silent, d);
     return 0;
 }
@@ -227,13 +262,34 @@ static void on_committed(struct inbox_node *node, void *arg)
     reg_free_if_done(r);
 }
 
+/* What will be asked for upstream once it is back. */
+static void plan_grant(const struct decision *d, struct upstream_grant *out)
+{
+    *out = (struct upstream_grant){.upreg_id = d->up.upreg_id,
+                                   .contact = STR_NONE,
+                                   .call_id = d->up.call_id,
+                                   .granted_s = d->in.conf->upstream_expires_s,
+                                   .service_route = STR_NONE,
+                                   .associated = STR_NONE,
+                                   .pub_gruu = STR_NONE,
+                                   .temp_gruu = STR_NONE,
+                                   .form = d->in.conf->form,
+                                   .new_upreg_id = d->up.upreg_id};
+    sys_random(&out->new_binding_id, sizeof out->new_binding_id);
+}
+
 static void commit(struct reg *r, const struct decision *d)
 {
-    const struct regchange what = {.kind = REGCHANGE_LICENSED,
-                                   .conf = r->v.domain->absorb,
-                                   .view = r->v.view,
-                                   .is_upstream_busy = d->in.is_upstream_busy,
-                                   .is_outage = d->in.is_outage};
+    struct regchange what = {.kind = REGCHANGE_LICENSED,
+                             .conf = r->v.domain->absorb,
+                             .view = r->v.view,
+                             .is_upstream_busy = d->in.is_upstream_busy,
+                             .is_outage = d->in.is_outage,
+                             .is_down = d->in.is_down};
+    if (d->verdict.reason == REASON_SERVED_NEW) {
+        what.kind = REGCHANGE_SERVED;
+        plan_grant(d, &what.grant);
+    }
     if (++r->n_attempts > TRIES || reg_store(r, &what, on_committed))
         reg_refuse(r, REASON_STORE, 503);
 }
@@ -313,7 +369,13 @@ static struct way way_of(const struct decision *d)
 static void forward(struct reg *r, const struct decision *d)
 {
     r->pace_class = d->pace_class;
-    if (upstream_take_turn(r->context, &r->v, d->up.upreg_id, d->pace_class))
+    if (d->is_trial && !outage_take_trial(r->v.domain->upstream, d->trial)) {
+        registrar_resume(r); /* another one is it */
+        return;
+    }
+    if (d->is_trial)
+        flight_charge(r);
+    if (d->is_trial || upstream_take_turn(r->context, &r->v, d->up.upreg_id, d->pace_class))
         upstream_submit(r, &d->verdict, &d->in);
     else
         pacer_wait(r, d->pace_class);

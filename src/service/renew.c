@@ -4,13 +4,14 @@
 #include "base/sys.h"
 #include "core/expiry.h"
 #include "conf/upcreds.h"
+#include "service/flight.h"
 #include "service/keeper.h"
-#include "service/learned.h"
 #include "service/leg.h"
 #include "service/location.h"
 #include "service/outage.h"
 #include "service/own.h"
 #include "service/pacer.h"
+#include "service/shield.h"
 #include "service/turn.h"
 #include "service/upstream.h"
 #include "store/store.h"
@@ -33,16 +34,19 @@ struct order {
     const struct upreg *upreg;
     enum forward_as as;
     uint64_t wait_ms;
+    bool is_trial; /* of whether upstream is still down */
 };
 
 /* It goes now, or waits for its turn. One that finds no room even for that comes again later. */
-static int take_turn(struct reg *r, const struct absorb_input *in)
+static int take_turn(struct reg *r, const struct absorb_input *in, bool is_trial)
 {
     struct context *c = r->context;
     const struct upreg *u = binding_upreg(in->now_state, r->up.upreg_id);
     const struct upreg none = {0};
     r->pace_class = pacer_class_own(u ? u : &none, r->up.as, in->now_s);
-    if (pacer_take(c, r->v.domain->upstream, r->pace_class))
+    if (is_trial)
+        flight_charge(r);
+    if (is_trial || pacer_take(c, r->v.domain->upstream, r->pace_class))
         return upstream_start(r, in);
     if (!pacer_wait_own(r, r->pace_class))
         upstream_hold(r, NO_ROOM_MS + r->up.upreg_id % NO_ROOM_MS);
@@ -64,18 +68,34 @@ static int begin_own(struct reg *r, const struct order *o)
     int err = r->arena.has_failed ? ERR_NOMEM : upstream_join(r);
     if (err)
         return err;
-    if (!is_busy && !o->wait_ms)
-        return take_turn(r, &in);
+    if (!is_busy && (o->is_trial || !o->wait_ms))
+        return take_turn(r, &in, o->is_trial);
     upstream_hold(r, is_busy ? 0 : o->wait_ms);
     return 0;
 }
 
-static void submit_own(struct context *c, const struct order *o)
+/* What upstream that is down must have is found by recover once it is back. */
+static void leave(struct context *c, const struct order *o)
 {
+    if (o->upreg->is_fixed)
+        keeper_on_failure(c->keeper, o->in->now_state->aor,
+                          &(struct keeper_failure){.why = REASON_UPSTREAM_DOWN});
+}
+
+static void submit_own(struct context *c, const struct order *wanted)
+{
+    const struct conf_upstream *u = wanted->domain->upstream;
+    struct order order = *wanted, *o = &order;
     struct reg *r;
-    if (outage_is_down(o->domain->upstream) || /* recover finds it once upstream is back */
-        is_own_under_way(c->upstream, o->upreg->id) ||
-        reg_new_own(c, o->domain, o->in->now_state->aor, &r))
+    if (is_own_under_way(c->upstream, o->upreg->id))
+        return;
+    o->is_trial = outage_is_down(u) && !upstream_is_blocked(c->upstream, o->upreg->id) &&
+                  outage_take_trial(u, OUTAGE_TRIAL_SERVED);
+    if (outage_is_down(u) && !o->is_trial) {
+        leave(c, o);
+        return;
+    }
+    if (reg_new_own(c, o->domain, o->in->now_state->aor, &r))
         return;
     int err = begin_own(r, o);
     if (err)
@@ -108,6 +128,7 @@ static bool read_state(struct context *c, struct str aor, struct state *s)
                                   .view = &s->view,
                                   .now_state = s->location.record,
                                   .leases = s->location.leases,
+                                  .lost_s = shield_lost_s(d->upstream),
                                   .now_s = sys_service_s()};
     return true;
 }
@@ -120,11 +141,10 @@ static bool is_sequence_ours(struct context *c, const struct state *s, const str
 }
 
 /* Upstream has lost its data since it had this one, which is ours to register again. */
-static bool is_lost(const struct context *c, const struct state *s, const struct upreg *u)
+static bool is_lost(const struct state *s, const struct upreg *u)
 {
-    uint64_t lost_s = learned_lost_s(*upstream_learned(c->upstream), s->domain->upstream->name);
-    return lost_s && expiry_can_refresh(&s->in) && !u->is_fixed && u->state == UPREG_LIVE &&
-           u->dead_at_s > s->in.now_s && u->dead_at_s < lost_s + u->granted_s;
+    return expiry_can_refresh(&s->in) && !u->is_fixed && u->state == UPREG_LIVE &&
+           u->dead_at_s > s->in.now_s && register_is_lost(&s->in, u);
 }
 
 static void look_at(struct context *c, const struct state *s, const struct upreg *u, bool is_prompt)
@@ -133,7 +153,7 @@ static void look_at(struct context *c, const struct state *s, const struct upreg
     bool is_leaving = u->state == UPREG_LEAVING && u->dead_at_s > s->in.now_s;
     if (is_leaving && is_sequence_ours(c, s, u))
         o.as = FORWARD_REMOVAL;
-    else if (!expiry_is_refresh_ours(&s->in, u) && !is_lost(c, s, u))
+    else if (!expiry_is_refresh_ours(&s->in, u) && !is_lost(s, u))
         return;
     else if (!is_prompt)
         o.wait_ms = own_jitter_ms(c, &s->view, u);
@@ -168,7 +188,7 @@ void renew_on_event(struct inbox_node *node, void *arg)
 
 /* ---------------------------------------------------------------- upstream has lost its data */
 
-bool renew_lost(struct context *c, struct str aor, struct str upstream)
+bool renew_lost(struct context *c, struct str aor, struct str upstream, bool is_sent)
 {
     struct state s;
     bool is_any = false;
@@ -177,9 +197,10 @@ bool renew_lost(struct context *c, struct str aor, struct str upstream)
     for (size_t i = 0; i < s.in.now_state->n_upregs; i++) {
         const struct upreg *u = &s.in.now_state->upregs[i];
         const struct order o = {.domain = s.domain, .in = &s.in, .upreg = u, .as = FORWARD_REFRESH};
-        if (!is_lost(c, &s, u))
+        if (!is_lost(&s, u))
             continue;
-        submit_own(c, &o);
+        if (is_sent)
+            submit_own(c, &o);
         is_any = true;
     }
     return is_any;

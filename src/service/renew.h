@@ -15,9 +15,10 @@ void renew_now(struct context *c, struct str aor); /* the same, prompt */
  * context. */
 void renew_on_event(struct inbox_node *node, void *arg);
 
-/* Upstream of that name has lost its data (learned_lost_s): what devices stand on and we can
- * refresh without them is registered again. True: something of this AoR will be. */
-bool renew_lost(struct context *c, struct str aor, struct str upstream);
+/* Upstream of that name has lost its data (shield_lost_s): what devices stand on and we can
+ * refresh without them is registered again, if it is to be sent. True: there is something of this
+ * AoR. */
+bool renew_lost(struct context *c, struct str aor, struct str upstream, bool is_sent);
 
 /* What is due at that upstream, which was down, is sent or waits for its turn: nothing, what it has
  * dropped or soon will, or all. */

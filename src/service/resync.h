@@ -1,6 +1,6 @@
-/* The walk over all AoRs of a worker after an upstream has lost its data: what we can prove
- * ourselves is registered again, at the pace of that upstream. One walk at a time; another one
- * begins anew. The worker's thread. */
+/* The walks over all AoRs of a worker after an upstream has lost its data: what we can prove
+ * ourselves is registered again, at the pace of that upstream: one that counts, one that sends. One
+ * at a time; another one begins anew. The worker's thread. */
 #ifndef BW_SERVICE_RESYNC_H
 #define BW_SERVICE_RESYNC_H
 

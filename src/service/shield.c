@@ -64,10 +64,23 @@ static struct shield *add(struct shield_table *s, const char *name)
     return one;
 }
 
+/* One that is not configured any more is not down either. */
+static void forget_absent(struct shield *one, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_upstreams; i++)
+        if (strcmp(conf->upstreams[i].name, one->name) == 0)
+            return;
+    if (atomic_exchange(&one->health, 0))
+        atomic_store(&one->state_since_s, sys_service_s());
+    atomic_store(&one->is_believed, false);
+}
+
 int shield_table_link(struct shield_table *s, struct conf *conf)
 {
     int err = 0;
     (void)pthread_mutex_lock(&s->lock);
+    for (struct shield *one = s->first; one; one = one->next)
+        forget_absent(one, conf);
     for (size_t i = 0; i < conf->n_upstreams && !err; i++) {
         struct conf_upstream *u = &conf->upstreams[i];
         u->shield = find(s, u->name);
@@ -202,9 +215,19 @@ void shield_pause(const struct conf_upstream *u, uint32_t s, uint64_t now_ms)
     judge(u, now_ms);
 }
 
+uint64_t shield_lost_s(const struct conf_upstream *u)
+{
+    return u->shield ? load(&u->shield->lost_s) : 0;
+}
+
+bool shield_is_pausing(const struct conf_upstream *u, uint64_t now_ms)
+{
+    return load(&u->shield->pause_until_ms) > now_ms;
+}
+
 bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms)
 {
-    return load(&u->shield->pause_until_ms) > now_ms || is_down(u->shield);
+    return shield_is_pausing(u, now_ms) || is_down(u->shield);
 }
 
 void shield_count(const struct conf_upstream *u, enum shield_count what, uint64_t n)

@@ -43,7 +43,15 @@ struct shield {
     _Atomic uint64_t recovered;
     _Atomic int64_t n_left; /* lines whose devices stand on what it has dropped */
     _Atomic uint64_t n_probes_answered, n_probes_failed;
-    _Atomic uint32_t probe_ms; /* the last round trip */
+    _Atomic uint32_t n_probes_silent; /* in a row */
+    _Atomic bool is_believed;         /* its probes: outage.h */
+    _Atomic uint64_t lost_s;          /* service clock: what it had accepted by then, it may know
+                                         no more; 0: it has lost nothing */
+    _Atomic uint64_t signs[3];        /* that it has: lostdata.h */
+    _Atomic bool is_listing;          /* its 2xx list all registrations of a line */
+    _Atomic int64_t n_walking;        /* workers that replay what it has lost */
+    _Atomic uint64_t tried_s[2];      /* by a REGISTER, while down: outage.h; service clock */
+    _Atomic uint32_t probe_ms;        /* the last round trip */
     _Atomic uint64_t counts[SHIELD_COUNTS];
 };
 
@@ -63,6 +71,9 @@ void shield_each(struct shield_table *s, void (*fn)(const struct shield *one, vo
 /* How long until a REGISTER of that class could go; 0: now. Clock of sys_now_ms. */
 uint64_t shield_wait_ms(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms);
 
+/* Service clock; 0: it has lost nothing. */
+uint64_t shield_lost_s(const struct conf_upstream *u);
+
 /* Takes a turn; false: none is to be had now. */
 bool shield_take(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms);
 
@@ -72,7 +83,8 @@ void shield_give_back(const struct conf_upstream *u);
 
 /* It asks to be left alone for so long. */
 void shield_pause(const struct conf_upstream *u, uint32_t s, uint64_t now_ms);
-bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms); /* or is down */
+bool shield_is_pausing(const struct conf_upstream *u, uint64_t now_ms);
+bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms); /* that, or it is down */
 
 /* A REGISTER was answered well, or not; the ceiling follows. */
 void shield_note(const struct conf_upstream *u, bool is_good, uint64_t now_ms);

@@ -89,8 +89,8 @@ static void count_round(const struct upprobe *b, bool is_answered)
         atomic_fetch_add(is_answered ? &s->n_probes_answered : &s->n_probes_failed, 1);
     if (!is_answered && n_before == 0 && atomic_load(&s->n_probes_answered) == 0)
         log_warn(
-            "upstream \"%s\": no server has answered OPTIONS yet; until one does, an outage is "
-            "not noticed",
+            "upstream \"%s\": no server has answered OPTIONS yet; until one does, only REGISTERs "
+            "tell of an outage",
             b->upstream->name);
 }
 

@@ -12,9 +12,11 @@
 #include "service/guard.h"
 #include "service/late.h"
 #include "service/learned.h"
+#include "service/lostdata.h"
 #include "service/leg.h"
 #include "service/own.h"
 #include "service/pacer.h"
+#include "service/postpone.h"
 #include "service/refused.h"
 #include "service/regreply.h"
 #include "service/shield.h"
@@ -446,12 +448,13 @@ static void on_refused(struct reg *r, const struct msg *m)
 {
     struct regchange what;
     if (m->status == 408) { /* another hop's word for silence; not to be said on (RFC 4320 4.2) */
-        finish(r, REASON_UPSTREAM_TIMEOUT, 504);
+        if (!postpone_reg(r))
+            finish(r, REASON_UPSTREAM_TIMEOUT, 504);
         return;
     }
     if (r->leg)
         leg_release(r->leg);
-    if (leave_alone(r, m))
+    if (leave_alone(r, m) || (m->status == 503 && postpone_reg(r)))
         return;
     if (m->status == 503 || m->status < 400 || (r->is_own && !is_hard(m->status))) {
         finish(r, REASON_UPSTREAM_ERROR, m->status == 503 ? 503 : 500);
@@ -479,6 +482,7 @@ static void on_final(struct reg *r, const struct msg *m)
     if (m->status == 503 && divert(r))
         return;
     flight_note(r, m->status);
+    lostdata_judge(r, m);
     if (m->status < 300)
         on_accepted(r, m);
     else if (m->status == 401 || m->status == 407)
@@ -495,8 +499,11 @@ static void on_silence(struct reg *r)
     r->status = 0;
     if (divert(r))
         return;
-    if (!r->has_unblocked) /* else that was noted */
+    if (!r->has_unblocked) { /* else that was noted */
         flight_note(r, 0);
+        if (postpone_reg(r))
+            return;
+    }
     finish(r, REASON_UPSTREAM_TIMEOUT, 504);
 }
 
@@ -584,6 +591,9 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
     int err = upstream_join(r);
     if (!err)
         err = upstream_start(r, in);
-    if (err)
+    bool is_out_of_reach = err == ERR_GONE || err == ERR_AGAIN;
+    if (is_out_of_reach)
+        flight_note(r, 0);
+    if (err && !(is_out_of_reach && postpone_reg(r)))
         finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR, status_of(err));
 }

@@ -283,6 +283,14 @@ int worker_resync(struct worker *w, struct str upstream)
     return give_order(w, on_resync, &(struct order){.conf = NULL}, upstream);
 }
 
+static void resync_all(struct str upstream, void *arg)
+{
+    const struct worker_group *group = arg;
+    for (unsigned i = 0; i < group->n; i++)
+        if (worker_resync(group->workers[i], upstream))
+            log_error("resync: out of memory; worker %u does without", i);
+}
+
 static void on_drain_timer(void *arg)
 {
     struct worker *w = arg;
@@ -507,6 +515,8 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.sources = group->sources;
     w->context.alarms = group->alarms;
     w->context.board = group->board;
+    w->context.resync = resync_all;
+    w->context.resync_arg = group;
     w->context.names = group->names;
     w->context.tally = group->tally;
     w->context.told = group->told;

@@ -99,6 +99,26 @@ static void it_ends_when_long_unseen(void **state)
     alarm_free(a);
 }
 
+static void it_ends_at_once_and_with_its_upstream(void **state)
+{
+    (void)state;
+    struct alarms *a = made();
+    struct conf_upstream upstreams[] = {{.name = "east"}, {.name = "north"}};
+    const struct conf conf = {.upstreams = upstreams, .n_upstreams = 2};
+    (void)alarm_raise(a, ALARM_LOST_DATA, "east", NOW);
+    (void)alarm_raise(a, ALARM_UNRESOLVED, "west", NOW);
+    (void)alarm_raise(a, ALARM_UPSTREAM_DOWN, "west", NOW);
+    (void)alarm_raise(a, ALARM_UPSTREAM_DOWN, "north", NOW);
+    assert_false(alarm_end(a, ALARM_LOST_DATA, "west"));
+    alarm_sync(a, &conf);
+    assert_int_equal(n_standing(a, NOW), 2);
+    assert_true(alarm_end(a, ALARM_LOST_DATA, "east"));
+    assert_true(alarm_end(a, ALARM_UPSTREAM_DOWN, "north"));
+    assert_int_equal(n_standing(a, NOW), 0);
+    alarm_free(a);
+    alarm_sync(NULL, &conf);
+}
+
 static void nobody_reads(void **state)
 {
     (void)state;
@@ -140,6 +160,7 @@ int main(void)
         cmocka_unit_test(it_is_over_when_disproved),
         cmocka_unit_test(good_and_bad_mixed_do_not_flap),
         cmocka_unit_test(it_ends_when_long_unseen),
+        cmocka_unit_test(it_ends_at_once_and_with_its_upstream),
         cmocka_unit_test(nobody_reads),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };

@@ -217,6 +217,8 @@ static const struct bad bad_values[] = {
      {"t.conf:5: upstream \"v\" outage: without probes no outage is noticed, expected it with a "
       "probe-interval that is not 0",
       "t.conf:6: upstream \"v\" serve-limit: without probes"}},
+    {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n resync = yes }",
+     {"t.conf:5: upstream \"v\" resync: \"yes\" is not right, expected one of ask, auto"}},
     {SERVES "domain b {\n max-branches = 0 }",
      {"t.conf:5: domain \"b\" max-branches: \"0\": out of range, expected a number from 1 to 32"}},
     {SERVES "domain b {\n local-calls = \"yes\" }",

@@ -55,6 +55,8 @@ static void the_table(void **state)
         {"ppp", 0, HEALTH_DOWN, HEALTH_DOWN},
         {"ppp", 1, HEALTH_DOWN, HEALTH_RESYNC},
         {"ppfppfppfppf", 1, HEALTH_DOWN, HEALTH_DOWN},
+        {"ffa", 1, HEALTH_DOWN, HEALTH_RESYNC},
+        {"sba", 0, HEALTH_DOWN, HEALTH_RESYNC},
         {"d", 1, HEALTH_DOWN, HEALTH_DOWN},
         /* and back */
         {"papapap", 10, HEALTH_RESYNC, HEALTH_RESYNC},
