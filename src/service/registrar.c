@@ -184,6 +184,8 @@ static bool answer_absorbed(struct context *c, const struct packet *p, const str
         return false;
     reach_hold(c, v->domain, &p->flow);
     reply_send(c, p, m, &(struct build_reply){.status = 200, .headers = lines});
+    if (c->in_hand_us)
+        stats_add_time_us(STAT_ABSORB_TIME, sys_now_us() - c->in_hand_us);
     return true;
 }
 
