@@ -6,10 +6,15 @@
 
 #include "admin/alarmview.h"
 #include "admin/aors.h"
+#include "admin/domainview.h"
+#include "admin/history.h"
 #include "admin/jsontext.h"
 #include "admin/lineview.h"
 #include "admin/metrics.h"
+#include "admin/page.h"
 #include "admin/savingsview.h"
+#include "admin/sourceview.h"
+#include "admin/totalsview.h"
 #include "admin/upview.h"
 #include "admin/whyview.h"
 #include "base/err.h"
@@ -19,6 +24,7 @@
 #include "config.h"
 #include "service/removal.h"
 #include "service/source.h"
+#include "store/store.h"
 
 enum { FINDINGS_MAX = 1000, METHODS_MAX = 3 };
 
@@ -87,64 +93,36 @@ static uint64_t uptime_ms(const struct api *a)
     return sys_now_ms() - a->started_ms;
 }
 
+static struct savingsview savings_of(const struct api *a, const struct conf *conf)
+{
+    return (struct savingsview){conf, a->hooks.workers(a->hooks.arg), a->hooks.ledger, a->hooks.arg,
+                                a->started_wall_ms / 1000};
+}
+
+static const struct headcount *headcount_of(const struct api *a)
+{
+    return a->hooks.store ? store_headcount(a->hooks.store) : NULL;
+}
+
 static void get_metrics(const struct api *a, const struct api_request *q, struct api_response *out)
 {
     (void)q;
     const char *why;
+    const struct savingsview savings = savings_of(a, NULL);
     struct metrics_process p = {.version = PACKAGE_VERSION,
                                 .started_s = a->started_wall_ms / 1000,
                                 .uptime_ms = uptime_ms(a),
                                 .workers = a->hooks.workers(a->hooks.arg),
                                 .is_ready = is_ready(a, &why),
-                                .shields = a->hooks.shields};
+                                .shields = a->hooks.shields,
+                                .headcount = headcount_of(a),
+                                .savings = a->hooks.ledger ? &savings : NULL};
     out->body = metrics_text(&p, &out->len);
     out->status = out->body ? 200 : 500;
     out->type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
 /* ---------------------------------------------------------------- status */
-
-/* Of labels like transport="udp",side="core" the values: "udp,core". */
-static void label_values(const char *labels, char *out, size_t cap)
-{
-    size_t n = 0;
-    bool is_inside = false;
-    for (; *labels && n + 1 < cap; labels++) {
-        if (*labels == '"')
-            is_inside = !is_inside;
-        else if (is_inside || *labels == ',')
-            out[n++] = *labels;
-    }
-    out[n] = '\0';
-}
-
-/* Rows without labels are numbers; rows of one name share an object: by their labels, a histogram's
- * sum and count by these words. */
-static void add_total(json_t *totals, enum stats_id id)
-{
-    const struct stats_row *row = &stats_rows[id];
-    int64_t sum = stats_sum(id);
-    json_t *value = row->is_ms ? json_real((double)sum / 1000) : json_integer(sum);
-    if (row->labels[0] == '\0' && row->suffix[0] == '\0') {
-        (void)json_object_set_new(totals, row->name, value);
-        return;
-    }
-    if (!json_object_get(totals, row->name))
-        (void)json_object_set_new(totals, row->name, json_object());
-    char key[128];
-    label_values(row->labels, key, sizeof key);
-    if (key[0] == '\0')
-        (void)snprintf(key, sizeof key, "%s", row->suffix + 1);
-    (void)json_object_set_new(json_object_get(totals, row->name), key, value);
-}
-
-static json_t *totals_json(void)
-{
-    json_t *totals = json_object();
-    for (int i = 0; totals && i < STAT_MAX; i++)
-        add_total(totals, (enum stats_id)i);
-    return totals;
-}
 
 static void get_status(const struct api *a, const struct api_request *q, struct api_response *out)
 {
@@ -154,7 +132,7 @@ static void get_status(const struct api *a, const struct api_request *q, struct 
     json_t *status = json_pack("{s:s,s:I,s:I,s:b,s:i,s:o*}", "version", PACKAGE_VERSION, "started",
                                (json_int_t)(a->started_wall_ms / 1000), "uptime_seconds",
                                (json_int_t)(uptime_ms(a) / 1000), "ready", ready, "workers",
-                               (int)a->hooks.workers(a->hooks.arg), "totals", totals_json());
+                               (int)a->hooks.workers(a->hooks.arg), "totals", totalsview_json());
     if (status && !ready)
         (void)json_object_set_new(status, "not_ready_reason", json_string(why));
     set_json(out, 200, status);
@@ -469,11 +447,62 @@ static void get_savings(const struct api *a, const struct api_request *q, struct
 {
     struct conf *conf = a->hooks.conf(a->hooks.arg);
     (void)q;
-    set_json(out, 200,
-             savingsview_json(&(struct savingsview){conf, a->hooks.workers(a->hooks.arg),
-                                                    a->hooks.ledger, a->hooks.arg,
-                                                    a->started_wall_ms / 1000}));
+    const struct savingsview v = savings_of(a, conf);
+    set_json(out, 200, savingsview_json(&v));
     conf_unref(conf);
+}
+
+/* ---------------------------------------------------------------- for the dashboard */
+
+void api_history_from(const struct api *a, struct history_from *out)
+{
+    *out = (struct history_from){savings_of(a, NULL), headcount_of(a), a->hooks.shields};
+}
+
+static void get_history(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    static const char *const names[] = {"since"};
+    struct history_from from;
+    uint32_t since_s = 0;
+    if (!query_is_of(q->query, names, 1) ||
+        !query_u32(q->query, STR("since"), 0, UINT32_MAX, &since_s)) {
+        api_fail(out, 400, "bad-request", "expected since, seconds after 1970, or nothing");
+        return;
+    }
+    api_history_from(a, &from);
+    set_json(out, 200, history_json(a->history, &from, since_s));
+}
+
+static void get_domains(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct conf *conf = a->hooks.conf(a->hooks.arg);
+    (void)q;
+    set_json(out, 200, domainview_json(headcount_of(a), conf));
+    conf_unref(conf);
+}
+
+static void get_sources(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct conf *conf = a->hooks.conf(a->hooks.arg);
+    (void)q;
+    const struct sourceview v = {conf, a->hooks.workers(a->hooks.arg), a->hooks.noise,
+                                 a->hooks.arg};
+    set_json(out, 200, sourceview_json(&v));
+    conf_unref(conf);
+}
+
+static void get_page(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    struct page p = {0};
+    (void)a;
+    (void)page_find(q->path, &p);
+    out->body = malloc(p.len + 1);
+    if (out->body)
+        memcpy(out->body, p.bytes, p.len);
+    out->len = out->body ? p.len : 0;
+    out->status = out->body ? 200 : 500;
+    out->type = p.type;
+    out->policy = p.policy;
 }
 
 /* ---------------------------------------------------------------- routes */
@@ -488,6 +517,7 @@ static const struct route {
 } resync_route = {NULL, "POST", {{"POST", post_resync}}},
   aor_route = {NULL, "GET, HEAD, DELETE", {{"GET", get_aor}, {"DELETE", delete_aor}}},
   why_route = {NULL, "GET, HEAD", {{"GET", get_why}}},
+  page_route = {NULL, "GET, HEAD", {{"GET", get_page}}},
   routes[] = {
       {"/healthz", "GET, HEAD", {{"GET", get_healthz}}},
       {"/readyz", "GET, HEAD", {{"GET", get_readyz}}},
@@ -496,6 +526,9 @@ static const struct route {
       {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
       {"/api/v1/aors", "GET, HEAD", {{"GET", get_aors}}},
       {"/api/v1/savings", "GET, HEAD", {{"GET", get_savings}}},
+      {"/api/v1/history", "GET, HEAD", {{"GET", get_history}}},
+      {"/api/v1/domains", "GET, HEAD", {{"GET", get_domains}}},
+      {"/api/v1/sources", "GET, HEAD", {{"GET", get_sources}}},
       {"/api/v1/lines", "GET, HEAD", {{"GET", get_lines}}},
       {"/api/v1/upstreams", "GET, HEAD", {{"GET", get_upstreams}}},
       {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
@@ -515,6 +548,8 @@ static const struct route *route_find(struct str path)
         return &aor_route;
     if (path.n > why_path.n && str_has_prefix(path, why_path))
         return &why_route;
+    if (page_find(path, NULL))
+        return &page_route;
     return is_resync(path, &name) ? &resync_route : NULL;
 }
 

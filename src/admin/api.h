@@ -13,6 +13,9 @@
 
 struct alarms;
 struct board;
+struct history;
+struct history_from;
+struct noise;
 struct removal;
 struct shield_table;
 struct source_table;
@@ -42,12 +45,14 @@ struct api_hooks {
     size_t (*trail)(unsigned worker, struct str aor, struct trail_entry *out, void *arg);
     const struct ledger *(*ledger)(unsigned worker, void *arg);
     struct shield_table *shields; /* of upstreams; NULL: there are none */
+    const struct noise *(*noise)(unsigned worker, void *arg); /* worker_noise */
 };
 
 struct api {
     struct api_hooks hooks;
     uint64_t started_ms;      /* sys_now_ms */
     uint64_t started_wall_ms; /* sys_wall_ms */
+    struct history *history;  /* NULL: there is none */
 };
 
 struct api_request {
@@ -57,9 +62,10 @@ struct api_request {
 
 struct api_response {
     unsigned status;
-    const char *type;  /* of the content */
-    const char *allow; /* of a 405; else NULL */
-    char *body;        /* malloc; the caller frees. NULL: no memory, and then there is no content */
+    const char *type;   /* of the content */
+    const char *allow;  /* of a 405; else NULL */
+    const char *policy; /* of a page: its Content-Security-Policy; else NULL */
+    char *body; /* malloc; the caller frees. NULL: no memory, and then there is no content */
     size_t len;
 };
 
@@ -68,6 +74,9 @@ enum { API_BODY_MAX = 4096 };
 
 /* The start time is now. */
 void api_init(struct api *a, const struct api_hooks *hooks);
+
+/* What the figures of the history are read from. */
+void api_history_from(const struct api *a, struct history_from *out);
 
 void api_serve(const struct api *a, const struct api_request *q, struct api_response *out);
 

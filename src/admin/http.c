@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "admin/access.h"
+#include "admin/history.h"
 #include "admin/listen.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -42,6 +43,10 @@ static void add_headers(struct MHD_Response *r, const struct api_response *a)
         (void)MHD_add_response_header(r, "Content-Type", a->type);
     if (a->allow)
         (void)MHD_add_response_header(r, "Allow", a->allow);
+    if (a->policy) {
+        (void)MHD_add_response_header(r, "Content-Security-Policy", a->policy);
+        (void)MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
+    }
     if (a->status == 401) {
         (void)MHD_add_response_header(r, "WWW-Authenticate", "Basic realm=\"breakwater\"");
         (void)MHD_add_response_header(r, "WWW-Authenticate", "Bearer realm=\"breakwater\"");
@@ -265,7 +270,8 @@ int http_start(const struct http_conf *conf, struct http **out)
     api_init(&h->api, &conf->hooks);
     h->tcp = (struct door){.http = h};
     h->local = (struct door){.http = h, .is_trusted = true};
-    int err = keep_token(h, conf->admin->token);
+    int err = history_new(&h->api.history);
+    err = err ? err : keep_token(h, conf->admin->token);
     err = err ? err : open_local(h, conf->admin->socket);
     err = err ? err : open_tcp(h, &conf->admin->http);
     if (err)
@@ -273,6 +279,13 @@ int http_start(const struct http_conf *conf, struct http **out)
     else
         *out = h;
     return err;
+}
+
+void http_tend(struct http *h)
+{
+    struct history_from from;
+    api_history_from(&h->api, &from);
+    history_tend(h->api.history, &from);
 }
 
 void http_stop(struct http *h)
@@ -289,5 +302,6 @@ void http_stop(struct http *h)
     if (h->token)
         explicit_bzero(h->token, strlen(h->token));
     free(h->token);
+    history_free(h->api.history);
     free(h);
 }

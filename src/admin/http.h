@@ -17,6 +17,9 @@ struct http;
  * an address cannot be bound or the socket is in use, said in the log; ERR_NOMEM. */
 int http_start(const struct http_conf *conf, struct http **out);
 
+/* Keeps the history: called every HISTORY_STEP_S, more often does no harm. The main thread. */
+void http_tend(struct http *h);
+
 /* Ends the requests under way and removes the socket file. NULL is legal. */
 void http_stop(struct http *h);
 

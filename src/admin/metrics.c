@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "admin/domainview.h"
 #include "admin/upview.h"
 #include "base/buf.h"
 #include "base/stats.h"
@@ -58,15 +59,16 @@ static void add_row(struct buf *out, enum stats_id id)
         add_head(out, row->name, row->help, row->kind);
     buf_addf(out, PREFIX "%s%s%s%s%s ", row->name, row->suffix, has_labels ? "{" : "", row->labels,
              has_labels ? "}" : "");
-    if (row->is_ms)
-        buf_addf(out, "%.15g\n", (double)stats_sum(id) / 1000);
+    if (row->per_s)
+        buf_addf(out, "%.15g\n", (double)stats_sum(id) / row->per_s);
     else
         buf_addf(out, "%" PRId64 "\n", stats_sum(id));
 }
 
 char *metrics_text(const struct metrics_process *p, size_t *len)
 {
-    size_t most = most_text() + upview_metrics_room(p->shields);
+    size_t most = most_text() + upview_metrics_room(p->shields) +
+                  domainview_metrics_room(p->headcount, p->savings);
     char *text = malloc(most);
     if (!text)
         return NULL;
@@ -75,6 +77,7 @@ char *metrics_text(const struct metrics_process *p, size_t *len)
     for (int i = 0; i < STAT_MAX; i++)
         add_row(&out, (enum stats_id)i);
     upview_add_metrics(p->shields, &out);
+    domainview_add_metrics(p->headcount, p->savings, &out);
     *len = out.len;
     return text;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct headcount;
+struct savingsview;
 struct shield_table;
 
 struct metrics_process {
@@ -14,7 +16,9 @@ struct metrics_process {
     uint64_t uptime_ms;
     unsigned workers;
     bool is_ready;
-    struct shield_table *shields; /* of the upstreams; NULL: there are none */
+    struct shield_table *shields;      /* of the upstreams; NULL: there are none */
+    const struct headcount *headcount; /* of the domains; NULL: there is none */
+    const struct savingsview *savings; /* NULL: there are none */
 };
 
 /* The caller frees; NULL: no memory. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/jsontext.h"
+#include "base/err.h"
 #include "service/ledger.h"
 
 /* Counts under a name; none: of what has none. */
@@ -108,6 +109,33 @@ static json_t *both_json(const struct savingsview *v, struct book *domains, stru
     return json_pack("{s:I,s:o*,s:o*,s:o*}", "since", (json_int_t)v->since_s, "total",
                      line_json(NULL, &all), "domains", book_json("domain", domains), "upstreams",
                      book_json("upstream", upstreams));
+}
+
+void savingsview_total(const struct savingsview *v, uint64_t counts[])
+{
+    struct line all = {.name = STR_NONE};
+    struct ledger_row row;
+    for (unsigned i = 0; i < v->n_workers; i++)
+        for (size_t k = 0; k < LEDGER_ROWS; k++)
+            if (ledger_read(v->ledger(i, v->arg), k, &row))
+                add(&all, row.counts);
+    memcpy(counts, all.counts, sizeof all.counts);
+}
+
+int savingsview_each(const struct savingsview *v, savingsview_fn *fn, void *arg)
+{
+    size_t room = (size_t)v->n_workers * LEDGER_ROWS + 1;
+    struct book domains = {.lines = calloc(room, sizeof *domains.lines), .room = room};
+    if (!domains.lines)
+        return ERR_NOMEM;
+    for (unsigned i = 0; i < v->n_workers; i++)
+        read_worker(v, i, &domains);
+    if (domains.n)
+        qsort(domains.lines, domains.n, sizeof *domains.lines, compare);
+    for (size_t i = 0; fn && i < domains.n; i++)
+        fn(domains.lines[i].name, domains.lines[i].counts, arg);
+    free(domains.lines);
+    return (int)domains.n;
 }
 
 json_t *savingsview_json(const struct savingsview *v)

@@ -17,6 +17,14 @@ struct savingsview {
     uint64_t since_s; /* of the counts, in real time */
 };
 
+/* LEDGER_KINDS counts, of all domains. */
+void savingsview_total(const struct savingsview *v, uint64_t counts[]);
+
+/* Each domain with its LEDGER_KINDS counts, in the order of their names; none: all those without a
+ * row of their own. How many; ERR_NOMEM. fn NULL: only how many. */
+typedef void savingsview_fn(struct str domain, const uint64_t counts[], void *arg);
+int savingsview_each(const struct savingsview *v, savingsview_fn *fn, void *arg);
+
 /* NULL: no memory. */
 json_t *savingsview_json(const struct savingsview *v);
 

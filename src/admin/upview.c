@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "admin/promtext.h"
+#include "base/stats.h"
 #include "base/sys.h"
 #include "service/outage.h"
 #include "service/shield.h"
@@ -201,8 +203,8 @@ enum {
     N_METRICS = sizeof metrics / sizeof metrics[0],
     N_STATE_METRICS = sizeof state_metrics / sizeof state_metrics[0],
     N_PROBE_METRICS = 2,
-    N_ROWS = N_METRICS + N_STATE_METRICS * HEALTH_STATES + N_PROBE_METRICS,
-    N_HEADS = N_METRICS + N_STATE_METRICS + 1
+    N_ROWS = N_METRICS + N_STATE_METRICS * HEALTH_STATES + N_PROBE_METRICS + STATS_HISTOGRAM_ROWS,
+    N_HEADS = N_METRICS + N_STATE_METRICS + 2
 };
 
 struct printing {
@@ -219,15 +221,6 @@ static double value_of(const struct metric *m, const struct shield *s)
     return m->what == SHIELD_WAITED_MS ? v / 1000 : v;
 }
 
-static void add_label(struct buf *out, const char *name)
-{
-    for (; *name; name++) {
-        if (*name == '"' || *name == '\\')
-            buf_add(out, STR("\\"));
-        buf_addf(out, "%c", *name);
-    }
-}
-
 static bool has_room(const struct printing *p, const struct shield *s)
 {
     return p->out->cap - p->out->len >= ROW_ROOM + 2 * strlen(s->name);
@@ -236,7 +229,7 @@ static bool has_room(const struct printing *p, const struct shield *s)
 static void begin_row(const struct printing *p, const char *metric, const struct shield *s)
 {
     buf_addf(p->out, PREFIX "%s{upstream=\"", metric);
-    add_label(p->out, s->name);
+    promtext_label(p->out, str_of(s->name));
 }
 
 static void add_row(const struct shield *s, void *arg)
@@ -271,6 +264,29 @@ static void add_probes(const struct shield *s, void *arg)
     }
 }
 
+/* As Prometheus reads a histogram: each bucket has all that is in those before it. */
+static void add_answers(const struct shield *s, void *arg)
+{
+    const struct printing *p = arg;
+    uint64_t n = 0;
+    for (int i = 0; i < STATS_BUCKETS && has_room(p, s); i++) {
+        n += atomic_load(&s->answered[i]);
+        begin_row(p, "answer_seconds_bucket", s);
+        if (i < STATS_BUCKETS - 1)
+            buf_addf(p->out, "\",le=\"%.15g\"} %" PRIu64 "\n", shield_bounds_ms[i] / 1000.0, n);
+        else
+            buf_addf(p->out, "\",le=\"+Inf\"} %" PRIu64 "\n", n);
+    }
+    if (!has_room(p, s))
+        return;
+    begin_row(p, "answer_seconds_sum", s);
+    buf_addf(p->out, "\"} %.15g\n", (double)atomic_load(&s->answered_ms) / 1000);
+    if (!has_room(p, s))
+        return;
+    begin_row(p, "answer_seconds_count", s);
+    buf_addf(p->out, "\"} %" PRIu64 "\n", n);
+}
+
 static void add_room(const struct shield *s, void *arg)
 {
     size_t *n = arg;
@@ -285,27 +301,27 @@ size_t upview_metrics_room(struct shield_table *s)
     return n;
 }
 
-static void add_head(struct buf *out, const char *name, const char *type, const char *help)
-{
-    buf_addf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
-}
-
 void upview_add_metrics(struct shield_table *s, struct buf *out)
 {
     struct printing p = {.out = out};
     for (size_t i = 0; s && i < N_METRICS; i++) {
         p.metric = &metrics[i];
-        add_head(out, metrics[i].name, metrics[i].gauge ? "gauge" : "counter", metrics[i].help);
+        promtext_head(out, "upstream_", metrics[i].name, metrics[i].gauge ? "gauge" : "counter",
+                      metrics[i].help);
         shield_each(s, add_row, &p);
     }
     for (size_t i = 0; s && i < N_STATE_METRICS; i++) {
         p.state_metric = &state_metrics[i];
-        add_head(out, state_metrics[i].name, state_metrics[i].type, state_metrics[i].help);
+        promtext_head(out, "upstream_", state_metrics[i].name, state_metrics[i].type,
+                      state_metrics[i].help);
         shield_each(s, add_states, &p);
     }
     if (!s)
         return;
-    add_head(out, "probes_total", "counter",
-             "Rounds of OPTIONS: some server of the upstream has answered, or none has.");
+    promtext_head(out, "upstream_", "probes_total", "counter",
+                  "Rounds of OPTIONS: some server of the upstream has answered, or none has.");
     shield_each(s, add_probes, &p);
+    promtext_head(out, "upstream_", "answer_seconds", "histogram",
+                  "From a REGISTER sent there to its final answer.");
+    shield_each(s, add_answers, &p);
 }

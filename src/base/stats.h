@@ -15,10 +15,12 @@ enum stats_id {
 #define COUNTER(id, name, labels, help) id,
 #define GAUGE(id, name, labels, help)   id,
 #define HISTOGRAM(id, name, help)       id, id##_LAST = (id) + STATS_HISTOGRAM_ROWS - 1,
+#define HISTOGRAM_US(id, name, help)    HISTOGRAM(id, name, help)
 #include "base/stats.def"
 #undef COUNTER
 #undef GAUGE
 #undef HISTOGRAM
+#undef HISTOGRAM_US
     STAT_MAX
 };
 
@@ -30,7 +32,7 @@ struct stats_row {
     const char *labels; /* Prometheus label pairs, or "" */
     const char *help;
     enum stats_kind kind;
-    bool is_ms; /* counts milliseconds, and is shown in seconds */
+    uint32_t per_s; /* what it counts so many of a second, and is shown in seconds; else 0 */
 };
 
 /* STAT_MAX rows, in the order of enum stats_id; rows of one name stand together. */
@@ -56,6 +58,9 @@ static inline void stats_dec(enum stats_id id)
 /* One more time in a histogram; any thread. Who reads meanwhile sees no more in a bucket than in
  * the next one, as long as he reads them in their order. */
 void stats_add_time(enum stats_id histogram, uint64_t ms);
+
+/* The same for one of HISTOGRAM_US, whose buckets end at 10 us to 20 ms. */
+void stats_add_time_us(enum stats_id histogram, uint64_t us);
 
 /* The sum over all threads; a gauge that is being moved may be read between its steps. */
 int64_t stats_sum(enum stats_id id);

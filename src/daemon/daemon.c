@@ -17,6 +17,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#include "admin/history.h"
 #include "admin/http.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -37,7 +38,7 @@
 #include "store/store.h"
 #include "store/ticketfile.h"
 
-enum { STORE_QUEUE_MAX = 65536, TEND_MS = 60000 };
+enum { STORE_QUEUE_MAX = 65536, TEND_MS = HISTORY_STEP_S * 1000 };
 
 struct daemon {
     pthread_mutex_t reloading; /* one at a time: it may come by signal and by the admin API */
@@ -188,6 +189,7 @@ static void wait_for_end(struct daemon *d)
     while (n_idle < d->group.n) {
         if (poll(fds, 2, TEND_MS) < 0 && errno != EINTR)
             return;
+        http_tend(d->http);
         ticketfile_tend(d->first_conf->state_dir, &d->tickets);
         if (read(d->idle_fd, &n, sizeof n) == sizeof n)
             n_idle += n;
@@ -415,13 +417,18 @@ static const struct ledger *ledger_of(unsigned worker, void *arg)
     return worker_ledger(&((const struct daemon *)arg)->group, worker);
 }
 
+static const struct noise *noise_of(unsigned worker, void *arg)
+{
+    return worker_noise(&((const struct daemon *)arg)->group, worker);
+}
+
 static int start_admin(struct daemon *d)
 {
     const struct http_conf conf = {.admin = &d->conf->admin,
                                    .hooks = {is_ready, n_workers, on_reload, on_resync, d,
                                              d->group.sources, d->group.alarms, d->group.board,
                                              d->store, running_conf, on_remove, trail_of, ledger_of,
-                                             d->group.shields}};
+                                             d->group.shields, noise_of}};
     return http_start(&conf, &d->http);
 }
 

@@ -28,6 +28,7 @@ struct keepalive;
 struct keeper;
 struct late;
 struct ledger;
+struct noise;
 struct listener;
 struct loop;
 struct lost;
@@ -102,7 +103,10 @@ struct context {
     struct told *told;     /* shared by all workers */
     struct trail *trail;   /* the last decisions */
     struct ledger *ledger; /* of each domain */
-    bool is_draining;      /* new requests outside a dialog get 503 */
+    struct noise *noise;   /* of which sources */
+    uint64_t in_hand_us;   /* when the packet was taken, sys_now_us; 0: this one is not timed */
+    unsigned n_packets;
+    bool is_draining; /* new requests outside a dialog get 503 */
 };
 
 /* The worker that owns an AoR or a Call-ID. */

@@ -2,18 +2,29 @@
 
 #include "base/err.h"
 #include "base/stats.h"
+#include "base/sys.h"
+#include "net/loop.h"
 #include "service/dialog.h"
 #include "service/forward.h"
 #include "service/guard.h"
 #include "service/mandate.h"
 #include "service/mark.h"
+#include "service/noise.h"
 #include "service/proxy.h"
 #include "service/registrar.h"
 #include "service/reply.h"
 #include "service/silence.h"
 #include "service/txn.h"
 
-enum { SCRATCH_KEEP = 128 * 1024 };
+/* How long answering takes is measured of one packet in TIMED. */
+enum { SCRATCH_KEEP = 128 * 1024, TIMED = 64 };
+
+void dispatch_note(struct context *c, const struct packet *p)
+{
+    c->in_hand_us = c->n_packets++ % TIMED == 0 ? sys_now_us() : 0;
+    if (!str_has_prefix(p->bytes, STR("SIP/2.0 ")))
+        noise_on_packet(c->noise, &p->flow.peer, loop_now_ms(c->loop));
+}
 
 bool dispatch_owner(struct context *c, const struct peek *peek, unsigned *owner)
 {

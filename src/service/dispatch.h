@@ -6,6 +6,10 @@
 #include "service/context.h"
 #include "sip/peek.h"
 
+/* Before all else, of each packet that comes by a socket: who has sent it, and for some when it was
+ * taken, which context.in_hand_us says. */
+void dispatch_note(struct context *c, const struct packet *p);
+
 /* The worker among n that owns a message: a response the one in our own branch, a REGISTER the one
  * that its AoR falls to (which is tried under its licence where it came in: the storm path never
  * crosses a core), any other request the one of its Call-ID. False: a response that answers

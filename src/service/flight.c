@@ -108,6 +108,8 @@ static void note_pace(const struct reg *r, unsigned status)
 {
     const struct conf_upstream *u = r->v.domain->upstream;
     uint64_t now_ms = loop_now_ms(r->context->loop);
+    if (u->shield && status)
+        shield_on_answer(u, now_ms - r->sent_ms);
     bool is_trouble = status == 0 || status == 408 || (status >= 500 && status < 600);
     if (!u->shield || (is_trouble && status && status != 503 && r->pace_class == PACE_NEW))
         return;

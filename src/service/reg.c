@@ -9,6 +9,7 @@
 #include "net/loop.h"
 #include "service/keepalive.h"
 #include "service/location.h"
+#include "service/noise.h"
 #include "service/reach.h"
 #include "service/regreply.h"
 #include "service/reply.h"
@@ -59,6 +60,7 @@ int reg_new(struct context *c, const struct packet *p, const struct msg *m, cons
         return err;
     }
     r->flow = p->flow;
+    r->came_ms = loop_now_ms(c->loop);
     r->v = (struct regview){.domain = v->domain, .view = *view, .is_path_asked = v->is_path_asked};
     r->v.view.methods = msg_methods(m, HDR_ALLOW);
     *out = r;
@@ -134,16 +136,28 @@ bool reg_is_answered(const struct reg *r)
     return !r->server || !txn_server_is_open(r->server);
 }
 
+static void note_time(const struct reg *r)
+{
+    struct context *c = r->context;
+    uint64_t now_ms = loop_now_ms(c->loop), ms = now_ms > r->came_ms ? now_ms - r->came_ms : 0;
+    stats_add_time(STAT_RELAY_TIME, ms);
+    noise_on_answer(c->noise, &r->flow.peer, ms, now_ms);
+}
+
 void reg_answer(struct reg *r, const struct build_reply *reply)
 {
-    if (!reg_is_answered(r))
-        txn_server_reply(r->server, reply);
+    if (reg_is_answered(r))
+        return;
+    note_time(r);
+    txn_server_reply(r->server, reply);
 }
 
 void reg_answer_bytes(struct reg *r, unsigned status, struct str bytes)
 {
-    if (!reg_is_answered(r))
-        txn_server_send(r->server, status, bytes);
+    if (reg_is_answered(r))
+        return;
+    note_time(r);
+    txn_server_send(r->server, status, bytes);
 }
 
 void reg_refuse(struct reg *r, enum reason why, unsigned status)

@@ -36,7 +36,7 @@ struct reg {
     struct wheel_timer patience;
     enum pace_class pace_class;
     uint64_t waits_since_ms; /* for a turn upstream; 0: it never did */
-    uint64_t sent_ms;
+    uint64_t came_ms, sent_ms;
     const struct msg *answer;                /* upstream's 2xx while the store commits it */
     unsigned n_attempts;                     /* to commit it under its licence */
     uint64_t leaving[REGCHANGE_LEAVING_MAX]; /* registrations whose removal rides along (D58) */

@@ -230,6 +230,18 @@ bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms)
     return shield_is_pausing(u, now_ms) || is_down(u->shield);
 }
 
+const uint32_t shield_bounds_ms[STATS_BUCKETS - 1] = {5, 10, 25, 50, 100, 250, 500, 1000, 2500};
+
+void shield_on_answer(const struct conf_upstream *u, uint64_t ms)
+{
+    struct shield *s = u->shield;
+    size_t at = 0;
+    while (at < STATS_BUCKETS - 1 && ms > shield_bounds_ms[at])
+        at++;
+    atomic_fetch_add(&s->answered[at], 1);
+    atomic_fetch_add(&s->answered_ms, ms);
+}
+
 void shield_count(const struct conf_upstream *u, enum shield_count what, uint64_t n)
 {
     atomic_fetch_add_explicit(&u->shield->counts[what], n, memory_order_relaxed);

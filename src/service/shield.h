@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/stats.h"
 #include "conf/conf.h"
 #include "core/health.h"
 #include "core/pace.h"
@@ -53,6 +54,8 @@ struct shield {
     _Atomic uint64_t tried_s[2];      /* by a REGISTER, while down: outage.h; service clock */
     _Atomic uint32_t probe_ms;        /* the last round trip */
     _Atomic uint64_t counts[SHIELD_COUNTS];
+    _Atomic uint64_t answered[STATS_BUCKETS]; /* REGISTERs, each in the first bucket it fits in */
+    _Atomic uint64_t answered_ms;             /* all their times */
 };
 
 struct shield_table;
@@ -88,6 +91,12 @@ bool shield_is_paused(const struct conf_upstream *u, uint64_t now_ms); /* that, 
 
 /* A REGISTER was answered well, or not; the ceiling follows. */
 void shield_note(const struct conf_upstream *u, bool is_good, uint64_t now_ms);
+
+/* What the buckets of shield.answered hold at most; the last one has no end. */
+extern const uint32_t shield_bounds_ms[STATS_BUCKETS - 1];
+
+/* A REGISTER was answered so long after it had been sent. */
+void shield_on_answer(const struct conf_upstream *u, uint64_t ms);
 
 void shield_count(const struct conf_upstream *u, enum shield_count what, uint64_t n);
 

@@ -53,7 +53,7 @@ uint64_t source_key(const struct addr *a)
     return key ? key : 1; /* ::1 and its like */
 }
 
-static struct addr addr_of(uint64_t key)
+struct addr source_addr(uint64_t key)
 {
     struct addr a = {.family = key >= IPV4_PREFIX ? 4 : 6};
     size_t n = a.family == 4 ? 4 : 8;
@@ -296,7 +296,7 @@ size_t source_list_banned(struct source_table *t, uint64_t now_s, size_t *at,
         uint64_t key = atomic_load(&t->keys[*at]);
         uint64_t until_s = atomic_load(&t->states[*at].banned_s);
         if (until_s > now_s)
-            out[n++] = (struct source_banned){addr_of(key), until_s};
+            out[n++] = (struct source_banned){source_addr(key), until_s};
         else
             lift(t, &t->states[*at], until_s);
     }

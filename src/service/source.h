@@ -19,6 +19,7 @@ void source_table_free(struct source_table *t); /* NULL is legal */
 
 /* The address, or for IPv6 its first 64 bits, in one word; never 0. */
 uint64_t source_key(const struct addr *a);
+struct addr source_addr(uint64_t key); /* and back; without a port */
 
 /* One more request at now_us (any clock that rises): false if it is over per_s a second. A second's
  * worth may come at once. */

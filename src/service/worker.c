@@ -31,6 +31,7 @@
 #include "service/renew.h"
 #include "service/resync.h"
 #include "service/ledger.h"
+#include "service/noise.h"
 #include "service/roster.h"
 #include "service/servers.h"
 #include "service/shield.h"
@@ -77,6 +78,7 @@ static void on_handed_over(struct inbox_node *node, void *arg)
     struct packet p = *(const struct packet *)post->head;
     struct peek peek;
     p.bytes = post->tail;
+    w->context.in_hand_us = 0;
     if (peek_parse(p.bytes, &peek) == 0)
         dispatch_packet(&w->context, &p, &peek);
 }
@@ -116,9 +118,11 @@ static void on_unseen(struct worker *w, const struct packet *p)
 {
     struct peek peek;
     unsigned owner;
-    if (peek_parse(p->bytes, &peek))
+    if (peek_parse(p->bytes, &peek)) {
         on_nonsense(w, p);
-    else if (!dispatch_owner(&w->context, &peek, &owner))
+        return;
+    }
+    if (!dispatch_owner(&w->context, &peek, &owner))
         stats_inc(STAT_STRAY_RESPONSE);
     else if (owner == w->context.worker)
         dispatch_packet(&w->context, p, &peek);
@@ -132,6 +136,7 @@ static void on_packet(const struct packet *p, void *arg)
     unsigned owner;
     if (!guard_admit(p) || stunserve_take(&w->context, p))
         return;
+    dispatch_note(&w->context, p);
     enum dispatch_register how = dispatch_register(&w->context, p, &owner);
     if (how == DISPATCH_OTHERS)
         hand_over(w, owner, p);
@@ -353,6 +358,11 @@ size_t worker_trail(const struct worker_group *group, unsigned worker, struct st
     return trail_read(c->trail, trailnote_hash(&c->loop_key, aor), out);
 }
 
+const struct noise *worker_noise(const struct worker_group *group, unsigned worker)
+{
+    return group->workers[worker]->context.noise;
+}
+
 const struct ledger *worker_ledger(const struct worker_group *group, unsigned worker)
 {
     return group->workers[worker]->context.ledger;
@@ -466,6 +476,8 @@ static int build(struct worker *w, const struct conf_listen **failed)
     if (!err)
         err = ledger_new(&c->loop_key, &c->ledger);
     if (!err)
+        err = noise_new(hash_str(&c->loop_key, STR("noise")), &c->noise);
+    if (!err)
         err = keeper_new(c, renew_now, &c->keeper);
     if (!err)
         err = lost_new(c, &c->lost);
@@ -573,6 +585,7 @@ void worker_free(struct worker *w)
     refused_free(c->refused);
     trail_free(c->trail);
     ledger_free(c->ledger);
+    noise_free(c->noise);
     auth_free(c->auth);
     gruuseal_free(c->gruuseal);
     keeper_free(c->keeper);

@@ -19,6 +19,7 @@
 
 struct alarms;
 struct ledger;
+struct noise;
 struct removal;
 struct shield_table;
 struct source_table;
@@ -87,6 +88,9 @@ size_t worker_trail(const struct worker_group *group, unsigned worker, struct st
 
 /* Any thread: what one worker has counted, for ledger_read. */
 const struct ledger *worker_ledger(const struct worker_group *group, unsigned worker);
+
+/* Any thread: what one worker has heard from whom, for noise_loudest and noise_slowest. */
+const struct noise *worker_noise(const struct worker_group *group, unsigned worker);
 
 void worker_stop(struct worker *w);
 

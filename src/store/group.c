@@ -315,6 +315,8 @@ static void finish(struct group *g, struct job *j, int err)
 {
     if (j->next) {
         settle_all(g, j, !err);
+        if (!err)
+            headcount_on_change(g->conf.headcount, j->now, j->next);
         if (is_empty(err ? j->now : j->next))
             forget(g, j->next->aor);
     }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "store/calendar.h"
+#include "store/headcount.h"
 #include "store/lease.h"
 #include "store/records.h"
 #include "store/update.h"
@@ -25,6 +26,7 @@ struct group_conf {
     struct records *records;
     struct lease_table *leases;
     struct calendar *calendar; /* gets an entry for each AoR that is committed, loses the empty */
+    struct headcount *headcount;
     group_done_fn *on_done;
     void *arg;
 };

@@ -125,6 +125,7 @@ static int on_entry(struct str aor, struct str value, void *arg)
     if (err)
         return err;
     take_leases(s, rec);
+    headcount_on_change(s->r->headcount, NULL, rec);
     return enter(s, rec);
 }
 

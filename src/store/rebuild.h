@@ -5,6 +5,7 @@
 
 #include "store/calendar.h"
 #include "store/group.h"
+#include "store/headcount.h"
 #include "store/lease.h"
 #include "store/records.h"
 #include "store/sweep.h"
@@ -13,6 +14,7 @@ struct rebuild {
     struct records *records;
     struct lease_table *leases;
     struct calendar *calendar;
+    struct headcount *headcount;
     struct sweep *sweep;
     struct group *group;
 };

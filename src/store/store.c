@@ -20,6 +20,7 @@
 #include "base/sys.h"
 #include "store/calendar.h"
 #include "store/group.h"
+#include "store/headcount.h"
 #include "store/queue.h"
 #include "store/rebuild.h"
 #include "store/records.h"
@@ -36,6 +37,7 @@ struct store {
     struct records records;
     struct lease_table *leases;
     struct calendar *calendar;
+    struct headcount *headcount;
     struct sweep *sweep;
     struct group *group;
     struct queue *queue;
@@ -105,6 +107,8 @@ static int make_parts(struct store *s)
 {
     int err = calendar_new(sys_service_s(), &s->calendar);
     if (!err)
+        err = headcount_new(&s->headcount);
+    if (!err)
         err = sweep_new(&(struct sweep_conf){.records = &s->records,
                                              .leases = s->leases,
                                              .calendar = s->calendar,
@@ -117,6 +121,7 @@ static int make_parts(struct store *s)
         err = group_new(&(struct group_conf){.records = &s->records,
                                              .leases = s->leases,
                                              .calendar = s->calendar,
+                                             .headcount = s->headcount,
                                              .on_done = on_done,
                                              .arg = s},
                         &s->group);
@@ -140,6 +145,7 @@ static int open_all(struct store *s)
     return rebuild_run(&(struct rebuild){.records = &s->records,
                                          .leases = s->leases,
                                          .calendar = s->calendar,
+                                         .headcount = s->headcount,
                                          .sweep = s->sweep,
                                          .group = s->group});
 }
@@ -172,6 +178,7 @@ void store_close(struct store *s)
     group_free(s->group);
     sweep_free(s->sweep);
     calendar_free(s->calendar);
+    headcount_free(s->headcount);
     lease_close(s->leases);
     if (s->records.env && s->conf.durability == DURABILITY_PROCESS)
         (void)lmdb_sync(s->records.env);
@@ -184,6 +191,11 @@ void store_close(struct store *s)
 struct lease_table *store_leases(struct store *s)
 {
     return s->leases;
+}
+
+const struct headcount *store_headcount(const struct store *s)
+{
+    return s->headcount;
 }
 
 size_t store_count(const struct store *s)

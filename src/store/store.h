@@ -60,6 +60,8 @@ void store_stop(struct store *s);
 void store_close(struct store *s); /* after store_run has returned; NULL is legal */
 
 struct lease_table *store_leases(struct store *s);
+/* Lines and bindings by domain, for headcount_read; as long as the store. */
+const struct headcount *store_headcount(const struct store *s);
 size_t store_count(const struct store *s); /* AoRs */
 
 /* ---- changing */

@@ -15,6 +15,11 @@ uint64_t sys_now_ms(void)
     return boot_ms;
 }
 
+uint64_t sys_now_us(void)
+{
+    return boot_ms * 1000;
+}
+
 uint64_t sys_wall_ms(void)
 {
     return wall_ms;

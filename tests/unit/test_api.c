@@ -128,10 +128,58 @@ static void health_and_readiness_differ(void **state)
                 "{\"error\":{\"code\":\"not-ready\",\"message\":\"draining\"}}");
 }
 
+/* Our own files only, nothing inline and nothing by way of eval. */
+static void the_dashboard_is_a_page_with_a_policy(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *type, *holds;
+    } files[] = {{"/", "text/html; charset=utf-8", "/dashboard.js"},
+                 {"/dashboard.css", "text/css; charset=utf-8", "prefers-color-scheme: dark"},
+                 {"/dashboard.js", "text/javascript; charset=utf-8", "uPlot"}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct api_response r = ask("GET", files[i].path, NULL);
+        char *text = strndup(r.body, r.len);
+        assert_int_equal(r.status, 200);
+        assert_string_equal(r.type, files[i].type);
+        assert_non_null(
+            strstr(r.policy, "default-src 'none'; script-src 'self'; style-src 'self';"));
+        assert_null(strstr(r.policy, "unsafe"));
+        assert_non_null(strstr(text, files[i].holds));
+        assert_null(strstr(text, "<script>"));
+        assert_null(strstr(text, "innerHTML = "));
+        free(text);
+        free(r.body);
+    }
+    struct api_response r = ask("GET", "/healthz", NULL);
+    assert_null(r.policy);
+    free(r.body);
+}
+
+static void the_history_is_of_now_at_least(void **state)
+{
+    (void)state;
+    static struct query query = {.n = 1};
+    json_t *json = ask_json("GET", "/api/v1/history", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "samples")), 1);
+    assert_int_equal(json_integer_value(json_object_get(json, "step")), 10);
+    json_decref(json);
+    static const char *const bad[] = {"x", "-1", "4294967296", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        query.params[0] = (struct query_param){STR("since"), str_of(bad[i])};
+        struct api_response r;
+        api_serve(&api, &(struct api_request){STR("GET"), STR("/api/v1/history"), STR(""), &query},
+                  &r);
+        assert_int_equal(r.status, 400);
+        free(r.body);
+    }
+}
+
 static void unknown_paths_and_methods_are_told_apart(void **state)
 {
     (void)state;
-    assert_error("GET", "/", 404, "not-found");
+    assert_error("POST", "/", 405, "method-not-allowed");
+    assert_error("GET", "/dashboard.html", 404, "not-found");
     assert_error("POST", "/healthz/", 404, "not-found");
     assert_error("POST", "/metrics", 405, "method-not-allowed");
     assert_error("DELETE", "/api/v1/aors", 405, "method-not-allowed");
@@ -450,6 +498,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(health_and_readiness_differ, set_up),
+        cmocka_unit_test_setup(the_dashboard_is_a_page_with_a_policy, set_up),
+        cmocka_unit_test_setup(the_history_is_of_now_at_least, set_up),
         cmocka_unit_test_setup(unknown_paths_and_methods_are_told_apart, set_up),
         cmocka_unit_test_setup(metrics_have_their_content_type, set_up),
         cmocka_unit_test_setup(the_status_has_totals, set_up),

@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -66,13 +67,31 @@ static void the_buckets_are_named_by_their_bounds(void **state)
     for (int i = 0; i < STATS_BUCKETS; i++) {
         assert_string_equal(rows[i].labels, labels[i]);
         assert_string_equal(rows[i].suffix, "_bucket");
-        assert_false(rows[i].is_ms);
+        assert_int_equal(rows[i].per_s, 0);
     }
     assert_string_equal(rows[STATS_AT_SUM].suffix, "_sum");
-    assert_true(rows[STATS_AT_SUM].is_ms);
+    assert_int_equal(rows[STATS_AT_SUM].per_s, 1000);
     assert_string_equal(rows[STATS_AT_COUNT].suffix, "_count");
     assert_string_equal(rows[STATS_HISTOGRAM_ROWS - 1].name, "call_setup_seconds");
     assert_string_not_equal(rows[STATS_HISTOGRAM_ROWS].name, "call_setup_seconds");
+}
+
+static void short_times_have_buckets_of_their_own(void **state)
+{
+    (void)state;
+    static const uint64_t ends_us[STATS_BUCKETS - 1] = {10,  20,   50,   100,  200,
+                                                        500, 1000, 5000, 20000};
+    const int first = STAT_ABSORB_TIME;
+    for (int i = 0; i < STATS_BUCKETS - 1; i++) {
+        int64_t here = stats_sum((enum stats_id)(first + i));
+        stats_add_time_us(STAT_ABSORB_TIME, ends_us[i]);
+        assert_int_equal(stats_sum((enum stats_id)(first + i)), here + 1);
+        stats_add_time_us(STAT_ABSORB_TIME, ends_us[i] + 1);
+        assert_int_equal(stats_sum((enum stats_id)(first + i)), here + 1);
+        assert_true(strtod(stats_rows[first + i].labels + 4, NULL) * 1e6 == (double)ends_us[i]);
+    }
+    assert_int_equal(stats_rows[first + STATS_AT_SUM].per_s, 1000000);
+    assert_string_equal(stats_rows[first].name, "absorb_seconds");
 }
 
 /* Odd threads have no block of their own. */
@@ -133,6 +152,7 @@ int main(void)
         cmocka_unit_test(every_row_has_a_name_and_names_stand_together),
         cmocka_unit_test(a_histogram_counts_times),
         cmocka_unit_test(the_buckets_are_named_by_their_bounds),
+        cmocka_unit_test(short_times_have_buckets_of_their_own),
         cmocka_unit_test(threads_add_up_and_outlive_themselves),
         cmocka_unit_test(without_a_block_it_still_counts),
     };
