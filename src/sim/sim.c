@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "sim/exits.h"
+#include "sim/forecast.h"
 #include "sim/phones.h"
 #include "sim/serve.h"
 #include "sim/storm.h"
@@ -14,12 +15,14 @@ static const char usage[] =
     "usage: breakwater-sim phones [option…]\n"
     "       breakwater-sim registrar [option…]\n"
     "       breakwater-sim storm [option…]\n"
+    "       breakwater-sim forecast [option…]\n"
     "       breakwater-sim COMMAND --help\n"
     "       breakwater-sim --version | --help\n"
     "\n"
     "  phones     be many phones that register, and check every answer\n"
     "  registrar  be the registrar behind Breakwater, which misbehaves on demand\n"
-    "  storm      let many phones come back at once, and show what that does on both sides\n";
+    "  storm      let many phones come back at once, and show what that does on both sides\n"
+    "  forecast   reckon that from the binding table of a daemon, without a packet\n";
 
 int main(int argc, char **argv)
 {
@@ -31,6 +34,8 @@ int main(int argc, char **argv)
         return serve_main(argc - 1, argv + 1);
     if (strcmp(command, "storm") == 0)
         return storm_main(argc - 1, argv + 1);
+    if (strcmp(command, "forecast") == 0)
+        return forecast_main(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0 || strcmp(command, "-V") == 0) {
         (void)puts("breakwater-sim " PACKAGE_VERSION);
         return EXIT_SUCCESS;

@@ -1,6 +1,7 @@
 """breakwater-sim storm: many phones come back at once, before Breakwater and before a bare
 registrar; and what Breakwater makes of it. With BREAKWATER_SOAK=1 at the size that
 docs/operations.md has figures of."""
+import json
 import os
 import subprocess
 
@@ -106,3 +107,51 @@ def test_nobody_answers(site):
         [binary("breakwater-sim"), "storm", "--target", "udp:" + net.text(*site.access),
          "--admin", "127.0.0.1:1"], capture_output=True, text=True, timeout=30, check=False)
     assert told.returncode == 1 and "127.0.0.1:1" in told.stderr and not told.stdout
+
+
+# ---------------------------------------------------------------- forecast
+
+def forecast(site, *more, code=0):
+    """What it says of the only upstream, from the daemon's own files, while the daemon runs."""
+    told = subprocess.run(
+        [binary("breakwater-sim"), "forecast", "--config", site.daemon.path, "--json", *more],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == code, told.stderr
+    return json.loads(told.stdout)["upstreams"][0] if code == 0 else told.stderr
+
+
+def test_forecast_is_what_comes(site):
+    """The same question, answered without a packet and by playing it."""
+    registrar = begin(site, 100)
+    play = storm.play(site, *options(site, "--outage", 0, "--settle", 0, "--watch", 1))
+    assert play["phones_back"] == PHONES
+    before = (registrar.command("stats")["registers"], site.http.metrics()["packets_received_total"
+                                                                           '{transport="udp"}'])
+    flap = forecast(site)
+    assert (flap["devices"], flap["absorbed"], flap["registers"]) == (PHONES, PHONES, 0)
+    assert flap["recovery_s"] == 5 and flap["phones_per_s"] == PHONES / 5
+    power = forecast(site, "--kind", "power", "--outage", "1", "--within", "2")
+    assert (power["absorbed"], power["postponed"], power["waiting"]) == (0, 0, PHONES)
+    assert power["registers"] == 2 * PHONES
+    assert power["unpaced_per_s"] == PHONES and power["upstream_per_s"] == 100
+    assert power["recovery_s"] == -(-(2 * PHONES - 1) // 100)
+    assert forecast(site, "--kind", "nat")["waiting"] == PHONES
+    assert forecast(site, "--kind", "failover")["absorbed"] == PHONES
+    # an hour later all of it is due upstream, and none of the phones is refused for it
+    late = forecast(site, "--kind", "failover", "--outage", "3400")
+    assert (late["postponed"], late["refused"]) == (PHONES, 0)
+    assert before == (registrar.command("stats")["registers"],
+                      site.http.metrics()["packets_received_total"
+                                          '{transport="udp"}'])
+    text = subprocess.run([binary("breakwater-sim"), "forecast", "--config", site.daemon.path],
+                          capture_output=True, text=True, timeout=60, check=True).stdout
+    assert f'upstream "registrar": {PHONES} devices' in text and "recovery" in text
+
+
+def test_forecast_without_a_daemon(site):
+    site.start()
+    path = site.path("leases")
+    os.rename(path, path + ".away")
+    assert "is breakwater running here?" in forecast(site, code=1)
+    os.rename(path + ".away", path)
+    assert forecast(site)["devices"] == 0
