@@ -43,6 +43,7 @@ struct fleet {
     struct arena arena;
     struct wheel_timer second, phase_timer;
     enum phase phase;
+    bool is_cut; /* the phones are without the network */
     struct list ready;
     uint32_t n_waiting; /* REGISTERs under way */
     uint32_t next;      /* RUNNING: the next to start, in a closed loop modulo their number */
@@ -67,7 +68,7 @@ static void transmit(struct fleet *f, struct phone *p)
     phone_print(p, f->style, &local, &out);
     BUG_ON(out.has_overflown);
     /* What the system does not take is lost like a datagram on the way: timer E sends it again. */
-    (void)sources_send(f->sources, p->number, buf_str(&out));
+    (void)sources_send(f->sources, p->source, buf_str(&out));
 }
 
 /* Timer E: T1, then twice as long each time, up to T2. */
@@ -83,6 +84,8 @@ static void send_register(struct fleet *f, struct phone *p)
     p->state = STATE_WAITING;
     p->n_sent = 1;
     p->sent_us = sys_now_us();
+    if (!p->began_us)
+        p->began_us = p->sent_us;
     f->n_waiting++;
     REPORT_COUNT(f->report, sent);
     transmit(f, p);
@@ -349,14 +352,69 @@ static void on_second(void *arg)
     loop_timer_start(f->loop, &f->second, f->second_ms > now ? f->second_ms - now : 0);
 }
 
+/* ---------------------------------------------------------------- a comeback */
+
+void fleet_cut(struct fleet *f)
+{
+    stop_timers(f);
+    for (uint32_t i = 0; i < f->conf->n_phones; i++) {
+        loop_timer_stop(f->loop, &f->phones[i].timer);
+        f->phones[i].state = STATE_IDLE;
+    }
+    f->n_waiting = 0;
+    f->is_cut = true;
+}
+
+static uint32_t random_below(uint32_t n)
+{
+    uint32_t draw;
+    sys_random(&draw, sizeof draw);
+    return n ? draw % n : 0;
+}
+
+void fleet_come_back(struct fleet *f, const struct fleet_comeback *how)
+{
+    fleet_cut(f);
+    f->is_cut = false;
+    f->report->back = (struct report_back){.began_us = sys_now_us()};
+    for (uint32_t i = 0; i < f->conf->n_phones; i++) {
+        struct phone *p = &f->phones[i];
+        if (how->is_rebooted)
+            phone_reboot(p);
+        if (how->is_rebound)
+            p->source += f->conf->n_sources / 2;
+        p->began_us = 0;
+        p->is_back = p->is_refused = false;
+        loop_timer_start(f->loop, &p->timer, random_below(how->within_ms));
+    }
+}
+
+static void note_back(const struct fleet *f, struct phone *p)
+{
+    struct report_back *b = &f->report->back;
+    if (!b->began_us || p->is_back)
+        return;
+    p->is_back = true;
+    b->phones++;
+    b->last_us = sys_now_us();
+    histogram_add(&b->waits, b->last_us - p->began_us);
+}
+
+static void note_refusal(const struct fleet *f, struct phone *p)
+{
+    if (f->report->back.began_us && !p->is_refused) {
+        p->is_refused = true;
+        f->report->back.refused++;
+    }
+}
+
 /* ---------------------------------------------------------------- answers */
 
 static void on_registered(struct fleet *f, struct phone *p, uint32_t granted_s)
 {
-    uint32_t draw;
-    sys_random(&draw, sizeof draw);
     const uint32_t span = f->conf->refresh_high - f->conf->refresh_low + 1;
-    const uint64_t percent = f->conf->refresh_low + draw % span;
+    const uint64_t percent = f->conf->refresh_low + random_below(span);
+    note_back(f, p);
     if (p->expires_ms == 0)
         f->report->registered++;
     p->expires_ms = now_ms(f) + granted_s * 1000ULL;
@@ -392,6 +450,9 @@ static void act(struct fleet *f, struct phone *p, const struct phone_answer *ans
             send_register(f, p);
         break;
     case PHONE_REFUSED:
+        note_refusal(f, p);
+        rest(f, p, answer->retry_after_s);
+        break;
     case PHONE_WRONG:
         rest(f, p, answer->retry_after_s);
         break;
@@ -423,7 +484,7 @@ static void on_message(struct fleet *f, const struct packet *packet, const struc
         return;
     }
     struct phone *p = &f->phones[number];
-    if (!sources_is_for(f->sources, number, packet))
+    if (!sources_is_for(f->sources, p->source, packet))
         report_add_fault(f->report, FAULT_OTHER_DIALOG);
     else if (p->state != STATE_WAITING || cseq != p->cseq)
         REPORT_COUNT(f->report, late);
@@ -436,7 +497,8 @@ static void on_packet(const struct packet *packet, void *arg)
     struct fleet *f = arg;
     struct msg *m;
     struct msg_fault fault;
-    if (f->phase == OVER || str_trim(packet->bytes).n == 0) /* empty lines: a keepalive */
+    if (f->phase == OVER || f->is_cut ||
+        str_trim(packet->bytes).n == 0) /* empty lines: a keepalive */
         return;
     if (msg_index(&f->arena, packet->bytes, &msg_limits_default, &m, &fault))
         report_add_fault(f->report, FAULT_MALFORMED);

@@ -43,6 +43,19 @@ int fleet_new(struct loop *l, const struct fleet_setup *setup, struct fleet **ou
 /* NULL is legal. */
 void fleet_free(struct fleet *f);
 
+/* All phones are without the network: they send nothing and hear nothing, and what was under way is
+ * given up. */
+void fleet_cut(struct fleet *f);
+
+struct fleet_comeback {
+    uint32_t within_ms; /* each begins at a random time of it */
+    bool is_rebooted;   /* power cut: each has a new Call-ID and knows no nonce */
+    bool is_rebound;    /* the NAT has given each another address; needs two sources at least */
+};
+
+/* All of them register anew, and the report tells how that went: struct report_back. */
+void fleet_come_back(struct fleet *f, const struct fleet_comeback *how);
+
 /* Nothing new is sent from now on; what is under way is waited for. The second time: not even
  * that. Happens by itself when the duration is over. */
 void fleet_stop(struct fleet *f);

@@ -8,7 +8,7 @@
 #include "sip/contact.h"
 #include "sip/param.h"
 
-enum { RUN_HEX = 16, NUMBER_HEX = 8, USER_MAX = 256, CONTACT_MAX = 512 };
+enum { RUN_HEX = 16, NUMBER_HEX = 8, BOOTS_HEX = 4, USER_MAX = 256, CONTACT_MAX = 512 };
 
 #define COOKIE STR("z9hG4bK")
 
@@ -75,7 +75,7 @@ int phone_set_user_format(struct phone_style *s, const char *text)
 
 void phone_init(struct phone *p, const struct phone_style *s, uint32_t number)
 {
-    *p = (struct phone){.number = number, .asked_s = s->expires_s};
+    *p = (struct phone){.number = number, .source = number, .asked_s = s->expires_s};
     list_init(&p->node);
 }
 
@@ -83,6 +83,12 @@ void phone_fini(struct phone *p)
 {
     free(p->auth);
     p->auth = NULL;
+}
+
+void phone_reboot(struct phone *p)
+{
+    phone_fini(p);
+    p->boots++;
 }
 
 void phone_start(struct phone *p, const struct phone_style *s, bool is_leaving)
@@ -155,10 +161,17 @@ void phone_print_contact(const struct phone_style *s, uint32_t number, const str
     add_contact_uri(out, &p, s, local);
 }
 
-static void add_call_id(struct buf *out, const struct phone *p, const struct phone_style *s)
+static void add_name(struct buf *out, const struct phone *p, const struct phone_style *s)
 {
     add_hex(out, s->run, RUN_HEX);
     add_hex(out, p->number, NUMBER_HEX);
+}
+
+static void add_call_id(struct buf *out, const struct phone *p, const struct phone_style *s)
+{
+    add_name(out, p, s);
+    if (p->boots)
+        add_hex(out, p->boots, BOOTS_HEX);
 }
 
 static void add_tag(struct buf *out, const struct phone *p, const struct phone_style *s)
@@ -169,7 +182,7 @@ static void add_tag(struct buf *out, const struct phone *p, const struct phone_s
 static void add_branch(struct buf *out, const struct phone *p, const struct phone_style *s)
 {
     buf_add(out, COOKIE);
-    add_call_id(out, p, s);
+    add_name(out, p, s);
     add_hex(out, p->cseq, NUMBER_HEX);
 }
 

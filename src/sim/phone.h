@@ -39,13 +39,18 @@ struct phone {
     uint64_t sent_us;         /* for the fleet: when the REGISTER under way was first sent */
     uint64_t expires_ms;      /* registered until then; 0: not registered */
     struct phone_auth *auth;  /* NULL: never challenged */
+    uint64_t began_us; /* for the fleet: its first REGISTER since it came back; 0: none yet */
     uint32_t number;
+    uint32_t source;  /* for the fleet: where it sends from; its own number but behind a NAT */
+    uint32_t boots;   /* how often it has lost its memory */
     uint32_t cseq;    /* of the latest REGISTER */
     uint32_t asked_s; /* what it asks for: a 423 may have raised it */
     uint8_t n_sent;   /* for the fleet: how often it was sent */
     uint8_t state;    /* for the fleet */
     bool is_leaving;  /* asks for removal */
     bool is_proven;   /* it answers a challenge of this attempt */
+    bool is_back;     /* for the fleet: registered again since it came back */
+    bool is_refused;  /* for the fleet: heard a refusal since then */
 };
 
 /* What an answer means. */
@@ -88,6 +93,9 @@ const char *phone_fault_name(enum phone_fault fault);
 
 void phone_init(struct phone *p, const struct phone_style *s, uint32_t number);
 void phone_fini(struct phone *p);
+
+/* It was without power: a new Call-ID, no nonce. */
+void phone_reboot(struct phone *p);
 
 /* The next attempt to register; leaving: to be removed. */
 void phone_start(struct phone *p, const struct phone_style *s, bool is_leaving);

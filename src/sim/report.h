@@ -40,10 +40,20 @@ struct report_calls {
     uint64_t other;     /* OPTIONS, MESSAGE and such, which are no calls */
 };
 
+/* A comeback of all phones at once. */
+struct report_back {
+    uint64_t began_us;      /* 0: there was none */
+    uint64_t phones;        /* that have registered again since */
+    uint64_t refused;       /* that heard a refusal since, each counted once */
+    uint64_t last_us;       /* when the last one registered */
+    struct histogram waits; /* each one's, from its first REGISTER to its 2xx */
+};
+
 struct report {
     struct report_counts total, second; /* second: of the one under way */
     struct histogram times, second_times;
     struct report_calls calls;
+    struct report_back back;
     uint64_t statuses[REPORT_STATUS_MAX];
     uint64_t faults[FAULT_MAX];
     uint64_t phones, registered;

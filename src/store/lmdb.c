@@ -42,6 +42,7 @@ static int fail(const struct lmdb *l, const char *what, int code)
 static int open_env(const struct lmdb_conf *conf, struct lmdb *l)
 {
     unsigned flags = MDB_NOTLS | (conf->is_synced ? 0 : MDB_NOSYNC);
+    flags |= conf->is_readonly ? MDB_RDONLY : 0;
     int code = mdb_env_create(&l->env);
     if (code)
         return fail(l, "cannot start", code);

@@ -17,6 +17,7 @@ struct lmdb_conf {
     const char *dir;       /* exists */
     size_t map_len;        /* to begin with; a larger one of the file wins */
     bool is_synced;        /* a commit is on the disk when it returns */
+    bool is_readonly;      /* another process writes; it must exist, and lmdb_begin fails */
     const char *const *db; /* names of the databases; their indices name them below */
     size_t n_dbs;
 };

@@ -75,12 +75,16 @@ int records_open(const struct records_conf *conf, struct records *out)
     int err = lmdb_open(&(struct lmdb_conf){.dir = conf->dir,
                                             .map_len = conf->map_len ? conf->map_len : 1 << 30,
                                             .is_synced = conf->is_synced,
+                                            .is_readonly = conf->is_readonly,
                                             .db = db_names,
                                             .n_dbs = DBS},
                         &env, &is_new);
     if (err)
         return err;
-    err = is_new ? make(env) : check_meta(env, conf->dir);
+    if (is_new)
+        err = conf->is_readonly ? ERR_ABSENT : make(env);
+    else
+        err = check_meta(env, conf->dir);
     if (err) {
         lmdb_close(env);
         return err;

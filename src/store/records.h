@@ -25,6 +25,7 @@ struct records_conf {
     const char *dir;
     size_t map_len; /* 0: 1 GiB */
     bool is_synced;
+    bool is_readonly; /* beside the process that writes them */
     struct codec_names names;
 };
 
@@ -35,7 +36,7 @@ struct records {
 };
 
 /* Opens or makes them; errors as lmdb_open, and ERR_BADCONF for a newer format (logged,
- * untouched). */
+ * untouched). ERR_ABSENT: to be read only, and empty. */
 int records_open(const struct records_conf *conf, struct records *out);
 void records_close(struct records *r);
 

@@ -383,27 +383,6 @@ static void do_crowd(struct run *r)
     world_pass(&r->world, CALM_MS);
 }
 
-/* storm begin phones=N rate=N burst=N, storm flap TIME, storm silent, storm back, storm end */
-static void do_storm(struct run *r)
-{
-    struct str what = script_word(r->step, 1);
-    struct storm_plan plan = {.n_phones = 100, .rate = 10, .burst = 10};
-    uint64_t ms;
-    if (str_eq(what, STR("begin"))) {
-        if (keys_take_number(r, STR("phones"), &plan.n_phones) &&
-            keys_take_number(r, STR("rate"), &plan.rate) &&
-            keys_take_number(r, STR("burst"), &plan.burst))
-            storm_start(r, &plan);
-    } else if (str_eq(what, STR("flap"))) {
-        if (keys_parse_time(r, script_word(r->step, 2), &ms))
-            storm_flap(r, ms);
-    } else if (str_eq(what, STR("silent")) || str_eq(what, STR("back"))) {
-        storm_silence(r, str_eq(what, STR("silent")));
-    } else {
-        storm_end(r);
-    }
-}
-
 /* clock TIME, clock -TIME: somebody sets it. */
 static void do_clock(struct run *r)
 {
@@ -525,7 +504,7 @@ static const struct {
     {{"clock", 5}, do_clock, 2, ""},
     {{"store", 5}, do_store, 2, ""},
     {{"crowd", 5}, do_crowd, 2, "phones strangers outages restarts auth"},
-    {{"storm", 5}, do_storm, 3, "phones rate burst"},
+    {{"storm", 5}, storm_step, 3, "phones rate burst challenge"},
     {{"answer", 6}, do_answer, 12, ""},
     {{"outcome", 7}, do_outcome, 12, ""},
     {{"ignore", 6}, do_ignore, 3, ""},

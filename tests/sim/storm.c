@@ -2,17 +2,26 @@
 
 #include "base/buf.h"
 #include "contacts.h"
+#include "keys.h"
 #include "run.h"
 #include "text.h"
 
 enum { PHONES_MAX = 2000, BRANCHES_MAX = 512, MESSAGE_MAX = 1024, EXPIRES_S = 60 };
+
+struct storm_plan {
+    uint32_t n_phones;
+    uint32_t rate, burst; /* that upstream is promised */
+    bool is_challenging;
+};
 
 struct caller {
     struct run *run;
     struct peer *peer;
     unsigned index;
     uint32_t cseq;
-    bool is_registered, is_waiting;
+    uint64_t nonce;  /* that it answers; 0: it was never challenged */
+    uint64_t issued; /* the registrar's: the last one, good for one REGISTER; 0: it is used up */
+    bool is_registered, is_waiting, is_proven;
     struct wheel_timer next;
 };
 
@@ -23,6 +32,8 @@ struct storm {
     uint64_t room_us, room_at_ms;      /* what the pace has left: microseconds of its rate */
     struct str branches[BRANCHES_MAX]; /* of REGISTERs that have come, a ring */
     unsigned n_branches;
+    uint64_t n_nonces;
+    uint64_t n_from_phones, n_to_upstream; /* since "storm count" */
 };
 
 static void start_timer(struct caller *p, uint64_t ms)
@@ -44,16 +55,45 @@ static void send_register(struct caller *p)
     buf_addf(&b, "To: <sip:s%u@example.com>\r\nCall-ID: storm-%u\r\nCSeq: %u REGISTER\r\n",
              p->index, p->index, ++p->cseq);
     buf_addf(&b, "Contact: <sip:s@%s>;expires=%d\r\n", addr, EXPIRES_S);
-    buf_addf(&b, "Authorization: Digest response=\"good\"\r\nContent-Length: 0\r\n\r\n");
+    buf_addf(&b, "Authorization: Digest nonce=\"%llu\", response=\"good\"\r\n",
+             (unsigned long long)p->nonce);
+    buf_addf(&b, "Content-Length: 0\r\n\r\n");
     p->is_waiting = true;
+    r->storm->n_from_phones++;
     run_send(r, p->peer, buf_str(&b), -1);
 }
 
 static void on_next(void *arg)
 {
     struct caller *p = arg;
+    p->is_proven = false;
     if (!p->run->storm->is_over)
         send_register(p);
+}
+
+static uint64_t nonce_of(struct str message, struct str header)
+{
+    struct str value = text_header(message, header, 0);
+    uint64_t nonce = 0;
+    for (size_t i = 0; i + 7 < value.n; i++) {
+        struct str at = str_skip(value, i);
+        const struct str name = STR("nonce=\"");
+        const char *end = str_has_prefix(at, name) ? str_find(str_skip(at, name.n), '"') : NULL;
+        if (end && str_to_u64(str_span(at.p + name.n, end), UINT64_MAX, &nonce) == 0)
+            return nonce;
+    }
+    return 0;
+}
+
+/* Once in each attempt. */
+static bool answer_challenge(struct caller *p, struct str response)
+{
+    p->nonce = nonce_of(response, STR("WWW-Authenticate"));
+    if (p->is_proven || p->nonce == 0)
+        return false;
+    p->is_proven = true;
+    send_register(p);
+    return true;
 }
 
 static uint64_t granted_ms(struct str response)
@@ -66,7 +106,7 @@ static uint64_t granted_ms(struct str response)
 static void on_response(struct caller *p, struct str response)
 {
     unsigned status = text_status(response);
-    if (status < 200)
+    if (status < 200 || (status == 401 && answer_challenge(p, response)))
         return;
     if (status != 200)
         run_fail(p->run, "phone %u hears %u:\n%.*s", p->index, status, STR_FMT(response));
@@ -91,25 +131,62 @@ static void judge_pace(struct run *r)
     s->room_us -= s->room_us < step_us ? s->room_us : step_us;
 }
 
-static void answer(struct run *r, const struct peer *registrar, struct str request)
+static void build_response(struct buf *b, struct str request, const char *first_line)
 {
-    struct buf b = buf_in(&r->arena, request.n + 512);
     struct str rest = request, line, value;
     (void)text_next_line(&rest, &line);
-    buf_addf(&b, "SIP/2.0 200 OK\r\n");
+    buf_addf(b, "SIP/2.0 %s\r\n", first_line);
     while (text_next_line(&rest, &line)) {
         if (text_is_header(line, STR("To"), &value))
-            buf_addf(&b, "%.*s;tag=reg\r\n", STR_FMT(line));
+            buf_addf(b, "%.*s;tag=reg\r\n", STR_FMT(line));
         else if (text_is_header(line, STR("Via"), &value) ||
                  text_is_header(line, STR("From"), &value) ||
                  text_is_header(line, STR("Call-ID"), &value) ||
                  text_is_header(line, STR("CSeq"), &value))
-            buf_addf(&b, "%.*s\r\n", STR_FMT(line));
+            buf_addf(b, "%.*s\r\n", STR_FMT(line));
     }
+}
+
+static void answer(struct run *r, const struct peer *registrar, struct str request)
+{
+    struct buf b = buf_in(&r->arena, request.n + 512);
+    build_response(&b, request, "200 OK");
     if (str_eq(text_method(request), STR("REGISTER")))
         contacts_build(&(struct contacts_list){.words = STR("ours"), .request = request}, &b);
     buf_addf(&b, "Content-Length: 0\r\n\r\n");
     run_send(r, registrar, buf_str(&b), -1);
+}
+
+/* By the user in To, "s" and its number. */
+static struct caller *caller_of(const struct run *r, struct str request)
+{
+    struct str to = text_header(request, STR("To"), 0);
+    const char *colon = str_find(to, ':'), *at = str_find(to, '@');
+    uint32_t i = 0;
+    if (!colon || !at || colon + 2 > at || str_to_u32(str_span(colon + 2, at), UINT32_MAX, &i))
+        return NULL;
+    return i < r->storm->plan.n_phones ? &r->storm->callers[i] : NULL;
+}
+
+/* Each nonce is good once. True: the REGISTER was challenged. */
+static bool challenge(struct run *r, const struct peer *registrar, struct str request)
+{
+    struct caller *p = caller_of(r, request);
+    uint64_t nonce = nonce_of(request, STR("Authorization"));
+    if (!r->storm->plan.is_challenging || !p)
+        return false;
+    if (p->issued && nonce == p->issued) {
+        p->issued = 0;
+        return false;
+    }
+    p->issued = ++r->storm->n_nonces;
+    struct buf b = buf_in(&r->arena, request.n + 512);
+    build_response(&b, request, "401 Unauthorized");
+    buf_addf(&b, "WWW-Authenticate: Digest realm=\"example.com\", nonce=\"%llu\"\r\n",
+             (unsigned long long)p->issued);
+    buf_addf(&b, "Content-Length: 0\r\n\r\n");
+    run_send(r, registrar, buf_str(&b), -1);
+    return true;
 }
 
 static bool is_repeat(struct storm *s, struct str branch)
@@ -137,16 +214,18 @@ bool storm_receive(struct run *r, const struct peer *peer, const struct mail *m)
         on_response(p, m->bytes);
     if (p || !s || !str_eq(peer->name, STR("upstream")) || !text_is_request(m->bytes))
         return p != NULL;
-    if (str_eq(text_method(m->bytes), STR("REGISTER")) && !is_repeat(s, text_branch(m->bytes)))
+    bool is_register = str_eq(text_method(m->bytes), STR("REGISTER"));
+    s->n_to_upstream += is_register;
+    if (is_register && !is_repeat(s, text_branch(m->bytes)))
         judge_pace(r);
-    if (!s->is_silent)
+    if (!s->is_silent && !(is_register && challenge(r, peer, m->bytes)))
         answer(r, peer, m->bytes);
     return true;
 }
 
 /* ---------------------------------------------------------------- life */
 
-void storm_start(struct run *r, const struct storm_plan *plan)
+static void start(struct run *r, const struct storm_plan *plan)
 {
     struct storm *s = r->storm = arena_calloc(&r->arena, 1, sizeof *s);
     if (!s || plan->n_phones > PHONES_MAX || plan->rate == 0) {
@@ -166,19 +245,13 @@ void storm_start(struct run *r, const struct storm_plan *plan)
     }
 }
 
-void storm_flap(struct run *r, uint64_t within_ms)
+static void flap(struct run *r, uint64_t within_ms)
 {
     for (unsigned i = 0; r->storm && i < r->storm->plan.n_phones; i++)
         start_timer(&r->storm->callers[i], dice_below(&r->world.dice, (uint32_t)within_ms));
 }
 
-void storm_silence(struct run *r, bool is_silent)
-{
-    if (r->storm)
-        r->storm->is_silent = is_silent;
-}
-
-void storm_end(struct run *r)
+static void end(struct run *r)
 {
     struct storm *s = r->storm;
     if (!s)
@@ -190,4 +263,51 @@ void storm_end(struct run *r)
             run_fail(r, "phone %u has had no answer", i);
         wheel_stop(&r->world.wheel, &s->callers[i].next);
     }
+}
+
+/* "storm share N": at least one must have been sent, or nothing was proven. */
+static void judge_share(struct run *r, const struct storm *s)
+{
+    uint32_t share;
+    if (str_to_u32(script_word(r->step, 2), UINT32_MAX, &share) || share == 0)
+        run_fail(r, "storm share NUMBER");
+    else if (s->n_from_phones == 0 || s->n_to_upstream * share > s->n_from_phones)
+        run_fail(r, "%llu REGISTERs to upstream for %llu of the phones",
+                 (unsigned long long)s->n_to_upstream, (unsigned long long)s->n_from_phones);
+}
+
+static void begin(struct run *r)
+{
+    struct storm_plan plan = {.n_phones = 100,
+                              .rate = 10,
+                              .burst = 10,
+                              .is_challenging =
+                                  str_eq(script_value(r->step, STR("challenge")), STR("yes"))};
+    if (keys_take_number(r, STR("phones"), &plan.n_phones) &&
+        keys_take_number(r, STR("rate"), &plan.rate) &&
+        keys_take_number(r, STR("burst"), &plan.burst))
+        start(r, &plan);
+}
+
+void storm_step(struct run *r)
+{
+    struct str what = script_word(r->step, 1);
+    struct storm *s = r->storm;
+    uint64_t ms;
+    if (str_eq(what, STR("begin")))
+        begin(r);
+    else if (!s)
+        run_fail(r, "storm begin has not been said");
+    else if (str_eq(what, STR("flap")) && keys_parse_time(r, script_word(r->step, 2), &ms))
+        flap(r, ms);
+    else if (str_eq(what, STR("silent")) || str_eq(what, STR("back")))
+        s->is_silent = str_eq(what, STR("silent"));
+    else if (str_eq(what, STR("count")))
+        s->n_from_phones = s->n_to_upstream = 0;
+    else if (str_eq(what, STR("share")))
+        judge_share(r, s);
+    else if (str_eq(what, STR("end")))
+        end(r);
+    else if (!r->has_failed)
+        run_fail(r, "storm begin, flap, silent, back, count, share or end");
 }
