@@ -28,6 +28,7 @@ struct keepalive;
 struct keeper;
 struct late;
 struct ledger;
+struct lifecycle;
 struct listener;
 struct loop;
 struct lost;
@@ -94,6 +95,7 @@ struct context {
     struct silence *silence;      /* of upstreams; shared by all workers */
     struct source_table *sources; /* shared by all workers */
     struct alarms *alarms;        /* shared by all workers; or NULL */
+    struct lifecycle *lifecycle;  /* the same */
     struct refused *refused;
     struct tally *tally; /* what the workers share for ongoing.c */
     struct ongoing_table *ongoing;

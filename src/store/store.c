@@ -118,7 +118,9 @@ static int make_parts(struct store *s)
                                              .leases = s->leases,
                                              .calendar = s->calendar,
                                              .on_done = on_done,
-                                             .arg = s},
+                                             .arg = s,
+                                             .on_change = s->conf.on_change,
+                                             .change_arg = s->conf.change_arg},
                         &s->group);
     if (!err)
         err = queue_new(s->conf.max_queue, &s->queue);
@@ -372,7 +374,7 @@ int store_read(struct store_reader *r, struct arena *a, struct str aor,
         return err;
     if (err) {
         stats_inc(STAT_STORE_DAMAGED);
-        log_error("store: cannot read the record of %.*s: %s", STR_FMT(aor),
+        log_error("store: cannot read the record of %.*s: %s", STR_FMT(LOG_NAME_OF(aor)),
                   t->code ? lmdb_text(t->code) : err_text(err));
         return ERR_IO;
     }
