@@ -9,7 +9,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 GENERATED = ('config.h',)
 # A library is seen by one layer only.
 LIBRARIES = {'osip': 'sip', 'ev.h': 'net', 'confuse.h': 'conf', 'microhttpd.h': 'admin',
-             'lmdb.h': 'store', 'wslay': 'net', 'ares.h': 'net'}
+             'lmdb.h': 'store', 'wslay': 'net', 'ares.h': 'net', 'curl': 'net'}
 # Siblings that never see each other, whatever layers.txt says.
 APART = ('core', 'net')
 

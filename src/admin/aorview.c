@@ -1,6 +1,7 @@
 #include "admin/aorview.h"
 
 #include "admin/jsontext.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "conf/upcreds.h"
 #include "core/expiry.h"
@@ -148,7 +149,9 @@ json_t *aorview_json(const struct aorview *v)
     }
     struct str domain = d ? d->name : aorview_host(r->aor);
     json_t *upstream = d ? jsontext_of(str_of(d->upstream->name)) : json_null();
-    return json_pack("{s:o*,s:o*,s:o*,s:s,s:o,s:o}", "aor", jsontext_of(r->aor), "domain",
-                     jsontext_of(domain), "upstream", upstream, "state", state_of(v), "bindings",
-                     bindings, "registrations", upregs);
+    char name[LOG_NAME];
+    return json_pack("{s:o*,s:o*,s:o*,s:o*,s:s,s:o,s:o}", "aor", jsontext_of(r->aor), "log_name",
+                     jsontext_of(log_name_hash(r->aor, name)), "domain", jsontext_of(domain),
+                     "upstream", upstream, "state", state_of(v), "bindings", bindings,
+                     "registrations", upregs);
 }

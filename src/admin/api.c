@@ -402,7 +402,8 @@ static void remove_aor(const struct api *a, struct str aor, struct api_response 
     } else if (err) {
         api_fail(out, 503, "store-failed", "nothing was removed: the store cannot take it now");
     } else {
-        log_info("admin: %.*s is removed, with %u devices", STR_FMT(aor), r.n_bindings);
+        log_info("admin: %.*s is removed, with %u devices", STR_FMT(LOG_NAME_OF(aor)),
+                 r.n_bindings);
         set_json(out, 200,
                  json_pack("{s:o*,s:i,s:s}", "aor", jsontext_of(aor), "bindings", (int)r.n_bindings,
                            "upstream", removal_word(r.upstream)));

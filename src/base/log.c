@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,11 +23,14 @@
 #include "base/stats.h"
 #include "base/sys.h"
 
-enum { TEXT_MAX = 2048, LINE_MAX_LEN = 3 * TEXT_MAX };
+enum { TEXT_MAX = 2048, LINE_MAX_LEN = 3 * TEXT_MAX, EVENT_MAX = 32, VALUE_MAX = 120 };
 
 enum kind { TO_FD, TO_SYSLOG, TO_JOURNAL };
 
 _Atomic int log_now_level = LEVEL_INFO;
+
+static struct hash_key name_key;
+static atomic_bool hides_names;
 
 static struct {
     pthread_mutex_t lock; /* guards the target's change, and each line's write */
@@ -136,6 +141,7 @@ int log_open(const struct log_conf *conf)
     int err = open_target(conf->target);
     if (!err) {
         sink.format = conf->format;
+        atomic_store(&hides_names, conf->hides_aors);
         log_set_level(conf->level);
     }
     pthread_mutex_unlock(&sink.lock);
@@ -204,39 +210,122 @@ static void add_time(struct buf *out, uint64_t wall_ms)
              tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(wall_ms % 1000));
 }
 
-static void format_line(struct buf *out, enum log_level level, const char *text, uint64_t wall_ms)
+/* A line: its text, and of an event what stands by itself. */
+struct line {
+    enum log_level level;
+    const char *text;
+    const char *event; /* NULL: none */
+    const struct log_field *fields;
+    size_t n_fields;
+};
+
+/* With '-' between the words. */
+static struct str event_word(const char *event, char word[EVENT_MAX])
 {
-    bool is_json = sink.format == FORMAT_JSON;
-    buf_add(out, is_json ? STR("{\"time\":\"") : STR(""));
-    add_time(out, wall_ms);
-    buf_addf(out, is_json ? "\",\"level\":\"%s\",\"thread\":\"%s\",\"message\":\"" : " %s %s: ",
-             levels[level].word, thread_name);
-    add_escaped(out, text, is_json);
-    buf_add(out, is_json ? STR("\"}\n") : STR("\n"));
+    size_t n = 0;
+    for (; event[n] && n < EVENT_MAX; n++)
+        word[n] = event[n] == ' ' ? '-' : event[n];
+    return (struct str){word, n};
 }
 
-static void write_line(enum log_level level, const char *text)
+static void format_json(struct buf *out, const struct line *l, uint64_t wall_ms)
 {
-    char line[LINE_MAX_LEN * 2 + 256];
-    struct buf out = buf_over(line, sizeof line);
+    char word[EVENT_MAX];
+    buf_add(out, STR("{\"time\":\""));
+    add_time(out, wall_ms);
+    buf_addf(out, "\",\"level\":\"%s\",\"thread\":\"%s\",\"message\":\"", levels[l->level].word,
+             thread_name);
+    add_escaped(out, l->text, true);
+    buf_add_char(out, '"');
+    if (l->event) {
+        const struct log_field name = LOG_TEXT("event", event_word(l->event, word));
+        logfield_json(out, &name, 1);
+        logfield_json(out, l->fields, l->n_fields);
+    }
+    buf_add(out, STR("}\n"));
+}
+
+static void format_line(struct buf *out, const struct line *l, uint64_t wall_ms)
+{
+    if (sink.format == FORMAT_JSON) {
+        format_json(out, l, wall_ms);
+        return;
+    }
+    add_time(out, wall_ms);
+    buf_addf(out, " %s %s: ", levels[l->level].word, thread_name);
+    add_escaped(out, l->text, false);
+    buf_add(out, STR("\n"));
+}
+
+#ifdef HAVE_LIBSYSTEMD
+/* BREAKWATER_NAME=value */
+static struct iovec journal_field(struct buf *out, struct str name, const struct log_field *f)
+{
+    size_t from = out->len;
+    buf_add(out, STR("BREAKWATER_"));
+    for (size_t i = 0; i < name.n; i++)
+        buf_add_char(out, name.p[i] == '-' ? '_' : (char)toupper((unsigned char)name.p[i]));
+    buf_add_char(out, '=');
+    if (str_is_none(f->text))
+        buf_add_u64(out, f->number);
+    else
+        buf_add(out, f->text);
+    return (struct iovec){out->p + from, out->len - from};
+}
+
+static int send_journal(const struct line *l, struct str escaped)
+{
+    char bytes[LINE_MAX_LEN * 2 + 512], word[EVENT_MAX];
+    struct buf out = buf_over(bytes, sizeof bytes);
+    struct iovec parts[3 + 1 + LOGFIELD_MAX];
+    int n = 3;
+    buf_addf(&out, "MESSAGE=%.*s", STR_FMT(escaped));
+    parts[0] = (struct iovec){out.p, out.len};
+    size_t from = out.len;
+    buf_addf(&out, "PRIORITY=%d", levels[l->level].priority);
+    parts[1] = (struct iovec){out.p + from, out.len - from};
+    from = out.len;
+    buf_addf(&out, "THREAD=%s", thread_name);
+    parts[2] = (struct iovec){out.p + from, out.len - from};
+    if (l->event) {
+        const struct log_field event = LOG_TEXT("event", event_word(l->event, word));
+        parts[n++] = journal_field(&out, str_of(event.name), &event);
+    }
+    for (size_t i = 0; i < l->n_fields && i < LOGFIELD_MAX; i++)
+        parts[n++] = journal_field(&out, str_of(l->fields[i].name), &l->fields[i]);
+    return out.has_overflown ? -1 : sd_journal_sendv(parts, n);
+}
+#endif
+
+static void write_line(const struct line *l)
+{
+    char bytes[LINE_MAX_LEN * 2 + 256];
+    struct buf out = buf_over(bytes, sizeof bytes);
     pthread_mutex_lock(&sink.lock);
     if (sink.kind == TO_FD) {
-        format_line(&out, level, text, sys_wall_ms());
+        format_line(&out, l, sys_wall_ms());
         /* A log that cannot be written has nowhere to say so. */
-        if (write(sink.fd, line, out.len) < 0)
+        if (write(sink.fd, bytes, out.len) < 0)
             stats_inc(STAT_LOG_DROPPED);
     } else {
-        add_escaped(&out, text, false);
+        add_escaped(&out, l->text, false);
 #ifdef HAVE_LIBSYSTEMD
-        if (sink.kind == TO_JOURNAL &&
-            sd_journal_send("MESSAGE=%.*s", STR_FMT(buf_str(&out)), "PRIORITY=%d",
-                            levels[level].priority, "THREAD=%s", thread_name, NULL) < 0)
+        if (sink.kind == TO_JOURNAL && send_journal(l, buf_str(&out)) < 0)
             stats_inc(STAT_LOG_DROPPED);
 #endif
         if (sink.kind == TO_SYSLOG)
-            syslog(levels[level].priority, "%s: %.*s", thread_name, STR_FMT(buf_str(&out)));
+            syslog(levels[l->level].priority, "%s: %.*s", thread_name, STR_FMT(buf_str(&out)));
     }
     pthread_mutex_unlock(&sink.lock);
+}
+
+static void write_dropped(enum log_level level, uint32_t n)
+{
+    char text[TEXT_MAX];
+    if (!n)
+        return;
+    (void)snprintf(text, sizeof text, "%u more such lines in one second were left out", n);
+    write_line(&(struct line){.level = level, .text = text});
 }
 
 void log_write(struct log_place *place, enum log_level level, const char *fmt, ...)
@@ -249,10 +338,58 @@ void log_write(struct log_place *place, enum log_level level, const char *fmt, .
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    write_line(level, text);
-    if (dropped) {
-        (void)snprintf(text, sizeof text, "%u more such lines in one second were left out",
-                       dropped);
-        write_line(level, text);
+    write_line(&(struct line){.level = level, .text = text});
+    write_dropped(level, dropped);
+}
+
+void log_event(struct log_place *place, const char *what, const struct log_field *fields, size_t n)
+{
+    uint32_t dropped;
+    char text[TEXT_MAX];
+    struct log_field shown[LOGFIELD_MAX];
+    struct buf out = buf_over(text, sizeof text - 1);
+    if (!may_write(place, sys_now_ms() / 1000, &dropped))
+        return;
+    n = n < LOGFIELD_MAX ? n : LOGFIELD_MAX;
+    for (size_t i = 0; i < n; i++) {
+        shown[i] = fields[i];
+        if (shown[i].text.n > VALUE_MAX)
+            shown[i].text.n = VALUE_MAX;
     }
+    buf_add(&out, str_of(what));
+    logfield_words(&out, shown, n);
+    text[out.len] = '\0';
+    write_line(&(struct line){LEVEL_INFO, text, what, shown, n});
+    write_dropped(LEVEL_INFO, dropped);
+}
+
+/* ---------------------------------------------------------------- names of lines */
+
+void log_set_name_key(const struct hash_key *key)
+{
+    name_key = *key;
+}
+
+static struct str without_scheme(struct str s)
+{
+    if (str_has_iprefix(s, STR("sip:")))
+        s = str_skip(s, 4);
+    else if (str_has_iprefix(s, STR("sips:")))
+        s = str_skip(s, 5);
+    const char *params = str_find(s, ';');
+    return params ? str_span(s.p, params) : s;
+}
+
+struct str log_name_hash(struct str aor, char text[LOG_NAME])
+{
+    struct buf out = buf_over(text, LOG_NAME);
+    buf_addf(&out, "line-%016llx", (unsigned long long)hash_str(&name_key, without_scheme(aor)));
+    return buf_str(&out);
+}
+
+struct str log_name(struct str aor, char text[LOG_NAME])
+{
+    if (!aor.n || !atomic_load_explicit(&hides_names, memory_order_relaxed))
+        return aor;
+    return log_name_hash(aor, text);
 }

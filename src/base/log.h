@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
+#include "base/logfield.h"
+
 /* Not LOG_…: syslog.h has taken those names. */
 enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
 
@@ -19,6 +22,7 @@ struct log_conf {
     enum log_level level;
     enum log_format format;
     const char *target; /* "stderr", "journal", "syslog", or a file's path; copied */
+    bool hides_aors;    /* log_name gives a keyed hash */
 };
 
 /* Starts or changes the log. ERR_IO: the file cannot be opened or the journal not reached (the
@@ -59,6 +63,23 @@ enum { LOG_MOST = 20 };
             log_write(&log_place_, level, __VA_ARGS__);                                            \
     } while (0)
 
+/* One event: "what name=value ..."; as JSON and in the journal its fields stand by themselves, too
+ * (BREAKWATER_NAME). what: lower case, words with blanks between them; as field "event" with '-'.
+ * Of a text 120 bytes are shown. */
+void log_event(struct log_place *place, const char *what, const struct log_field *fields, size_t n);
+
+/* How the log calls a line, given by its AoR or a SIP URI: as it stands, or with hides_aors as
+ * "line-" and 16 hexadecimal digits, equal for equal AoRs. Lives as long as both given. */
+enum { LOG_NAME = 24 };
+struct str log_name(struct str aor, char text[LOG_NAME]);
+#define LOG_NAME_OF(aor) log_name(aor, (char[LOG_NAME]){0})
+
+/* The hash, hidden or not. */
+struct str log_name_hash(struct str aor, char text[LOG_NAME]);
+
+/* What names are hashed with; before threads start. */
+void log_set_name_key(const struct hash_key *key);
+
 #define log_error(...) LOG_AT(LEVEL_ERROR, LOG_MOST, __VA_ARGS__)
 #define log_warn(...)  LOG_AT(LEVEL_WARN, LOG_MOST, __VA_ARGS__)
 #define log_info(...)  LOG_AT(LEVEL_INFO, LOG_MOST, __VA_ARGS__)
@@ -66,5 +87,12 @@ enum { LOG_MOST = 20 };
 
 /* For events that are wanted each, as far as the log can bear it. */
 #define log_info_most(limit, ...) LOG_AT(LEVEL_INFO, limit, __VA_ARGS__)
+
+#define log_event_most(limit, ...)                                                                 \
+    do {                                                                                           \
+        static struct log_place log_place_ = {.most = (limit)};                                    \
+        if (LEVEL_INFO <= atomic_load_explicit(&log_now_level, memory_order_relaxed))              \
+            log_event(&log_place_, __VA_ARGS__);                                                   \
+    } while (0)
 
 #endif

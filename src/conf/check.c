@@ -172,6 +172,22 @@ static void check_dns(struct checker *c)
                      "them");
 }
 
+/* ---------------------------------------------------------------- events */
+
+static void check_events(struct checker *c)
+{
+    const struct settings_section *s = c->from->sections[SECTION_EVENTS];
+    const struct conf_events *e = &c->conf->events;
+    if (!str_is_none(e->token) && e->webhook && !e->webhook[0])
+        finding_error(c->findings, line_of(s, SECTION_EVENTS, "token-file"),
+                      "events token-file: the token is for a webhook, expected it with one");
+    else if (!str_is_none(e->token) && e->webhook &&
+             str_has_iprefix(str_of(e->webhook), STR("http:")))
+        finding_warn(c->findings, line_of(s, SECTION_EVENTS, "webhook"),
+                     "events webhook: whoever is in between can read the token that is sent with "
+                     "http; https would hide it");
+}
+
 /* ---------------------------------------------------------------- domain */
 
 static const struct conf_upstream *upstream_named(const struct conf *conf, const char *name)
@@ -419,6 +435,7 @@ int check_conf(struct findings *f, struct arena *a, const struct settings *from,
     if (!err)
         err = check_upstreams(&c);
     check_dns(&c);
+    check_events(&c);
     if (!err)
         err = check_lists(&c);
     if (!err)

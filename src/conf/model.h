@@ -223,6 +223,11 @@ struct conf_admin {
     struct str token;   /* the first line of token-file; none: no token */
 };
 
+struct conf_events {
+    const char *socket, *webhook; /* "": none */
+    struct str token;             /* for the webhook; or none */
+};
+
 struct conf {
     const char *path; /* of the file */
     unsigned workers; /* at least 1 */
@@ -253,6 +258,7 @@ struct conf {
     size_t n_upcreds;
     struct conf_limits limits;
     struct conf_admin admin;
+    struct conf_events events;
 };
 
 /* One finding, a full line: "FILE:LINE: option: what is wrong, what was expected". */

@@ -109,6 +109,9 @@ const struct schema_section schema_sections[SECTION_MAX] = {
                                "served; who may open it is decided by its file mode (0660). Over "
                                "HTTP without a token only GET is served, and only for a Host "
                                "header that names this machine's loopback interface."},
+    [SECTION_EVENTS] = {.name = "events",
+                        .help = "Who is told, as JSON lines, when a binding or an upstream "
+                                "changes: see EVENTS."},
 };
 
 static const struct schema_option options[] = {
@@ -184,6 +187,16 @@ static const struct schema_option options[] = {
      .fallback = "text",
      IN_CONF(log.format),
      .help = "Plain lines, or one JSON object a line. For standard error and files."},
+    {.section = SECTION_LOG,
+     .name = "hide-aors",
+     .type = SCHEMA_YESNO,
+     .fallback = "no",
+     IN_CONF(log.hides_aors),
+     .help =
+         "yes: lines are named by a hash of their address, line-0123456789abcdef, keyed with a "
+         "secret of state-dir, and contacts are left out. breakwaterctl aor show tells the hash "
+         "of a line. With log level debug, and what devices put into other places, addresses "
+         "may still be seen."},
 
     {.section = SECTION_DNS,
      .name = "servers",

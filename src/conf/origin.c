@@ -51,3 +51,22 @@ const char *origin_fault(struct str text)
         return "a browser does not say the port that its scheme has anyway";
     return NULL;
 }
+
+bool origin_is_url(struct str text)
+{
+    uint32_t port = 0;
+    struct str rest = STR_NONE;
+    if (str_has_iprefix(text, STR("http://")))
+        rest = str_skip(text, 7);
+    else if (str_has_iprefix(text, STR("https://")))
+        rest = str_skip(text, 8);
+    for (size_t i = 0; i < rest.n; i++)
+        if (rest.p[i] <= ' ' || rest.p[i] > '~')
+            return false;
+    const char *slash = str_find(rest, '/');
+    struct str host = slash ? str_span(rest.p, slash) : rest;
+    struct str port_text = take_port(&host);
+    if (!str_is_none(port_text) && (str_to_u32(port_text, UINT16_MAX, &port) || port == 0))
+        return false;
+    return is_host(host);
+}

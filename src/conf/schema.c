@@ -5,12 +5,17 @@
 
 #include "base/buf.h"
 
+static const struct schema_table *table_of(enum schema_section_id section)
+{
+    if (section == SECTION_DOMAIN || schema_sections[section].parent == SECTION_DOMAIN)
+        return &schema_of_domain;
+    return section == SECTION_EVENTS ? &schema_of_outlets : &schema_of_others;
+}
+
 const struct schema_option *schema_next(enum schema_section_id section,
                                         const struct schema_option *after)
 {
-    bool is_of_domain =
-        section == SECTION_DOMAIN || schema_sections[section].parent == SECTION_DOMAIN;
-    const struct schema_table *table = is_of_domain ? &schema_of_domain : &schema_of_others;
+    const struct schema_table *table = table_of(section);
     const struct schema_option *end = table->list + table->n;
     for (const struct schema_option *o = after ? after + 1 : table->list; o < end; o++)
         if (o->section == section)
@@ -107,6 +112,7 @@ const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT
         [SCHEMA_ACCOUNT] = "a user name, or an address USER@DOMAIN",
         [SCHEMA_DIALLED] = "a telephone number or its beginning: digits, '*', '#', a '+' in front",
         [SCHEMA_HTTP] = "IP-ADDRESS:PORT",
+        [SCHEMA_URL] = "http://HOST/PATH or https://, without a user",
         [SCHEMA_TOKEN] = "the absolute path of a file with a token",
     };
     struct buf out = buf_over(text, SCHEMA_TEXT - 1);

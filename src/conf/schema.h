@@ -32,6 +32,7 @@ enum schema_type {
     SCHEMA_ACCOUNT,    /* struct str: a canonical AoR, or the user part of one */
     SCHEMA_DIALLED,    /* struct str, as number_read makes it */
     SCHEMA_HTTP,       /* struct addr */
+    SCHEMA_URL,        /* const char *, http or https */
     SCHEMA_TOKEN,      /* struct str: the first line of the file that is named */
     SCHEMA_TYPE_MAX
 };
@@ -49,6 +50,7 @@ enum schema_section_id {
     SECTION_ACCESS_LIST,
     SECTION_LIMITS,
     SECTION_ADMIN,
+    SECTION_EVENTS,
     SECTION_MAX
 };
 
@@ -104,8 +106,9 @@ struct schema_table {
     size_t n;
 };
 
-extern const struct schema_table schema_of_domain; /* and what stands in it */
-extern const struct schema_table schema_of_others; /* sections */
+extern const struct schema_table schema_of_domain;  /* and what stands in it */
+extern const struct schema_table schema_of_outlets; /* for events */
+extern const struct schema_table schema_of_others;  /* sections */
 
 /* The first option of a section (after: NULL) and the one behind another, in the manual's order;
  * NULL at the end. */

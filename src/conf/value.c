@@ -119,6 +119,12 @@ static int parse_target(struct value *v)
     return is_word ? keep_text(v) : parse_path(v);
 }
 
+static int parse_url(struct value *v)
+{
+    bool is_off = v->option->can_be_empty && v->text.n == 0;
+    return is_off || origin_is_url(v->text) ? keep_text(v) : ERR_PARSE;
+}
+
 static int parse_name(struct value *v)
 {
     if (v->text.n == 0 || v->text.n > NAME_MAX_LEN)
@@ -520,6 +526,7 @@ static const struct {
     [SCHEMA_ACCOUNT] = {sizeof(struct str), parse_account},
     [SCHEMA_DIALLED] = {sizeof(struct str), parse_dialled},
     [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
+    [SCHEMA_URL] = {sizeof(char *), parse_url},
     [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},
 };
 
@@ -557,6 +564,7 @@ bool value_is_same(const struct schema_option *o, const void *a, const void *b)
     case SCHEMA_PATH:
     case SCHEMA_TARGET:
     case SCHEMA_NAME:
+    case SCHEMA_URL:
         return is_same_text(*(const char *const *)a, *(const char *const *)b);
     case SCHEMA_HOST:
     case SCHEMA_REALM:

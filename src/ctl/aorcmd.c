@@ -83,6 +83,7 @@ static bool show_aor(const json_t *answer)
     print_text(": ", text_of(answer, "state"));
     print_text(", domain ", text_of(answer, "domain"));
     print_text(", upstream ", text_of(answer, "upstream"));
+    print_text(", hidden in the log as ", text_of(answer, "log_name"));
     for (size_t i = 0; i < json_array_size(bindings); i++)
         print_binding(json_array_get(bindings, i));
     for (size_t i = 0; i < json_array_size(registrations); i++)

@@ -23,10 +23,12 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "net/feed.h"
 #include "net/namebook.h"
 #include "net/tls.h"
 #include "service/alarm.h"
 #include "service/board.h"
+#include "service/lifecycle.h"
 #include "service/regview.h"
 #include "service/shield.h"
 #include "service/source.h"
@@ -49,6 +51,8 @@ struct daemon {
     struct http *http;
     struct worker_group group;
     struct tickets tickets; /* of all TLS listeners */
+    struct feed *feeds[2];  /* by enum feed_kind */
+    struct lifecycle lifecycle;
     struct store *store;
     pthread_t store_thread;
     bool has_store_thread;
@@ -105,6 +109,14 @@ static void spread(struct daemon *d, struct conf *next)
     conf_unref(old);
 }
 
+/* ERR_NOMEM: one of them stays as it was. */
+static int aim_feeds(struct daemon *d, const struct conf *conf)
+{
+    const struct conf_events *e = &conf->events;
+    int err = feed_set_target(d->feeds[FEED_SOCKET], e->socket, STR_NONE);
+    return err ? err : feed_set_target(d->feeds[FEED_WEBHOOK], e->webhook, e->token);
+}
+
 static int reload(struct daemon *d, conf_say_fn *say, void *arg)
 {
     struct conf *next;
@@ -120,6 +132,8 @@ static int reload(struct daemon *d, conf_say_fn *say, void *arg)
         conf_compare(d->first_conf, next, say, arg);
         if (log_open(&next->log))
             log_error("log.target: cannot open %s; the old target stays", next->log.target);
+        if (aim_feeds(d, next))
+            log_error("events: out of memory; they go on as they were");
         spread(d, next);
         log_info("reload: done");
     }
@@ -235,6 +249,21 @@ static struct inbox *inbox_of(struct str aor, void *arg)
     return worker_inbox_of(&d->group, aor);
 }
 
+static void on_change(const struct aor_record *was, const struct aor_record *now, bool is_lapse,
+                      void *arg)
+{
+    lifecycle_on_commit(arg, was, now, is_lapse);
+}
+
+static int set_log_names(const struct keyring *keys)
+{
+    struct hash_key key;
+    if (!token_hash_key(&keys->token, STR("names in the log"), &key))
+        return ERR_NOMEM;
+    log_set_name_key(&key);
+    return 0;
+}
+
 static int name_listeners(struct daemon *d)
 {
     d->listener_names = calloc(d->conf->n_listens, sizeof *d->listener_names);
@@ -247,6 +276,8 @@ static int open_store(struct daemon *d)
 {
     struct keyring keys;
     int err = keyring_load(d->conf->state_dir, &keys);
+    if (!err)
+        err = set_log_names(&keys);
     if (!err)
         err = name_listeners(d);
     if (err)
@@ -262,7 +293,9 @@ static int open_store(struct daemon *d)
                                     .policy = policy_of,
                                     .owner = inbox_of,
                                     .on_event = worker_on_store_event,
-                                    .arg = d};
+                                    .arg = d,
+                                    .on_change = on_change,
+                                    .change_arg = &d->lifecycle};
     err = store_open(&conf, &d->store);
     d->group.store = d->store;
     if (!err)
@@ -432,6 +465,18 @@ static int start_admin(struct daemon *d)
     return http_start(&conf, &d->http);
 }
 
+static int start_feeds(struct daemon *d)
+{
+    int err = feed_new(FEED_SOCKET, &d->feeds[FEED_SOCKET]);
+    if (!err)
+        err = feed_new(FEED_WEBHOOK, &d->feeds[FEED_WEBHOOK]);
+    if (err)
+        return err;
+    memcpy(d->lifecycle.feeds, d->feeds, sizeof d->feeds);
+    d->group.lifecycle = &d->lifecycle;
+    return aim_feeds(d, d->conf);
+}
+
 static int start(struct daemon *d)
 {
     int err = log_open(&d->conf->log);
@@ -444,6 +489,8 @@ static int start(struct daemon *d)
     if (mkdir(d->conf->runtime_dir, 0750) && errno != EEXIST)
         log_warn("runtime-dir: cannot make %s: %s", d->conf->runtime_dir, strerror(errno));
     err = block_signals(d);
+    if (!err)
+        err = start_feeds(d);
     if (!err)
         err = open_store(d);
     if (!err)
@@ -476,6 +523,8 @@ static void stop(struct daemon *d)
     told_free(d->group.told);
     shield_table_free(d->group.shields);
     store_close(d->store);
+    feed_free(d->feeds[FEED_SOCKET]);
+    feed_free(d->feeds[FEED_WEBHOOK]);
     free(d->listener_names);
     free(d->threads);
     if (d->signal_fd >= 0)

@@ -112,7 +112,7 @@ static void tell(const struct calllog *l, const struct fork *f, enum calllog_out
     if (log_level() < LEVEL_INFO) /* it costs more to write than to count */
         return;
     buf_add(&out, STR("to="));
-    add_foreign(&out, l->to);
+    add_foreign(&out, LOG_NAME_OF(l->to));
     buf_addf(&out, " outcome=%s status=%u by=", calllog_word(o), l->status);
     add_ender(&out, l, f, o);
     buf_add(&out, STR(" from="));

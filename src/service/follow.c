@@ -46,7 +46,7 @@ static bool is_allowed(const struct pursuit *p, const struct uri *u)
         !uri_param(u, STR("maddr"), &maddr) && conf_domain_redirects_to(p->domain, u->host);
     if (is_listed && barrier_may_reach(p->call->context, u, p->domain))
         return true;
-    struct str line = shown(p->call->aor), text = shown(u->text);
+    struct str line = LOG_NAME_OF(shown(p->call->aor)), text = LOG_NAME_OF(shown(u->text));
     stats_inc(STAT_REDIRECT_NOT_ALLOWED);
     log_info("%s does not allow a device of %.*s to redirect a call to %.*s",
              is_listed ? "destinations" : "redirect-targets", STR_FMT(line), STR_FMT(text));

@@ -215,8 +215,8 @@ void guard_on_failure(struct context *c, const struct guard_case *what)
         return;
     addr_print_bare(from, &host);
     stats_inc(STAT_SOURCE_FAILURE);
-    log_info("failure source=%.*s aor=%.*s status=%u", STR_FMT(buf_str(&host)), STR_FMT(what->aor),
-             what->status);
+    log_info("failure source=%.*s aor=%.*s status=%u", STR_FMT(buf_str(&host)),
+             STR_FMT(LOG_NAME_OF(what->aor)), what->status);
     if (!source_on_failure(c->sources, source_key(from), hash_str(&c->loop_key, what->aor),
                            sys_service_s(), &limits))
         return;

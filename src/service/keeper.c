@@ -97,7 +97,7 @@ static void set_state(struct kept *l, enum board_state state)
     bool is_counted = l->is_counted;
     if (l->state == state)
         return;
-    log_debug("line %.*s: %s -> %s", STR_FMT(aor_of(l)), board_state_word(l->state),
+    log_debug("line %.*s: %s -> %s", STR_FMT(LOG_NAME_OF(aor_of(l))), board_state_word(l->state),
               board_state_word(state));
     set_counted(l, false);
     l->state = state;
@@ -114,13 +114,13 @@ static void judge_alarm(struct kept *l)
         return;
     l->unregistered_s = is_gone ? now_s : 0;
     if (!is_gone) {
-        log_info("line %.*s is registered upstream", STR_FMT(aor_of(l)));
+        log_info("line %.*s is registered upstream", STR_FMT(LOG_NAME_OF(aor_of(l))));
         return;
     }
     stats_inc(STAT_ALARM_UNREGISTERED);
     log_warn("alarm line-unregistered: upstream \"%s\" does not hold line %.*s: %s, status %u",
-             l->line->domain->upstream->name, STR_FMT(aor_of(l)), reason_word(l->failure.why),
-             l->failure.status);
+             l->line->domain->upstream->name, STR_FMT(LOG_NAME_OF(aor_of(l))),
+             reason_word(l->failure.why), l->failure.status);
 }
 
 /* ---------------------------------------------------------------- time */
@@ -458,7 +458,8 @@ static void take_line(struct keeper *k, const struct conf_line *line)
     if (l)
         take_up(k, l, line);
     else
-        log_error("line %.*s: out of memory; it is not kept registered", STR_FMT(line->aor));
+        log_error("line %.*s: out of memory; it is not kept registered",
+                  STR_FMT(LOG_NAME_OF(line->aor)));
 }
 
 void keeper_sync(struct keeper *k)

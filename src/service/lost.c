@@ -50,7 +50,7 @@ static void on_stored(struct inbox_node *node, void *arg)
     (void)arg;
     if (result->outcome == STORE_COMMITTED) {
         stats_add(STAT_REASON_FLOW_LOST, result->code);
-        log_info("flow lost aor=%.*s bindings=%d", STR_FMT(result->aor), result->code);
+        log_info("flow lost aor=%.*s bindings=%d", STR_FMT(LOG_NAME_OF(result->aor)), result->code);
     }
     store_result_free(result);
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "service/alarm.h"
+#include "service/lifecycle.h"
 #include "service/shield.h"
 
 /* Between two trials of an outage. Whoever cannot be served without upstream has it more seldom:
@@ -42,6 +43,7 @@ static void tell_change(struct context *c, const struct conf_upstream *u, struct
 {
     const char *names[] = {health_word(from.state), health_word(to.state)};
     count_change(u->shield, from.state, to.state);
+    lifecycle_on_upstream(c->lifecycle, u->name, names, why);
     if (to.state == HEALTH_DOWN || to.state == HEALTH_DEGRADED)
         log_warn("upstream \"%s\": %s -> %s: %s, %u in a row", u->name, names[0], names[1], why,
                  to.n);

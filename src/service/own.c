@@ -95,8 +95,8 @@ static void refuse(struct reg *r, const struct demand *c, const struct upcreds_a
     raise_alarm(r, ALARM_REFUSES_CREDENTIALS);
     log_warn("upstream \"%s\" does not take what we have for %.*s, user \"%.*s\" of the realm "
              "\"%.*s\"; not tried again for %u s",
-             r->v.domain->upstream->name, STR_FMT(r->v.view.aor), STR_FMT(a->user),
-             STR_FMT(c->digest.realm), wait_s);
+             r->v.domain->upstream->name, STR_FMT(LOG_NAME_OF(r->v.view.aor)),
+             STR_FMT(LOG_NAME_OF(a->user)), STR_FMT(c->digest.realm), wait_s);
 }
 
 /* What this very REGISTER had an answer for is asked for again, and not because the nonce was too

@@ -76,7 +76,7 @@ static void note(struct probe *b, bool is_reachable)
 {
     const struct context *c = b->all->context;
     const struct conf_line *line = line_of(c->conf, &b->addr);
-    struct str name = line ? line->aor : STR_NONE;
+    struct str name = line ? LOG_NAME_OF(line->aor) : STR_NONE;
     stats_inc(is_reachable ? STAT_PROBE_ANSWERED : STAT_PROBE_SILENT);
     if (!board_note_contact(c->board, &b->addr, is_reachable, sys_service_s()))
         return;

@@ -20,7 +20,7 @@ static struct place place_of(const struct pulse *p)
 static void log_state(const struct pulse *p, const char *what)
 {
     const struct place at = place_of(p);
-    log_info("device of %.*s at %s %s", STR_FMT(p->aor), at.text, what);
+    log_info("device of %.*s at %s %s", STR_FMT(LOG_NAME_OF(p->aor)), at.text, what);
 }
 
 static void note_back(const struct pulse *p)

@@ -22,7 +22,7 @@ static void tell(const struct packet *p, const struct msg *m, struct str to, con
     struct buf host = buf_over(from, sizeof from - 1);
     addr_print_bare(&p->flow.peer, &host);
     const struct str source = buf_str(&host), method = shown(m->method_name);
-    const struct str caller = shown(m->from.uri), called = shown(to);
+    const struct str caller = LOG_NAME_OF(shown(m->from.uri)), called = LOG_NAME_OF(shown(to));
     log_info("refused source=%.*s method=%.*s from=%.*s to=%.*s reason=%s", STR_FMT(source),
              STR_FMT(method), STR_FMT(caller), STR_FMT(called), reason);
 }

@@ -275,7 +275,7 @@ int reg_store(struct reg *r, const struct regchange *change, inbox_fn *on_result
 void reg_count(const struct conf_domain *d, struct str aor, enum reason why)
 {
     stats_inc((enum stats_id)(STAT_REASON_LICENSED_FLOW + (int)why));
-    log_debug("register %.*s: %s", STR_FMT(aor), reason_word(why));
+    log_debug("register %.*s: %s", STR_FMT(LOG_NAME_OF(aor)), reason_word(why));
     (void)d;
 }
 

@@ -36,11 +36,11 @@ void trunk_note(struct context *c, const struct conf_line *line, bool is_away)
     if (!board_note_away(c->board, line->aor, is_away, sys_service_s()))
         return;
     if (!is_away) {
-        log_info("line %.*s can be reached again", STR_FMT(line->aor));
+        log_info("line %.*s can be reached again", STR_FMT(LOG_NAME_OF(line->aor)));
         return;
     }
     stats_inc(STAT_ALARM_UNREACHABLE);
     log_warn("alarm line-unreachable: a call to line %.*s finds nobody: no device is registered "
              "that its target means",
-             STR_FMT(line->aor));
+             STR_FMT(LOG_NAME_OF(line->aor)));
 }

@@ -289,7 +289,7 @@ static void on_accepted(struct reg *r, const struct msg *m)
         (void)alarm_raise(r->context->alarms, ALARM_CONTACT_MISSING, r->v.domain->upstream->name,
                           sys_service_s());
         log_warn("upstream \"%s\": a 2xx to the REGISTER of %.*s: %s", r->v.domain->upstream->name,
-                 STR_FMT(r->v.view.aor), reason_word(why));
+                 STR_FMT(LOG_NAME_OF(r->v.view.aor)), reason_word(why));
         finish(r, why, 500);
         return;
     }

@@ -526,6 +526,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.late = &group->late;
     w->context.sources = group->sources;
     w->context.alarms = group->alarms;
+    w->context.lifecycle = group->lifecycle;
     w->context.board = group->board;
     w->context.resync = resync_all;
     w->context.resync_arg = group;

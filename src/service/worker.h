@@ -19,6 +19,7 @@
 
 struct alarms;
 struct ledger;
+struct lifecycle;
 struct noise;
 struct removal;
 struct shield_table;
@@ -45,6 +46,7 @@ struct worker_group {
     struct natlife natlife;
     struct source_table *sources; /* outlives the workers */
     struct alarms *alarms;        /* outlives the workers; NULL: nobody reads */
+    struct lifecycle *lifecycle;  /* the same */
     struct tally *tally;          /* outlives the workers */
     struct told *told;            /* so does this */
     struct shield_table *shields; /* outlives the workers and all snapshots */

@@ -90,7 +90,8 @@ static int load(struct group *g, struct job *j)
     int err = records_get(g->conf.records, lmdb_reader_begin(g->reader), &g->scratch, aor, &j->now);
     if (err == ERR_PARSE) {
         stats_inc(STAT_STORE_DAMAGED);
-        log_error("store: the record of %.*s is damaged; it begins anew", STR_FMT(aor));
+        log_error("store: the record of %.*s is damaged; it begins anew",
+                  STR_FMT(LOG_NAME_OF(aor)));
     }
     if (err != ERR_ABSENT && err != ERR_PARSE)
         return err;
@@ -320,6 +321,8 @@ static void finish(struct group *g, struct job *j, int err)
         if (is_empty(err ? j->now : j->next))
             forget(g, j->next->aor);
     }
+    if (j->next && !err && g->conf.on_change)
+        g->conf.on_change(j->now, j->next, j->u->event, g->conf.change_arg);
     if (j->next && err)
         j->u->result.outcome = STORE_FAILED;
     count_outcome(j->u->result.outcome);

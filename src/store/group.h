@@ -22,6 +22,11 @@ struct group;
  * changed. The update is the callback's. */
 typedef void group_done_fn(struct update *u, const struct aor_record *next, void *arg);
 
+/* After the commit of a change, before its group_done_fn: the records before it, with the expiry of
+ * its leases, and after it. Both are gone afterwards. */
+typedef void group_change_fn(const struct aor_record *was, const struct aor_record *now,
+                             bool is_lapse, void *arg);
+
 struct group_conf {
     struct records *records;
     struct lease_table *leases;
@@ -29,6 +34,8 @@ struct group_conf {
     struct headcount *headcount;
     group_done_fn *on_done;
     void *arg;
+    group_change_fn *on_change; /* NULL: nobody wants to know */
+    void *change_arg;
 };
 
 int group_new(const struct group_conf *conf, struct group **out); /* ERR_NOMEM */

@@ -151,7 +151,7 @@ static void put_aside(struct scan *s)
     lmdb_begin(s->r->records->env, &t);
     for (struct name *n = s->damaged; n && !err; n = n->next) {
         stats_inc(STAT_STORE_DAMAGED);
-        log_error("store: the record of %.*s is damaged; put aside", STR_FMT(n->aor));
+        log_error("store: the record of %.*s is damaged; put aside", STR_FMT(LOG_NAME_OF(n->aor)));
         err = records_put_aside(&t, &s->names, n->aor);
     }
     if (err)

@@ -123,7 +123,9 @@ static int make_parts(struct store *s)
                                              .calendar = s->calendar,
                                              .headcount = s->headcount,
                                              .on_done = on_done,
-                                             .arg = s},
+                                             .arg = s,
+                                             .on_change = s->conf.on_change,
+                                             .change_arg = s->conf.change_arg},
                         &s->group);
     if (!err)
         err = queue_new(s->conf.max_queue, &s->queue);
@@ -384,7 +386,7 @@ int store_read(struct store_reader *r, struct arena *a, struct str aor,
         return err;
     if (err) {
         stats_inc(STAT_STORE_DAMAGED);
-        log_error("store: cannot read the record of %.*s: %s", STR_FMT(aor),
+        log_error("store: cannot read the record of %.*s: %s", STR_FMT(LOG_NAME_OF(aor)),
                   t->code ? lmdb_text(t->code) : err_text(err));
         return ERR_IO;
     }

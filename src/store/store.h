@@ -13,6 +13,7 @@
 #include "core/binding.h"
 #include "net/inbox.h"
 #include "store/codec.h"
+#include "store/group.h"
 #include "store/lease.h"
 #include "store/update.h"
 
@@ -40,6 +41,10 @@ struct store_conf {
     struct inbox *(*owner)(struct str aor, void *arg);
     inbox_fn *on_event;
     void *arg;
+    /* Every commit of a change, as group.h has it, on the store thread and in store_open; fast.
+     * NULL: nobody wants to know. */
+    group_change_fn *on_change;
+    void *change_arg;
 };
 
 /* Opens or makes LMDB and the lease table under an exclusive lock, rebuilds leases, starts nothing.

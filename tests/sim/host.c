@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "fake.h"
 #include "service/board.h"
+#include "service/lifecycle.h"
 #include "service/regview.h"
 #include "service/alarm.h"
 #include "service/shield.h"
@@ -217,6 +218,12 @@ static struct inbox *inbox_of(struct str aor, void *arg)
     return worker_inbox_of(&h->group, aor);
 }
 
+static void on_change(const struct aor_record *was, const struct aor_record *now, bool is_lapse,
+                      void *arg)
+{
+    lifecycle_on_commit(arg, was, now, is_lapse);
+}
+
 static int open_store(struct host *h)
 {
     struct keyring keys;
@@ -239,7 +246,9 @@ static int open_store(struct host *h)
                                     .policy = policy_of,
                                     .owner = inbox_of,
                                     .on_event = worker_on_store_event,
-                                    .arg = h};
+                                    .arg = h,
+                                    .on_change = on_change,
+                                    .change_arg = &h->lifecycle};
     err = store_open(&conf, &h->store);
     h->group.store = h->store;
     return err;

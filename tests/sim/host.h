@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "service/lifecycle.h"
 #include "service/worker.h"
 
 struct store;
@@ -16,6 +17,7 @@ struct host {
     struct conf *conf;
     struct worker_group group; /* n: 0 while no daemon runs */
     struct store *store;
+    struct lifecycle lifecycle; /* without feeds */
     const char **listener_names;
     unsigned n_idle;             /* workers whose drain is over */
     bool is_writer_held;         /* the disk is slow */

@@ -126,6 +126,41 @@ static void the_longest_text_still_ends_its_line(void **state)
     assert_non_null(strstr(content, "\"next\"}\n"));
 }
 
+static void an_event_has_its_fields_by_themselves_in_json(void **state)
+{
+    (void)state;
+    const struct log_field fields[] = {LOG_TEXT("aor", STR("a b\"\xc3\xa9%@x")),
+                                       LOG_TEXT("none", STR("")), LOG_NUMBER("expires", 60)};
+    start(LEVEL_INFO, FORMAT_TEXT);
+    log_event_most(3, "binding added", fields, 3);
+    assert_string_equal(content_of(path), "2026-01-01T00:00:00.123Z info main: binding added "
+                                          "aor=a%20b%22%c3%a9%25@x none=- expires=60\n");
+    start(LEVEL_INFO, FORMAT_JSON);
+    log_event_most(3, "binding added", fields, 3);
+    assert_string_equal(content_of(path),
+                        "{\"time\":\"2026-01-01T00:00:00.123Z\",\"level\":\"info\","
+                        "\"thread\":\"main\",\"message\":\"binding added "
+                        "aor=a%20b%22%c3%a9%25@x none=- expires=60\","
+                        "\"event\":\"binding-added\",\"aor\":\"a b\\\"\xc3\xa9%@x\","
+                        "\"none\":\"\",\"expires\":60}\n");
+}
+
+static void the_longest_event_still_ends_its_line(void **state)
+{
+    (void)state;
+    static char text[4000];
+    memset(text, 1, sizeof text);
+    struct log_field fields[LOGFIELD_MAX];
+    for (size_t i = 0; i < LOGFIELD_MAX; i++)
+        fields[i] = LOG_TEXT("value", ((struct str){text, sizeof text}));
+    start(LEVEL_INFO, FORMAT_JSON);
+    log_event_most(3, "binding added", fields, LOGFIELD_MAX);
+    log_info("next");
+    const char *content = content_of(path);
+    assert_int_equal(count_lines(content), 2);
+    assert_non_null(strstr(content, "\"next\"}\n"));
+}
+
 static void levels_filter(void **state)
 {
     (void)state;
@@ -261,6 +296,8 @@ int main(void)
         cmocka_unit_test(a_line_has_time_level_thread_and_text),
         cmocka_unit_test(control_characters_cannot_forge_a_line),
         cmocka_unit_test(the_longest_text_still_ends_its_line),
+        cmocka_unit_test(an_event_has_its_fields_by_themselves_in_json),
+        cmocka_unit_test(the_longest_event_still_ends_its_line),
         cmocka_unit_test(levels_filter),
         cmocka_unit_test(a_flood_from_one_place_is_held_back_and_reported),
         cmocka_unit_test(a_place_may_be_allowed_more),

@@ -1,0 +1,78 @@
+/* Who is told what happens: the sections that name others. */
+#include "unit.h"
+
+#include "conffile.h"
+
+static const struct {
+    const char *text, *error;
+} bad[] = {
+    {SERVES "events { socket = \"events.sock\" }",
+     "t.conf:4: events socket: \"events.sock\" is not right, expected an absolute path or \"\""},
+    {SERVES "events {\n webhook = \"ftp://a/\" }",
+     "t.conf:5: events webhook: \"ftp://a/\" is not right, expected http://HOST/PATH or https://, "
+     "without a user or \"\""},
+    {SERVES "events { webhook = \"http://\" }", "\"http://\" is not right"},
+    {SERVES "events { webhook = \"http://user@host/\" }", "is not right"},
+    {SERVES "events { webhook = \"http://host:0/\" }", "is not right"},
+    {SERVES "events { webhook = \"http://host/a b\" }", "is not right"},
+    {SERVES "events { token-file = \"/nonexistent\" }", "events token-file: \"/nonexistent\""},
+    {SERVES "log { hide-aors = maybe }",
+     "log hide-aors: \"maybe\" is not right, expected yes or no"},
+};
+
+static void what_cannot_be_is_an_error(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct conf *c;
+        assert_int_equal(load(bad[i].text, &c), ERR_BADCONF);
+        if (!strstr(said, bad[i].error))
+            fail_msg("%s\nsaid: %snot: %s", bad[i].text, said, bad[i].error);
+    }
+}
+
+static void defaults_and_values(void **state)
+{
+    (void)state;
+    struct conf *c = load_good(SERVES);
+    assert_string_equal(c->events.socket, "");
+    assert_string_equal(c->events.webhook, "");
+    assert_true(str_is_none(c->events.token));
+    assert_false(c->log.hides_aors);
+    conf_unref(c);
+    c = load_good(SERVES
+                  "events { socket = \"/run/x\" webhook = \"https://[::1]:8443/hook?a=b\" }\n"
+                  "log { hide-aors = yes }");
+    assert_string_equal(c->events.socket, "/run/x");
+    assert_string_equal(c->events.webhook, "https://[::1]:8443/hook?a=b");
+    assert_true(c->log.hides_aors);
+    conf_unref(c);
+}
+
+static void a_token_needs_somebody_who_gets_it(void **state)
+{
+    struct conf *c;
+    char text[1024];
+    (void)state;
+    write_file("token", "secret\n", 0600);
+    (void)snprintf(text, sizeof text, SERVES "events { token-file = \"%s/token\" }", directory);
+    assert_int_equal(load(text, &c), ERR_BADCONF);
+    assert_non_null(strstr(said, "t.conf:4: events token-file: the token is for a webhook, "
+                                 "expected it with one"));
+    (void)snprintf(text, sizeof text,
+                   SERVES "events { webhook = \"http://a.example/\" token-file = \"%s/token\" }",
+                   directory);
+    conf_unref(load_good(text));
+    assert_non_null(strstr(said, "events webhook: whoever is in between can read the token"));
+    assert_int_equal(unlink("token"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_cannot_be_is_an_error),
+        cmocka_unit_test(defaults_and_values),
+        cmocka_unit_test(a_token_needs_somebody_who_gets_it),
+    };
+    return cmocka_run_group_tests(tests, enter_directory, leave_directory);
+}
