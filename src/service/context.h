@@ -98,7 +98,7 @@ struct context {
     struct alarms *alarms;        /* shared by all workers; or NULL */
     void (*resync)(struct str upstream, void *arg); /* on all workers */
     void *resync_arg;
-    struct lifecycle *lifecycle;  /* the same */
+    struct lifecycle *lifecycle; /* the same */
     struct refused *refused;
     struct tally *tally; /* what the workers share for ongoing.c */
     struct ongoing_table *ongoing;
