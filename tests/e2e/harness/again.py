@@ -22,7 +22,7 @@ def run(item, nextitem):
         item._initrequest()  # pylint: disable=protected-access
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         if not failure(reports):
-            reports[0].user_properties.append((FIRST, why))
+            reports[1].user_properties.append((FIRST, why))  # of the call
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
