@@ -66,7 +66,7 @@ json_t *domainview_json(const struct headcount *h, const struct conf *conf)
 
 static size_t row_room(size_t rows)
 {
-    return rows * (ROW_ROOM + 2 * HEADCOUNT_NAME_MAX);
+    return rows * (ROW_ROOM + 2ULL * HEADCOUNT_NAME_MAX);
 }
 
 size_t domainview_metrics_room(const struct headcount *h, const struct savingsview *v)
@@ -76,7 +76,7 @@ size_t domainview_metrics_room(const struct headcount *h, const struct savingsvi
     for (size_t i = 0; h && i < HEADCOUNT_ROWS; i++)
         rows += headcount_read(h, i, &row) ? FLOW_TRANSPORT_MAX + 2 : 0;
     int n = v ? savingsview_each(v, NULL, NULL) : 0;
-    return HEADS * HEAD_ROOM + row_room(rows + (n > 0 ? (size_t)n * LEDGER_KINDS : 0));
+    return (size_t)HEADS * HEAD_ROOM + row_room(rows + (n > 0 ? (size_t)n * LEDGER_KINDS : 0));
 }
 
 static bool has_room(const struct buf *out)
@@ -142,16 +142,30 @@ static const struct metric {
     {"registrations", "Registrations that stand upstream.", add_upregs},
 };
 
-void domainview_add_metrics(const struct headcount *h, const struct savingsview *v, struct buf *out)
+static bool has_rows(const struct headcount *h)
 {
     struct headcount_row row;
-    for (size_t k = 0; h && k < sizeof metrics / sizeof metrics[0]; k++) {
-        promtext_head(out, "domain_", metrics[k].name, "gauge", metrics[k].help);
-        for (size_t i = 0; i < HEADCOUNT_ROWS; i++)
-            if (headcount_read(h, i, &row))
-                metrics[k].add(out, &row);
-    }
-    if (!v)
+    for (size_t i = 0; h && i < HEADCOUNT_ROWS; i++)
+        if (headcount_read(h, i, &row))
+            return true;
+    return false;
+}
+
+static void add_heads(const struct headcount *h, const struct metric *m, struct buf *out)
+{
+    struct headcount_row row;
+    promtext_head(out, "domain_", m->name, "gauge", m->help);
+    for (size_t i = 0; i < HEADCOUNT_ROWS; i++)
+        if (headcount_read(h, i, &row))
+            m->add(out, &row);
+}
+
+/* A metric without a row is left out. */
+void domainview_add_metrics(const struct headcount *h, const struct savingsview *v, struct buf *out)
+{
+    for (size_t k = 0; has_rows(h) && k < sizeof metrics / sizeof metrics[0]; k++)
+        add_heads(h, &metrics[k], out);
+    if (!v || savingsview_each(v, NULL, NULL) <= 0)
         return;
     promtext_head(out, "domain_", "registers_total", "counter",
                   "REGISTERs of devices (received), those of them answered here (absorbed), those "

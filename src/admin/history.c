@@ -102,7 +102,7 @@ void history_tend(struct history *h, const struct history_from *from)
 {
     uint64_t now_ms = sys_now_ms();
     int64_t sample[HISTORY_FIGURES];
-    if (h->last_ms && now_ms + EARLY_MS < h->last_ms + HISTORY_STEP_S * 1000)
+    if (h->last_ms && now_ms + EARLY_MS < h->last_ms + HISTORY_STEP_S * 1000ULL)
         return;
     h->last_ms = now_ms ? now_ms : 1;
     history_read(from, sample);

@@ -64,6 +64,13 @@ static struct str next_word(struct str *line)
     return word;
 }
 
+/* The column that it begins in. */
+static size_t new_line(void)
+{
+    (void)putchar('\n');
+    return 0;
+}
+
 /* Lines that are not too long; a sentence begins a new one. */
 static void print_words(struct str text)
 {
@@ -71,11 +78,11 @@ static void print_words(struct str text)
     while (text.n) {
         struct str word = next_word(&text);
         if (column && column + 1 + word.n > COLUMNS)
-            column = 0 * putchar('\n');
+            column = new_line();
         (void)printf("%s%.*s", column ? " " : "", STR_FMT(word));
         column += word.n + 1;
         if (word.n && word.p[word.n - 1] == '.')
-            column = 0 * putchar('\n');
+            column = new_line();
     }
     if (column)
         (void)putchar('\n');
@@ -106,7 +113,7 @@ static void print_metric(struct str *text)
 
 static void print_metrics(void)
 {
-    size_t len;
+    size_t len = 0;
     char *bytes = all_metrics(&len);
     struct str text = {bytes, len};
     if (!bytes)

@@ -578,8 +578,8 @@ static const struct schema_option options[] = {
      .needs_restart = true,
      .can_be_empty = true,
      IN_CONF(admin.http),
-     .help = "The IP address and port for HTTP. An address that is not a loopback address needs a "
-             "token-file. \"\": none."},
+     .help = "The IP address and port for HTTP: the dashboard, the metrics and the JSON API. An "
+             "address that is not a loopback address needs a token-file. \"\": none."},
     {.section = SECTION_ADMIN,
      .name = "token-file",
      .type = SCHEMA_TOKEN,

@@ -136,7 +136,7 @@ void noise_on_answer(struct noise *n, const struct addr *from, uint64_t ms, uint
 static bool is_recent(const struct noise *n, unsigned at, uint64_t now_ms)
 {
     uint64_t begun_ms = get(&n->windows[at].begun_ms);
-    return begun_ms && now_ms < begun_ms + 2 * NOISE_WINDOW_MS;
+    return begun_ms && now_ms < begun_ms + 2ULL * NOISE_WINDOW_MS;
 }
 
 size_t noise_loudest(const struct noise *n, struct noise_entry *out, uint64_t now_ms,

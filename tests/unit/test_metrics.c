@@ -3,7 +3,10 @@
 #include <stdlib.h>
 
 #include "admin/metrics.h"
+#include "admin/savingsview.h"
 #include "base/stats.h"
+#include "service/ledger.h"
+#include "store/headcount.h"
 
 static const struct metrics_process process = {
     .version = "1.2.3", .started_s = 1700000000, .uptime_ms = 1500, .workers = 4, .is_ready = true};
@@ -126,6 +129,81 @@ static void the_longest_numbers_have_room(void **state)
     free(text);
 }
 
+static struct ledger *ledger;
+
+static const struct ledger *ledger_of(unsigned worker, void *arg)
+{
+    (void)worker;
+    (void)arg;
+    return ledger;
+}
+
+static const struct savingsview savings = {.n_workers = 2, .ledger = ledger_of};
+
+static void register_at(struct headcount *heads, const char *domain)
+{
+    char aor[512];
+    struct binding b = {.way.transport = FLOW_TLS};
+    (void)snprintf(aor, sizeof aor, "x@%s", domain);
+    const struct aor_record r = {.aor = str_of(aor), .bindings = &b, .n_bindings = 1};
+    headcount_on_change(heads, NULL, &r);
+    ledger_count(ledger, str_of(domain), LEDGER_ABSORBED);
+}
+
+/* However many there are, and however long and odd their names, there is room; those beyond the
+ * table are one. */
+static void every_domain_has_its_rows(void **state)
+{
+    (void)state;
+    enum { N = 700 };
+    char name[256];
+    struct headcount *heads;
+    struct metrics_process p = process;
+    size_t len;
+    assert_int_equal(headcount_new(&heads), 0);
+    assert_int_equal(ledger_new(&(struct hash_key){1, 2}, &ledger), 0);
+    for (int i = 0; i < N; i++) {
+        memset(name, i % 2 ? '"' : 'a', sizeof name);
+        name[254] = '\0';
+        name[snprintf(name, sizeof name, "%d", i)] = '-';
+        register_at(heads, name);
+    }
+    register_at(heads, "a.test");
+    p.headcount = heads;
+    p.savings = &savings;
+    char *text = metrics_text(&p, &len);
+    char *z = strndup(text, len);
+    assert_int_equal(count(z, ",transport=\"tls\"} 1\n"), HEADCOUNT_DOMAINS);
+    assert_int_equal(count(z, "domain_bindings{domain=\"\",transport=\"tls\"} 190\n"), 1);
+    assert_int_equal(count(z, "domain_lines{"), HEADCOUNT_ROWS);
+    assert_int_equal(count(z, "domain_registrations{"), HEADCOUNT_ROWS);
+    assert_int_equal(count(z, ",kind=\"own\"} 0\n"), count(z, ",kind=\"absorbed\"} "));
+    assert_in_range(count(z, ",kind=\"absorbed\"} 2\n"), 300, LEDGER_DOMAINS); /* two workers */
+    assert_non_null(strstr(z, "domain=\"1-\\\"\\\""));
+    free(text);
+    free(z);
+    headcount_free(heads);
+    ledger_free(ledger);
+}
+
+static void make_domains_text(void *arg)
+{
+    struct metrics_process p = process;
+    size_t len;
+    p.savings = arg;
+    free(metrics_text(&p, &len));
+}
+
+static void a_failed_allocation_of_domains_is_survived(void **state)
+{
+    (void)state;
+    struct savingsview v = savings;
+    assert_int_equal(ledger_new(&(struct hash_key){1, 2}, &ledger), 0);
+    ledger_count(ledger, STR("a.test"), LEDGER_IN);
+    assert_true(oom_sweep(make_domains_text, &v) > 2);
+    ledger_free(ledger);
+}
+
 static void make_text(void *arg)
 {
     (void)arg;
@@ -147,6 +225,8 @@ int main(void)
         cmocka_unit_test(a_histogram_is_one_family),
         cmocka_unit_test(every_name_has_one_help_and_one_type),
         cmocka_unit_test(the_longest_numbers_have_room),
+        cmocka_unit_test(every_domain_has_its_rows),
+        cmocka_unit_test(a_failed_allocation_of_domains_is_survived),
         cmocka_unit_test(a_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

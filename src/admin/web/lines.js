@@ -31,13 +31,10 @@ function decision(d) {
 }
 
 function drawLine(a) {
-  const close = el("button", "plain", "Close");
-  close.type = "button";
-  close.addEventListener("click", closeLine);
   const live = a.bindings.length;
   fill("line",
     el("div", "head", [el("h2", "", a.aor), el("span", "pill " + (LINE_STATES[a.state] || ""), a.state),
-      el("span", "muted", `domain ${a.domain}, upstream ${a.upstream || "–"}`), close]),
+      el("span", "muted", `domain ${a.domain}, upstream ${a.upstream || "–"}`), closeButton()]),
     el("h3", "", live ? `${live} device${live === 1 ? "" : "s"}` : "No device"),
     el("div", "cards", a.bindings.map(device)),
     el("h3", "", "Upstream"),
@@ -49,6 +46,25 @@ function drawLine(a) {
   document.getElementById("line").hidden = false;
 }
 
+function closeButton() {
+  const close = el("button", "plain", "Close");
+  close.type = "button";
+  close.addEventListener("click", closeLine);
+  return close;
+}
+
+/* Of a line that has no record: it was never accepted, but may have been refused. */
+async function drawUnknown(aor, message) {
+  let decisions = [];
+  try {
+    decisions = (await ask("/api/v1/why/" + encodeURIComponent(aor))).decisions;
+  } catch (e) { /* it is no address of record, which the message says */ }
+  if (shown.aor !== aor) return;
+  fill("line", el("div", "head", [el("h2", "", aor), el("span", "muted", message), closeButton()]),
+    ...(decisions.length ? [el("h3", "", "Why it was treated so"), el("ol", "trail", decisions.map(decision))] : []));
+  document.getElementById("line").hidden = false;
+}
+
 async function refreshLine() {
   const aor = shown.aor;
   if (!aor) return;
@@ -56,11 +72,8 @@ async function refreshLine() {
     const answer = await ask("/api/v1/aors/" + encodeURIComponent(aor));
     if (shown.aor === aor) drawLine(answer);
   } catch (e) {
-    if (!e.status || shown.aor !== aor) return;
-    const close = el("button", "plain", "Close");
-    close.addEventListener("click", closeLine);
-    fill("line", el("div", "head", [el("h2", "", aor), el("span", "muted", e.message), close]));
-    document.getElementById("line").hidden = false;
+    if (!e.status) throw e;
+    await drawUnknown(aor, e.message);
   }
 }
 
@@ -69,7 +82,7 @@ function openLine(aor) {
   location.hash = encodeURIComponent(aor);
   document.getElementById("aor").value = aor;
   hideFound();
-  refreshLine();
+  refreshLine().catch(() => {}); /* the next turn tries it again, and says so */
 }
 
 function closeLine() {

@@ -25,12 +25,12 @@ function drawTiles() {
   const total = now("registers_in") ? now("absorbed") / now("registers_in") : null;
   const refused = growth("refused", 10);
   fill("tiles",
-    tile("in", "REGISTERs in", rate(into) + "/s", number(now("registers_in")) + " since the start"),
-    tile("out", "REGISTERs out", rate(out) + "/s", number(now("registers_out")) + " since the start"),
+    tile("in", "REGISTERs in", perSecond(into), number(now("registers_in")) + " since the start"),
+    tile("out", "REGISTERs out", perSecond(out), number(now("registers_out")) + " since the start"),
     tile("absorbed good", "Absorbed, last minute", all ? percent(absorbed / all) : "–", percent(total) + " since the start"),
     tile("devices", "Devices registered", number(now("bindings")), "on " + number(now("lines")) + " lines"),
     tile("calls", "Calls ringing", number(now("ringing")), number(now("calls")) + " since the start"),
-    tile(refused > 0 ? "refused bad" : "refused", "Refused", rate(refused) + "/s", number(now("refused")) + " since the start"));
+    tile(refused > 0 ? "refused bad" : "refused", "Refused", perSecond(refused), number(now("refused")) + " since the start"));
   const sent = growth("registers_out", 600), came = growth("registers_in", 600);
   fill("saved", sent > 0 && came > 1.5 * sent ? `upstream hears 1 for every ${rate(came / sent)}` : "");
 }
@@ -79,7 +79,7 @@ function drawUpstreams(answer) {
   const rows = answer.upstreams.map(u => {
     const sent = risen("sent " + u.name, u.sent);
     return [u.name, el("span", "pill " + (STATES[u.state] || "warn"), u.state), "for " + ago(u.since).replace(" ago", ""),
-      rate(sent) + "/s", gauge(sent || 0, u.register_rate), `${number(u.ceiling)} of ${number(u.register_rate)}/s`,
+      perSecond(sent), gauge(sent || 0, u.register_rate), `${number(u.ceiling)} of ${number(u.register_rate)}/s`,
       number(u.waiting), u.probes_answered ? u.probe_round_trip_ms + " ms" : "–", el("span", "muted", upstreamNote(u))];
   });
   fill("upstreams", table(["Name", "State", "", "#Sent", "Pace used", "#Ceiling", "#Waiting", "#Probe", ""], rows, "No upstream yet."));
@@ -106,7 +106,7 @@ function drawDomains(domains, savings) {
     const into = risen("in " + d.domain, d.in || 0), out = risen("out " + d.domain, d.out || 0);
     return [d.domain || "all others", d.upstream || "–", number(d.lines || 0),
       number(Object.values(bindings).reduce((a, b) => a + b, 0)), transportBar(bindings),
-      rate(into) + "/s", rate(out) + "/s", percent(d.absorbed_share), gauge(d.absorbed_share || 0, 1, "good")];
+      perSecond(into), perSecond(out), percent(d.absorbed_share), gauge(d.absorbed_share || 0, 1, "good")];
   });
   fill("domains", table(["Domain", "Upstream", "#Lines", "#Devices", "By transport", "#In", "#Out", "#Absorbed", ""], rows,
     "Nothing has registered yet."));
@@ -128,7 +128,7 @@ function drawRefusals(totals) {
   for (const [reason, n] of Object.entries(totals.packets_dropped_total || {})) add("dropped", reason, n);
   rows.sort((a, b) => (b[2] || 0) - (a[2] || 0) || b[3] - a[3]);
   fill("refusals", table(["Reason", "What", "#Now", "#Since start"],
-    rows.slice(0, 7).map(([reason, kind, per_s, n]) => [reason, el("span", "muted", kind), rate(per_s || 0) + "/s", number(n)]),
+    rows.slice(0, 7).map(([reason, kind, per_s, n]) => [reason, el("span", "muted", kind), perSecond(per_s || 0), number(n)]),
     "Nothing was refused."));
 }
 
@@ -136,10 +136,10 @@ function drawSources(answer) {
   const most = answer.loudest.length ? answer.loudest[0].requests_per_second : 0;
   fill("loud-span", `requests, last ${span(answer.seconds)}`);
   fill("loudest", table(["Source", "", "#Requests"], answer.loudest.slice(0, 7).map(s =>
-    [s.source + (s.upstream ? " (upstream)" : ""), gauge(s.requests_per_second, most), rate(s.requests_per_second) + "/s"]),
+    [s.source + (s.upstream ? " (upstream)" : ""), gauge(s.requests_per_second, most), perSecond(s.requests_per_second)]),
     "Nothing was heard lately."));
   const longest = answer.slowest.length ? answer.slowest[0].seconds : 0;
   fill("slowest", table(["Source", "", "#Waited"], answer.slowest.slice(0, 7).map(s =>
-    [s.source, gauge(s.seconds, longest), s.seconds < 1 ? Math.round(s.seconds * 1000) + " ms" : span(s.seconds)]),
+    [s.source, gauge(s.seconds, longest), wait(s.seconds)]),
     "No REGISTER had to go further than here lately."));
 }

@@ -26,6 +26,10 @@ function rate(n) {
   return n !== 0 && Math.abs(n) < 0.95 ? n.toFixed(2) : number(n);
 }
 
+function perSecond(n) {
+  return rate(n) === "–" ? "–" : rate(n) + "/s";
+}
+
 function percent(share) {
   if (share === null || share === undefined || !isFinite(share)) return "–";
   const p = share * 100;
@@ -40,6 +44,11 @@ function span(s) {
   if (s < 3600) return pair(Math.floor(s / 60), "min", s < 600 ? s % 60 : 0, "s");
   if (s < 86400) return pair(Math.floor(s / 3600), "h", Math.floor(s % 3600 / 60), "min");
   return pair(Math.floor(s / 86400), "d", Math.floor(s % 86400 / 3600), "h");
+}
+
+/* A short one: 45 ms, 1.4 s. */
+function wait(s) {
+  return s < 1 ? Math.round(s * 1000) + " ms" : s < 10 ? s.toFixed(1) + " s" : span(s);
 }
 
 function ago(wall) {
