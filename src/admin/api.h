@@ -42,6 +42,8 @@ struct api_hooks {
     size_t (*trail)(unsigned worker, struct str aor, struct trail_entry *out, void *arg);
     const struct ledger *(*ledger)(unsigned worker, void *arg);
     struct shield_table *shields; /* of upstreams; NULL: there are none */
+    /* Calls end, devices are told to come back soon: 0 or ERR_NOMEM. */
+    int (*drain)(void *arg);
 };
 
 struct api {

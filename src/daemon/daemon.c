@@ -57,6 +57,7 @@ struct daemon {
     int signal_fd;
     int idle_fd; /* counts the workers that have drained */
     atomic_bool is_draining;
+    atomic_bool is_departing; /* the operator's drain: it goes on until the stop */
 };
 
 static void notify(const char *state)
@@ -344,7 +345,7 @@ static bool is_ready(const char **why, void *arg)
 {
     const struct daemon *d = arg;
     *why = "draining";
-    return !atomic_load(&d->is_draining);
+    return !atomic_load(&d->is_draining) && !atomic_load(&d->is_departing);
 }
 
 static unsigned n_workers(void *arg)
@@ -390,6 +391,19 @@ static int on_resync(struct str upstream, void *arg)
     return err;
 }
 
+static int on_drain(void *arg)
+{
+    struct daemon *d = arg;
+    int err = 0;
+    for (unsigned i = 0; i < d->group.n && !err; i++)
+        err = worker_depart(d->group.workers[i]);
+    if (!err && !atomic_exchange(&d->is_departing, true)) {
+        stats_inc(STAT_DRAINING);
+        log_info("drain: no new calls are taken; devices are told the shortest expiry");
+    }
+    return err;
+}
+
 static struct conf *running_conf(void *arg)
 {
     struct daemon *d = arg;
@@ -421,7 +435,7 @@ static int start_admin(struct daemon *d)
                                    .hooks = {is_ready, n_workers, on_reload, on_resync, d,
                                              d->group.sources, d->group.alarms, d->group.board,
                                              d->store, running_conf, on_remove, trail_of, ledger_of,
-                                             d->group.shields}};
+                                             d->group.shields, on_drain}};
     return http_start(&conf, &d->http);
 }
 

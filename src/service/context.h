@@ -103,6 +103,7 @@ struct context {
     struct trail *trail;   /* the last decisions */
     struct ledger *ledger; /* of each domain */
     bool is_draining;      /* new requests outside a dialog get 503 */
+    bool is_departing;     /* the same, but for REGISTERs: devices are to come back soon */
 };
 
 /* The worker that owns an AoR or a Call-ID. */

@@ -47,7 +47,14 @@ static uint64_t left_s(const struct regreply_input *in, size_t i)
     if (in->leases && in->leases[i].is_held)
         until = in->leases[i].expires_at_s;
     uint64_t left = until > in->now_s ? until - in->now_s : is_asked(in, b);
+    if (in->most_s && left > in->most_s)
+        left = in->most_s;
     return expiry_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
+}
+
+uint32_t regreply_most_s(const struct context *c, const struct conf_domain *d)
+{
+    return c->is_departing ? d->absorb.min_expires_s : 0;
 }
 
 static bool is_own(const struct regreply_input *in, const struct binding *b)

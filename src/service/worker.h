@@ -74,6 +74,10 @@ int worker_reload(struct worker *w, struct conf *conf);
  * end of timeout_ms, when those that still wait have been answered 503. Once. ERR_NOMEM. */
 int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *arg), void *arg);
 
+/* The node is to be left: new requests but REGISTERs hear 503 from now on, and devices are told the
+ * shortest expiry. Its listeners stay open. ERR_NOMEM. */
+int worker_depart(struct worker *w);
+
 /* The upstream of that name has lost its data: what we can prove ourselves registers again, fixed
  * lines and devices' registrations. ERR_NOMEM. */
 int worker_resync(struct worker *w, struct str upstream);
