@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "daemon/sockets.h"
 #include "net/namebook.h"
 #include "net/tls.h"
 #include "service/alarm.h"
@@ -454,7 +455,13 @@ static int start(struct daemon *d)
     if (!err)
         err = open_store(d);
     if (!err)
+        err = sockets_take(&d->group.handover);
+    if (!err)
         err = make_workers(d);
+    if (!err)
+        sockets_store(&d->group, d->group.handover);
+    handover_free(d->group.handover);
+    d->group.handover = NULL;
     if (!err)
         err = start_admin(d);
     if (!err)

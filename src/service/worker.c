@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/stats.h"
+#include "net/handover.h"
 #include "net/inbox.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -370,6 +371,8 @@ static int open_listeners(struct worker *w, const struct conf_listen **failed)
             .index = (uint8_t)i,
             .is_shared = w->group->n > 1,
             .is_first = c->worker == 0,
+            .passed_fd =
+                handover_take(w->group->handover, c->listens[i].transport, &c->listens[i].addr),
             .max_len = c->conf->limits.max_message,
             .buffer_size = SOCKET_BUFFER,
             .fn = on_packet,
@@ -523,6 +526,11 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     group->workers[index] = w;
     *out = w;
     return 0;
+}
+
+int worker_socket(const struct worker *w, size_t i)
+{
+    return i < w->context.n_listeners ? listener_fd(&w->context.listeners[i]) : -1;
 }
 
 void worker_free(struct worker *w)

@@ -47,12 +47,16 @@ struct worker_group {
     struct tally *tally;          /* outlives the workers */
     struct told *told;            /* so does this */
     struct shield_table *shields; /* outlives the workers and all snapshots */
+    struct handover *handover;    /* sockets for the listeners; NULL: there are none */
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;
  * ERR_IO: *failed is the listen section, errno says why. */
 int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
                const struct conf_listen **failed, struct worker **out);
+
+/* The socket of its i-th listener, which stays its own; -1: there are no more. Before it runs. */
+int worker_socket(const struct worker *w, size_t i);
 
 /* After its loop has stopped. NULL is legal. */
 void worker_free(struct worker *w);
