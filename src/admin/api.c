@@ -206,6 +206,17 @@ static void post_reload(const struct api *a, const struct api_request *q, struct
     set_json(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
 }
 
+/* ---------------------------------------------------------------- drain */
+
+static void post_drain(const struct api *a, const struct api_request *q, struct api_response *out)
+{
+    (void)q;
+    if (a->hooks.drain(a->hooks.arg))
+        api_fail(out, 503, "no-memory", "not all of it could be asked for");
+    else
+        set_json(out, 202, json_pack("{s:b}", "draining", 1));
+}
+
 /* ---------------------------------------------------------------- alarms */
 
 static void get_alarms(const struct api *a, const struct api_request *q, struct api_response *out)
@@ -534,6 +545,7 @@ static const struct route {
       {"/api/v1/upstreams", "GET, HEAD", {{"GET", get_upstreams}}},
       {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
       {"/api/v1/reload", "POST", {{"POST", post_reload}}},
+      {"/api/v1/drain", "POST", {{"POST", post_drain}}},
       {"/api/v1/bans",
        "GET, HEAD, POST, DELETE",
        {{"GET", get_bans}, {"POST", post_bans}, {"DELETE", delete_bans}}},

@@ -46,6 +46,8 @@ struct api_hooks {
     const struct ledger *(*ledger)(unsigned worker, void *arg);
     struct shield_table *shields; /* of upstreams; NULL: there are none */
     const struct noise *(*noise)(unsigned worker, void *arg); /* worker_noise */
+    /* Calls end, devices are told to come back soon: 0 or ERR_NOMEM. */
+    int (*drain)(void *arg);
 };
 
 struct api {

@@ -41,6 +41,7 @@ static const struct {
     {{"ban", "list"}, "", 0, 0, "the sources that are banned", bans_list},
     {{"ban", "add"}, "ADDRESS [SECONDS]", 1, 2, "ban a source, for 10 minutes", bans_add},
     {{"ban", "remove"}, "ADDRESS", 1, 1, "lift a ban", bans_remove},
+    {{"drain"}, "", 0, 0, "end calls, and have devices come back soon", operate_drain},
     {{"reload"}, "", 0, 0, "read the configuration again", operate_reload},
     {{"log-level"}, "[LEVEL]", 0, 1, "show or set what is logged", operate_log_level},
     {{"passwd"}, "FILE USER REALM", 3, 3, "set a password in a credentials file", run_passwd},

@@ -75,6 +75,19 @@ int operate_reload(const struct call *c)
     return ask_and_show(c, &(struct ask){"POST", "/api/v1/reload", NULL}, show_reload);
 }
 
+/* ---------------------------------------------------------------- drain */
+
+static bool show_drain(const json_t *answer)
+{
+    return json_is_true(json_object_get(answer, "draining")) &&
+           puts("no new calls are taken; devices are told to come back soon") >= 0;
+}
+
+int operate_drain(const struct call *c)
+{
+    return ask_and_show(c, &(struct ask){"POST", "/api/v1/drain", NULL}, show_drain);
+}
+
 /* ---------------------------------------------------------------- log level */
 
 static bool show_level(const json_t *answer)

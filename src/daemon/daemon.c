@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "daemon/sockets.h"
 #include "net/feed.h"
 #include "net/namebook.h"
 #include "net/tls.h"
@@ -62,6 +63,7 @@ struct daemon {
     int signal_fd;
     int idle_fd; /* counts the workers that have drained */
     atomic_bool is_draining;
+    atomic_bool is_departing; /* the operator's drain: it goes on until the stop */
 };
 
 static void notify(const char *state)
@@ -379,7 +381,7 @@ static bool is_ready(const char **why, void *arg)
 {
     const struct daemon *d = arg;
     *why = "draining";
-    return !atomic_load(&d->is_draining);
+    return !atomic_load(&d->is_draining) && !atomic_load(&d->is_departing);
 }
 
 static unsigned n_workers(void *arg)
@@ -425,6 +427,19 @@ static int on_resync(struct str upstream, void *arg)
     return err;
 }
 
+static int on_drain(void *arg)
+{
+    struct daemon *d = arg;
+    int err = 0;
+    for (unsigned i = 0; i < d->group.n && !err; i++)
+        err = worker_depart(d->group.workers[i]);
+    if (!err && !atomic_exchange(&d->is_departing, true)) {
+        stats_inc(STAT_DRAINING);
+        log_info("drain: no new calls are taken; devices are told the shortest expiry");
+    }
+    return err;
+}
+
 static struct conf *running_conf(void *arg)
 {
     struct daemon *d = arg;
@@ -461,7 +476,7 @@ static int start_admin(struct daemon *d)
                                    .hooks = {is_ready, n_workers, on_reload, on_resync, d,
                                              d->group.sources, d->group.alarms, d->group.board,
                                              d->store, running_conf, on_remove, trail_of, ledger_of,
-                                             d->group.shields, noise_of}};
+                                             d->group.shields, noise_of, on_drain}};
     return http_start(&conf, &d->http);
 }
 
@@ -494,7 +509,13 @@ static int start(struct daemon *d)
     if (!err)
         err = open_store(d);
     if (!err)
+        err = sockets_take(&d->group.handover);
+    if (!err)
         err = make_workers(d);
+    if (!err)
+        sockets_store(&d->group, d->group.handover);
+    handover_free(d->group.handover);
+    d->group.handover = NULL;
     if (!err)
         err = start_admin(d);
     if (!err)

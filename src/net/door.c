@@ -75,7 +75,8 @@ int door_open(struct door *d, struct loop *l, const struct door_conf *conf, door
 {
     *d = (struct door){.conf = *conf, .loop = l, .fn = fn, .self = self};
     wheel_timer_init(&d->pause, on_pause_end, d);
-    d->fd = sock_listen(&conf->addr, conf->is_shared, conf->is_first);
+    d->fd = conf->passed_fd ? sock_listen_on(conf->passed_fd)
+                            : sock_listen(&conf->addr, conf->is_shared, conf->is_first);
     if (d->fd < 0 || sock_addr(d->fd, &d->conf.addr))
         return ERR_IO;
     return loop_io_new(l, d->fd, on_acceptable, d, &d->io);

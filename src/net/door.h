@@ -20,6 +20,7 @@ struct door_conf {
     struct addr addr; /* bound; port 0: the system chooses */
     bool is_shared;   /* several workers bind it (SO_REUSEPORT) */
     bool is_first;    /* of the shared ones: refuse an address that another program holds */
+    int passed_fd;    /* as in udp.h */
     bool (*is_exempt)(const struct addr *peer, void *arg); /* from the census */
     void *arg;
     struct census *census;

@@ -11,6 +11,7 @@ int listener_open(struct loop *l, struct flow_table *t, const struct listener_co
                                     .listener = conf->index,
                                     .is_shared = conf->is_shared,
                                     .is_first = conf->is_first,
+                                    .passed_fd = conf->passed_fd,
                                     .max_len = conf->max_len,
                                     .buffer_size = conf->buffer_size};
         return udp_open(l, t, &uc, conf->fn, conf->arg, &out->udp);
@@ -20,6 +21,7 @@ int listener_open(struct loop *l, struct flow_table *t, const struct listener_co
                                    .listener = conf->index,
                                    .is_shared = conf->is_shared,
                                    .is_first = conf->is_first,
+                                   .passed_fd = conf->passed_fd,
                                    .max_len = conf->max_len,
                                    .fn = conf->fn,
                                    .is_exempt = conf->is_exempt,
@@ -41,6 +43,11 @@ void listener_close(struct listener *l)
 struct addr listener_addr(const struct listener *l)
 {
     return l->udp ? udp_addr(l->udp) : stream_addr(l->stream);
+}
+
+int listener_fd(const struct listener *l)
+{
+    return l->udp ? udp_fd(l->udp) : stream_fd(l->stream);
 }
 
 void listener_set_tls(struct listener *l, struct tls_context *tls)

@@ -24,6 +24,7 @@ struct listener_conf {
     struct addr addr;
     uint8_t index; /* of the listen section */
     bool is_shared, is_first;
+    int passed_fd;      /* as in udp.h */
     size_t max_len;     /* bytes of a message */
     size_t buffer_size; /* UDP: of the socket, each way */
     packet_fn *fn;      /* gets every message */
@@ -41,6 +42,7 @@ int listener_open(struct loop *l, struct flow_table *t, const struct listener_co
 void listener_close(struct listener *l);
 
 struct addr listener_addr(const struct listener *l);
+int listener_fd(const struct listener *l); /* -1: it has none */
 
 /* From a reload on; of a listener with a secure transport. */
 void listener_set_tls(struct listener *l, struct tls_context *tls);

@@ -95,6 +95,14 @@ static int open_bound(const struct addr *addr, bool is_shared)
     return fd;
 }
 
+int sock_listen_on(int fd)
+{
+    if (listen(fd, BACKLOG) == 0)
+        return fd;
+    sock_close(fd);
+    return ERR_IO;
+}
+
 int sock_listen(const struct addr *addr, bool is_shared, bool is_first)
 {
     if (is_shared && is_first) {

@@ -10,6 +10,9 @@
  * is_first of them: refuse one that another program holds. */
 int sock_listen(const struct addr *addr, bool is_shared, bool is_first);
 
+/* The same of one that is bound; it is closed for ERR_IO. */
+int sock_listen_on(int fd);
+
 /* A descriptor that connects from that host (a wildcard: the one that the routes choose), whatever
  * the port; it can be written once it is through. Or ERR_IO. */
 int sock_connect(const struct addr *from, const struct addr *to);

@@ -75,8 +75,13 @@ void stream_retire(struct stream *s, const struct addr *peer)
 int stream_open(struct loop *l, struct flow_table *t, const struct stream_conf *conf,
                 struct stream **out)
 {
-    const struct door_conf door = {conf->addr,      conf->is_shared, conf->is_first,
-                                   conf->is_exempt, conf->arg,       conf->census};
+    const struct door_conf door = {.addr = conf->addr,
+                                   .is_shared = conf->is_shared,
+                                   .is_first = conf->is_first,
+                                   .passed_fd = conf->passed_fd,
+                                   .is_exempt = conf->is_exempt,
+                                   .arg = conf->arg,
+                                   .census = conf->census};
     int err;
     struct stream *s = calloc(1, sizeof *s);
     if (!s)
@@ -134,6 +139,11 @@ void stream_set_tls(struct stream *s, struct tls_context *tls)
 void stream_set_origins(struct stream *s, const struct wshake_conf *origins)
 {
     s->host.web.shake = *origins;
+}
+
+int stream_fd(const struct stream *s)
+{
+    return s->door.fd;
 }
 
 struct addr stream_addr(const struct stream *s)

@@ -28,6 +28,7 @@ struct stream_conf {
     uint8_t listener; /* index, copied into every flow_ref */
     bool is_shared;   /* several workers bind it (SO_REUSEPORT) */
     bool is_first;    /* of the shared ones: refuse an address that another program holds */
+    int passed_fd;    /* as in udp.h */
     size_t max_len;   /* bytes of a message */
     packet_fn *fn;    /* gets every message */
     /* Who may come with as many connections as he wants. */
@@ -62,6 +63,9 @@ void stream_set_tls(struct stream *s, struct tls_context *tls);
 
 /* The same; of a listener of WebSockets. */
 void stream_set_origins(struct stream *s, const struct wshake_conf *origins);
+
+/* Its descriptor; -1: it has none. */
+int stream_fd(const struct stream *s);
 
 /* The bound address, with the port that the system chose. */
 struct addr stream_addr(const struct stream *s);

@@ -317,8 +317,26 @@ static int open_bound(const struct addr *addr, bool is_shared)
     return fd;
 }
 
+/* Bound already, so IPV6_V6ONLY is as who bound it had it. */
+static int take_passed(const struct udp_conf *conf)
+{
+    const struct addr *addr = &conf->addr;
+    if (addr->family == 4)
+        allow_fragments(conf->passed_fd);
+    if (addr_is_any(addr) &&
+        (addr->family == 6 ? set_on(conf->passed_fd, IPPROTO_IPV6, IPV6_RECVPKTINFO)
+                           : set_on(conf->passed_fd, IPPROTO_IP, IP_PKTINFO))) {
+        close_quietly(conf->passed_fd);
+        return ERR_IO;
+    }
+    set_buffers(conf->passed_fd, conf);
+    return conf->passed_fd;
+}
+
 static int open_socket(const struct udp_conf *conf)
 {
+    if (conf->passed_fd)
+        return take_passed(conf);
     if (conf->is_shared && conf->is_first) {
         /* SO_REUSEPORT would let us in beside another program of the same user, and take half of
          * its packets: a bind without it tells. */
@@ -426,6 +444,11 @@ struct flow_ref udp_flow_to(const struct udp *u, const struct addr *peer)
     struct flow_ref flow = u->flow;
     flow.peer = *peer;
     return flow;
+}
+
+int udp_fd(const struct udp *u)
+{
+    return u->fd;
 }
 
 struct addr udp_addr(const struct udp *u)

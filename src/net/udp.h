@@ -17,6 +17,7 @@ struct udp_conf {
     uint8_t listener;   /* index, copied into every flow_ref */
     bool is_shared;     /* several workers bind it (SO_REUSEPORT) */
     bool is_first;      /* of the shared ones: refuse an address that another program holds */
+    int passed_fd;      /* a bound socket, its own from now on (handover.h); 0: none */
     size_t max_len;     /* bytes of a datagram; longer ones are dropped and counted */
     size_t buffer_size; /* of the socket, each way; 0: the system's. Less given: one warning */
 };
@@ -32,6 +33,9 @@ void udp_close(struct udp *u);
 
 /* A handle to a peer through this socket. */
 struct flow_ref udp_flow_to(const struct udp *u, const struct addr *peer);
+
+/* Its descriptor; -1: it has none. */
+int udp_fd(const struct udp *u);
 
 /* The bound address, with the port that the system chose. */
 struct addr udp_addr(const struct udp *u);

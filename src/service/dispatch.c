@@ -86,7 +86,8 @@ static void on_options(struct context *c, const struct packet *p, const struct m
 /* What is inside a dialog lets the call go on, or end. */
 static bool is_late(const struct context *c, const struct msg *m)
 {
-    return c->is_draining && m->to_tag.n == 0;
+    bool is_ended = c->is_draining || (c->is_departing && m->method != METHOD_REGISTER);
+    return is_ended && m->to_tag.n == 0;
 }
 
 static void on_request(struct context *c, const struct packet *p, const struct msg *m)

@@ -245,6 +245,7 @@ void reg_answer_ok(struct reg *r)
                                       .base_len = (r->answer ? r->answer : m)->bytes.n,
                                       .is_path_asked = r->v.is_path_asked,
                                       .is_own_way_only = is_unproven_query(r),
+                                      .most_s = regreply_most_s(c, r->v.domain),
                                       .now_s = sys_service_s()};
     if (regreply_is_complete(&in)) {
         reach_hold(c, r->v.domain, &r->flow);

@@ -196,6 +196,7 @@ static struct str ok_lines(struct context *c, const struct regview *v, const str
                                       .view = &v->view,
                                       .base_len = m->bytes.n,
                                       .is_path_asked = v->is_path_asked,
+                                      .most_s = regreply_most_s(c, v->domain),
                                       .now_s = sys_service_s()};
     return regreply_lines(c, &in);
 }

@@ -47,6 +47,8 @@ static uint64_t find_left_s(const struct regreply_input *in, size_t i)
     if (in->leases && in->leases[i].is_held)
         until = in->leases[i].expires_at_s;
     uint64_t left = until > in->now_s ? until - in->now_s : is_asked(in, b);
+    if (in->most_s && left > in->most_s)
+        left = in->most_s;
     return expiry_told_s(&policy, binding_upreg(in->record, b->upreg_id), left);
 }
 
@@ -61,6 +63,11 @@ static void find_all_left(struct regreply_input *in, uint64_t left_s[RECORD_BIND
     for (size_t i = 0; i < in->record->n_bindings; i++)
         left_s[i] = find_left_s(in, i);
     in->left_s = left_s;
+}
+
+uint32_t regreply_most_s(const struct context *c, const struct conf_domain *d)
+{
+    return c->is_departing ? d->absorb.min_expires_s : 0;
 }
 
 static bool is_own(const struct regreply_input *in, const struct binding *b)

@@ -15,9 +15,13 @@ struct regreply_input {
     size_t base_len;                  /* of the message that the answer is made from */
     bool is_path_asked;               /* the request has Supported: path (D42) */
     bool is_own_way_only;             /* who asks has proven nothing about other devices (D13) */
+    uint32_t most_s;                  /* that anybody is told; 0: no such bound */
     uint64_t now_s;
     const uint64_t *left_s; /* of each binding, while an answer is made; callers leave it NULL */
 };
+
+/* While the node is to be left (breakwaterctl drain) devices are to come back soon. */
+uint32_t regreply_most_s(const struct context *c, const struct conf_domain *d);
 
 /* Each contact that the REGISTER asks for would be listed. False: since it was accepted another one
  * has taken that away, and a 200 would be no true answer (D44). */

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/stats.h"
+#include "net/handover.h"
 #include "net/inbox.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -27,6 +28,7 @@
 #include "service/refused.h"
 #include "service/registrar.h"
 #include "service/relist.h"
+#include "service/relisten.h"
 #include "service/removal.h"
 #include "service/renew.h"
 #include "service/resync.h"
@@ -183,33 +185,6 @@ static void take_conf(struct worker *w, struct conf *conf)
         txn_table_set_max(c->txns, conf->limits.max_transactions);
 }
 
-/* Those that are gone from the configuration keep what they had at the start. */
-static void take_origins(struct worker *w)
-{
-    struct context *c = &w->context;
-    for (size_t i = 0; i < c->n_listeners; i++) {
-        const struct conf_listen *now = &c->listens[i];
-        for (size_t k = 0; k < w->conf->n_listens; k++)
-            if (strcmp(w->conf->listens[k].name, c->listens[i].name) == 0)
-                now = &w->conf->listens[k];
-        const struct wshake_conf origins = {now->origins, now->n_origins};
-        if (flow_is_web(c->listens[i].transport))
-            listener_set_origins(&c->listeners[i], &origins);
-    }
-}
-
-/* The files of a listen section may have changed; its address is as it was. */
-static void take_certificates(struct worker *w)
-{
-    struct context *c = &w->context;
-    for (size_t i = 0; i < c->n_listeners; i++)
-        for (size_t k = 0; k < w->conf->n_listens; k++) {
-            const struct conf_listen *l = &w->conf->listens[k];
-            if (l->tls && c->listens[i].tls && strcmp(l->name, c->listens[i].name) == 0)
-                listener_set_tls(&c->listeners[i], l->tls);
-        }
-}
-
 /* ---------------------------------------------------------------- servers that are given by name
  */
 
@@ -260,8 +235,7 @@ static void on_reload(struct inbox_node *node, void *arg)
     struct order *o = container_of(node, struct order, node);
     struct worker *w = arg;
     take_conf(w, o->conf);
-    take_certificates(w);
-    take_origins(w);
+    relisten_take(&w->context);
     sync_parts(w);
     free(o);
 }
@@ -294,6 +268,18 @@ static void resync_all(struct str upstream, void *arg)
     for (unsigned i = 0; i < group->n; i++)
         if (worker_resync(group->workers[i], upstream))
             log_error("resync: out of memory; worker %u does without", i);
+}
+
+static void on_depart(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    w->context.is_departing = true;
+    free(container_of(node, struct order, node));
+}
+
+int worker_depart(struct worker *w)
+{
+    return give_order(w, on_depart, &(struct order){.conf = NULL}, STR_NONE);
 }
 
 static void on_drain_timer(void *arg)
@@ -405,6 +391,8 @@ static int open_listeners(struct worker *w, const struct conf_listen **failed)
             .index = (uint8_t)i,
             .is_shared = w->group->n > 1,
             .is_first = c->worker == 0,
+            .passed_fd =
+                handover_take(w->group->handover, c->listens[i].transport, &c->listens[i].addr),
             .max_len = c->conf->limits.max_message,
             .buffer_size = SOCKET_BUFFER,
             .fn = on_packet,
@@ -561,6 +549,11 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     group->workers[index] = w;
     *out = w;
     return 0;
+}
+
+int worker_socket(const struct worker *w, size_t i)
+{
+    return i < w->context.n_listeners ? listener_fd(&w->context.listeners[i]) : -1;
 }
 
 void worker_free(struct worker *w)

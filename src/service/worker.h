@@ -50,12 +50,16 @@ struct worker_group {
     struct tally *tally;          /* outlives the workers */
     struct told *told;            /* so does this */
     struct shield_table *shields; /* outlives the workers and all snapshots */
+    struct handover *handover;    /* sockets for the listeners; NULL: there are none */
 };
 
 /* Opens the sockets of every listen section. Takes a reference on the configuration. 0; ERR_NOMEM;
  * ERR_IO: *failed is the listen section, errno says why. */
 int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
                const struct conf_listen **failed, struct worker **out);
+
+/* The socket of its i-th listener, which stays its own; -1: there are no more. Before it runs. */
+int worker_socket(const struct worker *w, size_t i);
 
 /* After its loop has stopped. NULL is legal. */
 void worker_free(struct worker *w);
@@ -76,6 +80,10 @@ int worker_reload(struct worker *w, struct conf *conf);
  * worker's thread once no request waits for an answer and no call for its ACK any more, or at the
  * end of timeout_ms, when those that still wait have been answered 503. Once. ERR_NOMEM. */
 int worker_drain(struct worker *w, uint64_t timeout_ms, void (*on_idle)(void *arg), void *arg);
+
+/* The node is to be left: new requests but REGISTERs hear 503 from now on, and devices are told the
+ * shortest expiry. Its listeners stay open. ERR_NOMEM. */
+int worker_depart(struct worker *w);
 
 /* The upstream of that name has lost its data: what we can prove ourselves registers again, fixed
  * lines and devices' registrations. ERR_NOMEM. */

@@ -56,6 +56,16 @@ def test_lines_are_listed_and_registered_again(site):
         (1, "breakwaterctl: there is no upstream of this name\n")
 
 
+def test_a_drain_is_seen(running):
+    phone = running.phone()
+    code, out, err = ctl(running, "drain")
+    assert (code, err) == (0, "") and "come back soon" in out
+    running.wait_for(lambda: running.http.get("/readyz").status == 503)
+    assert "breakwater_draining 1" in running.http.get("/metrics").text
+    phone.send(phone.request("INVITE", "sip:bob@example.test"))
+    phone.expect(503)
+
+
 def test_bans(running):
     assert rows(ctl(running, "ban", "list")[1]) == [["ADDRESS", "LEFT"]]
     assert ctl(running, "ban", "add", "192.0.2.7", "60") == (0, "192.0.2.7 is banned for 60 s\n", "")

@@ -480,6 +480,12 @@ void stream_set_origins(struct stream *s, const struct wshake_conf *origins)
     (void)origins;
 }
 
+int stream_fd(const struct stream *s)
+{
+    (void)s;
+    return -1;
+}
+
 struct addr stream_addr(const struct stream *s)
 {
     return s->addr;

@@ -272,6 +272,12 @@ struct flow_ref udp_flow_to(const struct udp *u, const struct addr *peer)
     return flow;
 }
 
+int udp_fd(const struct udp *u)
+{
+    (void)u;
+    return -1;
+}
+
 struct addr udp_addr(const struct udp *u)
 {
     return u->addr;

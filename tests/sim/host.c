@@ -339,6 +339,14 @@ bool host_resync(struct host *h, struct str upstream)
     return true;
 }
 
+bool host_depart(struct host *h)
+{
+    for (unsigned i = 0; i < h->group.n; i++)
+        if (worker_depart(h->group.workers[i]))
+            return false;
+    return true;
+}
+
 static void on_idle(void *arg)
 {
     struct host *h = arg;

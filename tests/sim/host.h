@@ -47,6 +47,7 @@ bool host_reload(struct host *h, struct str conf);
 bool host_resync(struct host *h, struct str upstream);
 
 bool host_drain(struct host *h, uint64_t timeout_ms);
+bool host_depart(struct host *h);
 
 enum host_end {
     HOST_STOP,  /* everything queued is committed, a checkpoint is written */

@@ -291,10 +291,11 @@ static void do_reload(struct run *r)
 
 static void do_drain(struct run *r)
 {
-    uint64_t ms;
-    if (!keys_parse_time(r, script_word(r->step, 1), &ms))
+    uint64_t ms = 0;
+    bool is_soft = str_eq(script_word(r->step, 1), STR("soft"));
+    if (!is_soft && !keys_parse_time(r, script_word(r->step, 1), &ms))
         return;
-    if (!host_drain(&r->world.host, ms))
+    if (is_soft ? !host_depart(&r->world.host) : !host_drain(&r->world.host, ms))
         run_fail(r, "out of memory");
     world_pass(&r->world, 0);
 }

@@ -149,8 +149,13 @@ static inline void world_view(struct world *w, const char *text)
 
 static inline struct absorb_input world_input(const struct world *w)
 {
-    return (struct absorb_input){&w->conf,   &w->view,     w->r,    w->leases,
-                                 w->is_busy, w->is_outage, w->now_s};
+    return (struct absorb_input){.conf = &w->conf,
+                                 .view = &w->view,
+                                 .now_state = w->r,
+                                 .leases = w->leases,
+                                 .is_upstream_busy = w->is_busy,
+                                 .is_outage = w->is_outage,
+                                 .now_s = w->now_s};
 }
 
 /* "forward new-line refresh", "reject line-full 503", "absorb licensed-source". */

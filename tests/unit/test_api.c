@@ -47,6 +47,16 @@ static int resync(struct str upstream, void *arg)
     return resync_result;
 }
 
+static int drain_result;
+static unsigned n_drains;
+
+static int drain(void *arg)
+{
+    (void)arg;
+    n_drains++;
+    return drain_result;
+}
+
 static struct api api;
 static struct source_table *sources;
 static struct alarms *alarms;
@@ -66,7 +76,8 @@ static int set_up(void **state)
                                        .sources = sources,
                                        .alarms = alarms,
                                        .board = board,
-                                       .shields = shields});
+                                       .shields = shields,
+                                       .drain = drain});
     ready = true;
     reload_result = 0;
     return 0;
@@ -474,6 +485,19 @@ static void a_resync_is_of_an_upstream(void **state)
     resync_result = 0;
 }
 
+static void a_drain_is_asked_for(void **state)
+{
+    (void)state;
+    json_t *json = ask_json("POST", "/api/v1/drain", NULL, 202);
+    assert_true(json_is_true(json_object_get(json, "draining")));
+    json_decref(json);
+    assert_int_equal(n_drains, 1);
+    assert_error("GET", "/api/v1/drain", 405, "method-not-allowed");
+    drain_result = ERR_NOMEM;
+    assert_error("POST", "/api/v1/drain", 503, "no-memory");
+    drain_result = 0;
+}
+
 static void serve_all(void *arg)
 {
     (void)arg;
@@ -510,6 +534,7 @@ int main(void)
         cmocka_unit_test_setup(fixed_lines_are_listed, set_up),
         cmocka_unit_test_setup(upstreams_are_listed, set_up),
         cmocka_unit_test_setup(a_resync_is_of_an_upstream, set_up),
+        cmocka_unit_test_setup(a_drain_is_asked_for, set_up),
         cmocka_unit_test_setup(every_failed_allocation_is_survived, set_up),
     };
     if (source_table_new(&sources) || alarm_new(&alarms) || board_new(&board) ||

@@ -2,6 +2,7 @@
 import os
 import signal
 import socket
+import sys
 
 from . import net
 from .program import Program, run
@@ -62,14 +63,33 @@ class Config:
         return "\n".join(lines) + "\n"
 
 
+HAND_OVER = """
+import os, sys
+n = int(sys.argv[1])
+for i in range(n):
+    os.dup2(int(sys.argv[2 + i]), 3 + i)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(n))
+os.execv(sys.argv[2 + n], sys.argv[2 + n:])
+"""
+
+
+def hand_over(fds):
+    """The start of a command that has these as 3, 4, … (sd_listen_fds(3)); they are above 99."""
+    return [sys.executable, "-c", HAND_OVER, len(fds), *fds]
+
+
 class Daemon(Program):
-    """inside: what to put before the command, to start it in a network namespace."""
-    def __init__(self, config, directory, name="breakwater", inside=()):
+    """inside: what to put before the command, to start it in a network namespace. sockets: what a
+    service manager hands over to it. stored: what it gave to the manager to keep, if that does."""
+    def __init__(self, config, directory, name="breakwater", inside=(), sockets=(), keeps=False):
+        self.keeps, self.stored = keeps, []
+        if sockets:
+            inside = [*inside, *hand_over(sockets)]
         self.path = os.path.join(directory, name + ".conf")
         self.write(config)
         where = self.open_notify(os.path.join(directory, name + ".notify"))
         super().__init__(name, [*inside, binary(), "-c", self.path], directory,
-                         {**ENVIRONMENT, "NOTIFY_SOCKET": where})
+                         {**ENVIRONMENT, "NOTIFY_SOCKET": where}, sockets)
 
     def open_notify(self, where):
         """A file, for an abstract name is not seen from another network namespace."""
@@ -86,7 +106,15 @@ class Daemon(Program):
 
     def told(self):
         """The next thing it told the service manager."""
-        return self.notify.recv(4096).decode("ascii")
+        while True:
+            text, fds, _, _ = socket.recv_fds(self.notify, 4096, 253)
+            if not text.startswith(b"FDSTORE"):
+                return text.decode("ascii")
+            if self.keeps:
+                self.stored += fds
+            else:
+                for fd in fds:
+                    os.close(fd)
 
     def wait_ready(self):
         self.wait_output(" is ready")

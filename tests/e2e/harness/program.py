@@ -11,13 +11,14 @@ REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSa
 
 class Program:
     """Runs in a process group of its own, so that its children end with it."""
-    def __init__(self, name, args, directory, env=None):
+    def __init__(self, name, args, directory, env=None, fds=()):
         self.name, self.args = name, [str(a) for a in args]
         self.output_path = os.path.join(directory, name + ".out")
         with open(self.output_path, "ab") as out:
             self.process = subprocess.Popen(
                 self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                cwd=directory, env={**os.environ, **(env or {})}, start_new_session=True)
+                cwd=directory, env={**os.environ, **(env or {})}, pass_fds=fds,
+                start_new_session=True)
 
     def output(self):
         with open(self.output_path, "r", encoding="utf-8", errors="replace") as f:
