@@ -10,30 +10,24 @@
 #include "net/inbox.h"
 #include "net/listener.h"
 #include "net/loop.h"
-#include "service/auth.h"
 #include "service/context.h"
 #include "service/dispatch.h"
 #include "service/egress.h"
-#include "service/gruuseal.h"
 #include "service/guard.h"
 #include "service/keepalive.h"
 #include "service/keeper.h"
 #include "service/locator.h"
 #include "service/lost.h"
-#include "service/pacer.h"
 #include "service/call.h"
-#include "service/ongoing.h"
 #include "service/probe.h"
 #include "service/recover.h"
-#include "service/refused.h"
-#include "service/registrar.h"
+#include "service/reg.h"
 #include "service/relist.h"
 #include "service/relisten.h"
 #include "service/removal.h"
 #include "service/renew.h"
 #include "service/resync.h"
-#include "service/ledger.h"
-#include "service/noise.h"
+#include "service/outfit.h"
 #include "service/roster.h"
 #include "service/servers.h"
 #include "service/shield.h"
@@ -41,8 +35,6 @@
 #include "service/stunserve.h"
 #include "service/txn.h"
 #include "service/upprobe.h"
-#include "service/upstream.h"
-#include "sip/digest_answer.h"
 #include "sip/peek.h"
 #include "store/store.h"
 
@@ -424,12 +416,6 @@ static int build_base(struct worker *w)
         err = flow_table_new(c->worker, &c->flows);
     if (!err)
         flow_table_join(c->flows, &w->group->flows);
-    const struct txn_conf tc = {.loop = c->loop,
-                                .flows = c->flows,
-                                .marks = &c->marks,
-                                .max = w->conf->limits.max_transactions};
-    if (!err)
-        err = txn_table_new(&tc, &c->txns);
     if (!err)
         err = egress_new(c, &c->egress);
     if (!err)
@@ -446,41 +432,15 @@ static int build(struct worker *w, const struct conf_listen **failed)
     struct context *c = &w->context;
     int err = build_base(w);
     if (!err)
-        err = digest_answer_new(&c->digest);
-    if (!err)
-        err = store_reader_new(c->store, &c->reader);
-    if (!err)
-        err = auth_new(&w->group->nonce_key, &c->auth);
-    if (!err)
-        err = gruuseal_new(&c->token_key, &c->gruuseal);
-    if (!err)
-        err = upstream_new(c, &(struct upstream_calls){registrar_resume, renew_look}, &c->upstream);
-    if (!err)
-        err = pacer_new(c, &(struct pacer_calls){registrar_resume, renew_look}, &c->pacer);
-    if (!err)
-        err = refused_new(&c->refused);
-    if (!err)
-        err = trail_new(&c->trail);
-    if (!err)
-        err = ledger_new(&c->loop_key, &c->ledger);
-    if (!err)
-        err = noise_new(hash_str(&c->loop_key, STR("noise")), &c->noise);
-    if (!err)
-        err = keeper_new(c, renew_now, &c->keeper);
+        err = outfit_new(c, &w->group->nonce_key);
     if (!err)
         err = lost_new(c, &c->lost);
     if (!err)
         err = resync_new(c, &w->resync);
     if (!err)
-        err = probe_new(c, &c->probes);
-    if (!err)
         err = upprobe_new(c, &w->upprobes);
     if (!err)
         err = recover_new(c, &w->recover);
-    if (!err)
-        err = ongoing_new(c, &c->ongoing);
-    if (!err)
-        err = keepalive_new(c, &c->keepalive);
     if (!err)
         err = loop_hook_new(c->loop, on_turn_end, w, &w->turn_end);
     if (!err)
@@ -569,21 +529,8 @@ void worker_free(struct worker *w)
     locator_free(w->locator);
     resync_free(w->resync);
     recover_free(w->recover);
-    probe_free(c->probes);
     upprobe_free(w->upprobes);
-    keepalive_free(c->keepalive);
-    txn_table_free(c->txns);
-    ongoing_free(c->ongoing);
-    pacer_free(c->pacer);
-    upstream_free(c->upstream);
-    refused_free(c->refused);
-    trail_free(c->trail);
-    ledger_free(c->ledger);
-    noise_free(c->noise);
-    auth_free(c->auth);
-    gruuseal_free(c->gruuseal);
-    keeper_free(c->keeper);
-    store_reader_free(c->reader);
+    outfit_free(c);
     loop_hook_free(w->turn_end);
     for (size_t i = 0; i < c->n_listeners; i++)
         listener_close(&c->listeners[i]);
@@ -593,7 +540,6 @@ void worker_free(struct worker *w)
     servers_free(c->servers);
     roster_free(c->roster);
     egress_free(c->egress);
-    digest_answer_free(c->digest);
     flow_table_free(c->flows);
     loop_free(c->loop);
     hmap_fini(&c->callers);
