@@ -77,3 +77,26 @@ bool match_is(const struct match *what, const struct msg *request, const struct 
     return !via_has_cookie(&request->via) && str_eq(what->to_tag, request->to_tag) &&
            is_old_match(what->m, request);
 }
+
+/* By its end, where branches differ most. */
+static size_t look_of(struct str branch)
+{
+    uint64_t end = 0;
+    const size_t n = branch.n < sizeof end ? branch.n : sizeof end;
+    if (n)
+        memcpy(&end, str_end(branch) - n, n);
+    return (size_t)((end + branch.n) * 0x9e3779b97f4a7c15 >> 54) % MATCH_SIEVE;
+}
+
+void match_sieve_move(struct match_sieve *s, struct str branch, int by)
+{
+    s->n[look_of(branch)] += (uint32_t)by;
+}
+
+struct hmap_node *match_first(const struct hmap *map, const struct match_sieve *sieve,
+                              const struct match *what)
+{
+    if (!sieve->n[look_of(what->m->via.branch)])
+        return NULL;
+    return hmap_first(map, match_hash(&map->key, what));
+}

@@ -401,9 +401,15 @@ static bool get_group(struct str bytes, const struct group *g, void *base,
     struct reader r = {bytes.p, str_end(bytes), false};
     uint8_t tag;
     struct str value;
-    while (get_field(&r, &tag, &value))
-        if (tag && tag <= g->n_fields)
-            set_field(&r, &g->fields[tag - 1], value, base, names);
+    while (get_field(&r, &tag, &value)) {
+        if (!tag || tag > g->n_fields)
+            continue;
+        const struct field *f = &g->fields[tag - 1];
+        if (f->kind == KIND_STR)
+            *(struct str *)(void *)((char *)base + f->offset) = value;
+        else
+            set_field(&r, f, value, base, names);
+    }
     return !r.has_failed;
 }
 
