@@ -12,6 +12,15 @@ enum {
     TEXT_MAX = BRANCH_MAX + HOST_MAX + METHOD_MAX_LEN + 64
 };
 
+/* A longer text by its hash, which is put into *room. */
+static struct str shorten(const struct hash_key *key, struct str s, size_t max, uint64_t *room)
+{
+    if (s.n <= max)
+        return s;
+    *room = hash_str(key, s);
+    return (struct str){(const char *)room, sizeof *room};
+}
+
 /* Host names are equal in any case. The lengths behind the text keep its parts apart. */
 static uint64_t hash_new(const struct hash_key *key, const struct match *what)
 {
@@ -20,19 +29,14 @@ static uint64_t hash_new(const struct hash_key *key, const struct match *what)
     const uint64_t lengths = (uint64_t)via->branch.n << 32 | host.n << 16 | via->port;
     char text[TEXT_MAX];
     struct buf b = buf_over(text, sizeof text);
-    struct str branch = via->branch;
-    uint64_t long_branch;
-    if (branch.n > BRANCH_MAX) {
-        long_branch = hash_str(key, branch);
-        branch = (struct str){(const char *)&long_branch, sizeof long_branch};
-    }
-    buf_add(&b, branch);
+    uint64_t branch, method;
+    buf_add(&b, shorten(key, via->branch, BRANCH_MAX, &branch));
     for (size_t i = 0; i < host.n; i++)
         text[b.len++] = ascii_lower(host.p[i]);
     buf_add(&b, (struct str){(const char *)what->source->ip, sizeof what->source->ip});
     buf_add(&b, (struct str){(const char *)&what->source->scope_id, sizeof(uint32_t)});
     buf_add(&b, (struct str){(const char *)&lengths, sizeof lengths});
-    buf_add(&b, what->method.n < METHOD_MAX_LEN ? what->method : STR("?"));
+    buf_add(&b, shorten(key, what->method, METHOD_MAX_LEN, &method));
     BUG_ON(b.has_overflown);
     return hash_str(key, buf_str(&b));
 }
