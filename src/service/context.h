@@ -52,9 +52,10 @@ struct upstream;
 
 struct context {
     unsigned n_workers;
-    struct hash_key owner_key; /* equal on all workers */
-    unsigned worker;           /* its number */
-    struct conf *conf;         /* the snapshot of this turn */
+    struct hash_key owner_key;             /* equal on all workers */
+    unsigned worker;                       /* its number */
+    struct conf *conf;                     /* the snapshot of this turn */
+    const struct conf_domain *last_domain; /* of it, that a REGISTER was for; or NULL */
     struct loop *loop;
     struct flow_table *flows;
     const struct conf_listen *listens; /* as they were at the start: they change at a restart */

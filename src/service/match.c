@@ -12,6 +12,15 @@ enum {
     TEXT_MAX = BRANCH_MAX + HOST_MAX + METHOD_MAX_LEN + 64
 };
 
+/* A longer text by its hash, which is put into *room. */
+static struct str shorten(const struct hash_key *key, struct str s, size_t max, uint64_t *room)
+{
+    if (s.n <= max)
+        return s;
+    *room = hash_str(key, s);
+    return (struct str){(const char *)room, sizeof *room};
+}
+
 /* Host names are equal in any case. The lengths behind the text keep its parts apart. */
 static uint64_t hash_new(const struct hash_key *key, const struct match *what)
 {
@@ -20,19 +29,14 @@ static uint64_t hash_new(const struct hash_key *key, const struct match *what)
     const uint64_t lengths = (uint64_t)via->branch.n << 32 | host.n << 16 | via->port;
     char text[TEXT_MAX];
     struct buf b = buf_over(text, sizeof text);
-    struct str branch = via->branch;
-    uint64_t long_branch;
-    if (branch.n > BRANCH_MAX) {
-        long_branch = hash_str(key, branch);
-        branch = (struct str){(const char *)&long_branch, sizeof long_branch};
-    }
-    buf_add(&b, branch);
+    uint64_t branch, method;
+    buf_add(&b, shorten(key, via->branch, BRANCH_MAX, &branch));
     for (size_t i = 0; i < host.n; i++)
         text[b.len++] = ascii_lower(host.p[i]);
     buf_add(&b, (struct str){(const char *)what->source->ip, sizeof what->source->ip});
     buf_add(&b, (struct str){(const char *)&what->source->scope_id, sizeof(uint32_t)});
     buf_add(&b, (struct str){(const char *)&lengths, sizeof lengths});
-    buf_add(&b, what->method.n < METHOD_MAX_LEN ? what->method : STR("?"));
+    buf_add(&b, shorten(key, what->method, METHOD_MAX_LEN, &method));
     BUG_ON(b.has_overflown);
     return hash_str(key, buf_str(&b));
 }
@@ -76,4 +80,27 @@ bool match_is(const struct match *what, const struct msg *request, const struct 
         return is_new_match(&what->m->via, &request->via);
     return !via_has_cookie(&request->via) && str_eq(what->to_tag, request->to_tag) &&
            is_old_match(what->m, request);
+}
+
+/* By its end, where branches differ most. */
+static size_t look_of(struct str branch)
+{
+    uint64_t end = 0;
+    const size_t n = branch.n < sizeof end ? branch.n : sizeof end;
+    if (n)
+        memcpy(&end, str_end(branch) - n, n);
+    return (size_t)((end + branch.n) * 0x9e3779b97f4a7c15 >> 54) % MATCH_SIEVE;
+}
+
+void match_sieve_move(struct match_sieve *s, struct str branch, int by)
+{
+    s->n[look_of(branch)] += (uint32_t)by;
+}
+
+struct hmap_node *match_first(const struct hmap *map, const struct match_sieve *sieve,
+                              const struct match *what)
+{
+    if (!sieve->n[look_of(what->m->via.branch)])
+        return NULL;
+    return hmap_first(map, match_hash(&map->key, what));
 }

@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/hash.h"
+#include "base/hmap.h"
 #include "sip/msg.h"
 
 /* What is looked for: the transaction of a message, as if that had another method (an ACK and a
@@ -24,5 +25,20 @@ uint64_t match_hash(const struct hash_key *key, const struct match *what);
 
 /* It is the transaction that this request from there made. */
 bool match_is(const struct match *what, const struct msg *request, const struct addr *source);
+
+/* How many transactions have a branch that looks like this one. Most requests are of none, and
+ * where the sieve says so nothing needs to be hashed. It is not keyed: who fills it costs us the
+ * hash that we saved, no more. */
+enum { MATCH_SIEVE = 1024 };
+struct match_sieve {
+    uint32_t n[MATCH_SIEVE];
+};
+
+/* by: 1 for one more, -1 for one less, 0. */
+void match_sieve_move(struct match_sieve *s, struct str branch, int by);
+
+/* The first with the hash of what is looked for, or NULL. */
+struct hmap_node *match_first(const struct hmap *map, const struct match_sieve *sieve,
+                              const struct match *what);
 
 #endif

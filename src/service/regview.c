@@ -50,6 +50,12 @@ const struct conf_domain *regview_domain(const struct conf *conf, struct str aor
     return at > aor.p ? conf_domain_find(conf, str_span(at, str_end(aor))) : &conf->domains[0];
 }
 
+/* The host is written like its name, and the name leads to it. */
+static bool is_last_domain(const struct context *c, const struct uri *u)
+{
+    return c->last_domain && u->scheme != URI_TEL && str_eq(u->host, c->last_domain->name);
+}
+
 /* Nearly everybody sends his REGISTER to the host of his address, which is one that we serve.
  * RFC 3261 10.3 step 1. */
 static bool is_served(struct context *c, const struct packet *p, const struct msg *m,
@@ -68,9 +74,10 @@ static enum reason read_aor(struct context *c, struct arena *a, const struct pac
     struct uri u;
     if (uri_parse(m->to.uri, &u) || u.scheme > URI_TEL)
         return REASON_BAD_AOR;
-    out->domain = domain_of(c->conf, &u);
+    out->domain = is_last_domain(c, &u) ? c->last_domain : domain_of(c->conf, &u);
     if (!out->domain)
         return REASON_FOREIGN_DOMAIN;
+    c->last_domain = out->domain;
     if (!print_aor(a, out->domain, &u, &out->view.aor))
         return REASON_BAD_AOR;
     return is_served(c, p, m, &u) ? REASON_MAX : REASON_FOREIGN_DOMAIN;

@@ -43,6 +43,7 @@ struct txn_table {
     struct txn_conf conf;
     struct loop_hook *reaper;
     struct hmap servers, clients;
+    struct match_sieve sieve; /* of servers */
     struct list alive, dead, pool;
     size_t n_alive, n_pool, n_open;
     uint64_t answered_ms; /* when an INVITE got its last 2xx; 0: none has */
@@ -167,9 +168,9 @@ static struct hmap *map_of(struct txn *t)
 static int enlist(struct txn *t, uint64_t hash)
 {
     t->node.hash = hash;
-    int err = hmap_add(map_of(t), &t->node);
-    if (err)
-        return err;
+    if (hmap_add(map_of(t), &t->node))
+        return ERR_NOMEM;
+    match_sieve_move(&t->table->sieve, t->key, is_server(t));
     list_add(&t->table->alive, &t->link);
     t->table->n_alive++;
     t->table->n_open += is_open(t);
@@ -185,6 +186,7 @@ static void terminate(struct txn *t)
     loop_timer_stop(t->table->conf.loop, &t->retransmit);
     loop_timer_stop(t->table->conf.loop, &t->life);
     hmap_del(map_of(t), &t->node);
+    match_sieve_move(&t->table->sieve, t->key, -is_server(t));
     list_del(&t->link);
     list_add(&t->table->dead, &t->link);
     t->table->n_alive--;
@@ -345,7 +347,7 @@ static enum txnfsm_event event_of(unsigned status)
 
 static struct txn *server_find(struct txn_table *table, const struct match *what)
 {
-    struct hmap_node *n = hmap_first(&table->servers, match_hash(&table->servers.key, what));
+    struct hmap_node *n = match_first(&table->servers, &table->sieve, what);
     for (; n; n = hmap_next(n)) {
         struct txn *t = container_of(n, struct txn, node);
         if (match_is(what, t->request, &t->flow.peer))
@@ -376,20 +378,20 @@ int txn_server_new(struct txn_table *table, const struct msg *request,
                    const struct flow_ref *reply_to, const struct txn_user *user, struct txn **out)
 {
     struct txn *t;
-    bool is_invite = request->method == METHOD_INVITE;
     const struct match what = {request, &reply_to->peer, request->method_name, request->to_tag};
     int err = check_room(table, 2); /* the other is the client that this one will have */
     if (!err)
-        err = new_txn(table, is_invite ? TXN_INVITE_SERVER : TXN_SERVER, reply_to, &t);
+        err = new_txn(table, request->method == METHOD_INVITE ? TXN_INVITE_SERVER : TXN_SERVER,
+                      reply_to, &t);
     if (err)
         return err;
     t->user = *user;
     t->request = msg_copy(&t->arena, request);
+    t->key = t->request ? t->request->via.branch : STR_NONE;
     if (!t->request || enlist(t, match_hash(&table->servers.key, &what))) {
         put(t);
         return ERR_NOMEM;
     }
-    t->key = t->request->via.branch;
     t->began_ms = loop_now_ms(table->conf.loop);
     *out = t;
     step(t, TXN_EV_START, NULL, STR_NONE);
@@ -546,8 +548,6 @@ void txn_client_drop(struct txn *t)
     t->user.fn = NULL;
     drop(t);
 }
-
-/* ---------------------------------------------------------------- table */
 
 int txn_table_new(const struct txn_conf *conf, struct txn_table **out)
 {

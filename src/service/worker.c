@@ -169,6 +169,7 @@ static void take_conf(struct worker *w, struct conf *conf)
     conf_unref(w->conf);
     w->conf = conf;
     c->conf = conf;
+    c->last_domain = NULL;
     c->limits = msg_limits_default;
     c->limits.max_len = conf->limits.max_message;
     census_set_limits(&w->group->census, conf->limits.connections_per_source,

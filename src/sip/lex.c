@@ -9,16 +9,17 @@
 #define HEX      (ALNUM | LEX_PHONE)
 #define MARK     (UNRESERVED | LEX_TOKEN)
 #define RESERVED (LEX_RESERVED | LEX_URIC)
+#define UNSEEN   (LEX_BREAK | LEX_BLIND)
 
 const uint32_t lex_table[256] = {
-    [0x00 ... 0x08] = LEX_BREAK | LEX_QUOTE,
-    ['\t'] = LEX_SPACE | LEX_BREAK,
-    ['\n'] = LEX_SPACE | LEX_BREAK,
-    [0x0b ... 0x0c] = LEX_BREAK | LEX_QUOTE,
-    ['\r'] = LEX_SPACE | LEX_BREAK,
-    [0x0e ... 0x1f] = LEX_BREAK | LEX_QUOTE,
-    [0x7f] = LEX_BREAK | LEX_QUOTE,
-    [' '] = LEX_SPACE | LEX_BREAK,
+    [0x00 ... 0x08] = UNSEEN | LEX_QUOTE,
+    ['\t'] = LEX_SPACE | UNSEEN,
+    ['\n'] = LEX_SPACE | UNSEEN,
+    [0x0b ... 0x0c] = UNSEEN | LEX_QUOTE,
+    ['\r'] = LEX_SPACE | UNSEEN,
+    [0x0e ... 0x1f] = UNSEEN | LEX_QUOTE,
+    [0x7f] = UNSEEN | LEX_QUOTE,
+    [' '] = LEX_SPACE | UNSEEN,
     ['"'] = LEX_BREAK | LEX_QUOTE | LEX_LIST,
     ['\\'] = LEX_QUOTE,
     ['<'] = LEX_BREAK | LEX_LIST,
@@ -53,7 +54,7 @@ const uint32_t lex_table[256] = {
     ['['] = LEX_URIC | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
     [']'] = LEX_URIC | LEX_BARE | LEX_PARAM | LEX_HEADER | LEX_VALUE,
     ['#'] = LEX_PHONE | LEX_VALUE | LEX_USER, /* not by the grammar; phones dial *21# so */
-    [0x80 ... 0xff] = LEX_USER,               /* UTF-8, likewise */
+    [0x80 ... 0xff] = LEX_USER | LEX_BLIND,   /* UTF-8, likewise */
     ['{'] = LEX_VALUE,
     ['}'] = LEX_VALUE,
     ['|'] = LEX_VALUE,

@@ -25,8 +25,9 @@ enum lex_class {
     LEX_VISUAL = 1 << 12, /* RFC 3966's visual-separator */
     LEX_BARE = 1 << 13,   /* of a URI without brackets: no ';', ',' or '?' (D23) */
     LEX_BREAK = 1 << 14,  /* in no URI: would tear a start line or an angle bracket apart */
+    LEX_QUOTE = 1 << 15,  /* not plain in a quoted string: its ends, escapes, control characters */
     LEX_LIST = 1 << 16,   /* ends an element of a list, or hides commas: ',', '"', '<' */
-    LEX_QUOTE = 1 << 15   /* not plain in a quoted string: its ends, escapes, control characters */
+    LEX_BLIND = 1 << 17   /* leaves no mark on paper, or is not ASCII */
 };
 
 extern const uint32_t lex_table[256];

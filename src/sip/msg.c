@@ -251,12 +251,7 @@ static int check_missing(struct scan *s)
 static int read_call_id(struct scan *s)
 {
     struct str id = msg_value(s->m, HDR_CALL_ID);
-    unsigned worst = 0;
-    for (size_t i = 0; i < id.n; i++) {
-        unsigned beyond = (unsigned char)id.p[i] - (unsigned)'!'; /* wraps below it */
-        worst = beyond > worst ? beyond : worst;
-    }
-    if (worst > '~' - '!')
+    if (lex_span_not(id, LEX_BLIND) != id.n)
         return refuse(s, 400, "Bad Call-ID");
     s->m->call_id = id;
     return id.n ? 0 : refuse(s, 400, "Bad Call-ID");

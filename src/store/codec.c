@@ -283,10 +283,12 @@ static inline bool get_field(struct reader *r, uint8_t *tag, struct str *value)
 {
     if (r->has_failed || r->p == r->end)
         return false;
-    if (r->end - r->p >= 2 && !(r->p[1] & 0x80) && r->end - r->p - 2 >= r->p[1]) {
-        *tag = (uint8_t)r->p[0];
-        *value = (struct str){r->p + 2, (size_t)r->p[1]};
-        r->p += 2 + value->n;
+    const char *p = r->p;
+    const size_t left = (size_t)(r->end - p), len = left >= 2 ? (uint8_t)p[1] : 0x80;
+    if (len < 0x80 && len + 2 <= left) { /* nearly always: a length of one byte */
+        *tag = (uint8_t)p[0];
+        *value = (struct str){p + 2, len};
+        r->p = p + 2 + len;
         return true;
     }
     *tag = get_byte(r);
@@ -401,9 +403,15 @@ static bool get_group(struct str bytes, const struct group *g, void *base,
     struct reader r = {bytes.p, str_end(bytes), false};
     uint8_t tag;
     struct str value;
-    while (get_field(&r, &tag, &value))
-        if (tag && tag <= g->n_fields)
-            set_field(&r, &g->fields[tag - 1], value, base, names);
+    while (get_field(&r, &tag, &value)) {
+        if (!tag || tag > g->n_fields)
+            continue;
+        const struct field *f = &g->fields[tag - 1];
+        if (f->kind == KIND_STR)
+            *(struct str *)(void *)((char *)base + f->offset) = value;
+        else
+            set_field(&r, f, value, base, names);
+    }
     return !r.has_failed;
 }
 

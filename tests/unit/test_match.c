@@ -140,6 +140,21 @@ static void test_source(void **state)
 }
 
 /* An ACK and a CANCEL are looked for as their INVITE. */
+/* One that nobody has heard of may be long. */
+static void test_long_method(void **state)
+{
+    static const struct words first = {.via = "h;branch=z9hG4bKa",
+                                       .method = "METHOD-OF-MORE-THAN-THIRTY-TWO-CHARACTERS-1"};
+    static const struct row rows[] = {
+        {{.via = "h;branch=z9hG4bKa", .method = "METHOD-OF-MORE-THAN-THIRTY-TWO-CHARACTERS-1"},
+         true},
+        {{.via = "h;branch=z9hG4bKa", .method = "METHOD-OF-MORE-THAN-THIRTY-TWO-CHARACTERS-2"},
+         false},
+    };
+    (void)state;
+    check(&first, rows, sizeof rows / sizeof *rows);
+}
+
 static void test_other_method(void **state)
 {
     struct arena a;
@@ -158,12 +173,48 @@ static void test_other_method(void **state)
     arena_fini(&a);
 }
 
+/* It counts, and never says that what is there is not. */
+static void test_sieve(void **state)
+{
+    static struct match_sieve sieve;
+    enum { N = 5000 };
+    struct arena a;
+    struct hmap map;
+    struct hmap_node nodes[3];
+    static const char *const vias[] = {"h;branch=z9hG4bK1", "h;branch=x", "h"};
+    (void)state;
+    arena_init(&a, LIMIT);
+    hmap_init(&map);
+    for (int i = 0; i < 3; i++) {
+        struct match what = match_of(parse(&a, &(struct words){.via = vias[i]}));
+        assert_null(match_first(&map, &sieve, &what));
+        nodes[i].hash = match_hash(&map.key, &what);
+        assert_int_equal(hmap_add(&map, &nodes[i]), 0);
+        match_sieve_move(&sieve, what.m->via.branch, 1);
+        match_sieve_move(&sieve, what.m->via.branch, 0);
+        assert_ptr_equal(match_first(&map, &sieve, &what), &nodes[i]);
+    }
+    for (int by = 1; by >= -1; by -= 2)
+        for (uint32_t i = 0; i < N; i++)
+            match_sieve_move(&sieve, (struct str){(const char *)&i, sizeof i}, by);
+    for (int i = 0; i < 3; i++) {
+        struct match what = match_of(parse(&a, &(struct words){.via = vias[i]}));
+        assert_ptr_equal(match_first(&map, &sieve, &what), &nodes[i]);
+        match_sieve_move(&sieve, what.m->via.branch, -1);
+    }
+    for (size_t i = 0; i < MATCH_SIEVE; i++)
+        assert_int_equal(sieve.n[i], 0);
+    hmap_fini(&map);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_branch),    cmocka_unit_test(test_by_old_rules),
         cmocka_unit_test(test_long_host),    cmocka_unit_test(test_source),
-        cmocka_unit_test(test_other_method),
+        cmocka_unit_test(test_other_method), cmocka_unit_test(test_sieve),
+        cmocka_unit_test(test_long_method),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
