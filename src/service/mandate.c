@@ -37,6 +37,18 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
     return trunk_speaks(c, p, now.record, out);
 }
 
+/* A number without a domain is also the line of that number in the domain that is called. */
+static bool is_number_registered(struct context *c, const struct packet *p, const struct msg *m,
+                                 struct str aor, struct sender *out)
+{
+    struct uri u;
+    if (!callerid_is_bare(aor) || uri_parse(m->uri, &u))
+        return false;
+    const struct conf_domain *d = conf_domain_find(c->conf, u.host);
+    struct str line = d ? callerid_in_domain(c, aor, d) : STR_NONE;
+    return !str_is_none(line) && is_registered(c, p, line, out);
+}
+
 /* The line of a phone: the one that it says it is, if it is registered from where it speaks. A
  * phone may show another From and say otherwise who it is. */
 static bool find_line(struct context *c, const struct packet *p, const struct msg *m,
@@ -47,7 +59,8 @@ static bool find_line(struct context *c, const struct packet *p, const struct ms
     claims[n] = callerid_contact(c, m);
     n += !str_is_none(claims[n]);
     for (size_t i = 0; i < n; i++)
-        if (regview_aor(&c->scratch, c->conf, claims[i], &aor) && is_registered(c, p, aor, out))
+        if (regview_aor(&c->scratch, c->conf, claims[i], &aor) &&
+            (is_registered(c, p, aor, out) || is_number_registered(c, p, m, aor, out)))
             return true;
     *out = (struct sender){.domain = NULL, .aor = STR_NONE, .service_route = STR_NONE};
     return false;
@@ -61,15 +74,21 @@ bool mandate_is_registered(struct context *c, const struct packet *p, const stru
 
 /* ---------------------------------------------------------------- outside a dialog */
 
-/* The domain that a request says it is from, where whom it calls does not name one. */
+/* The domain that a request says it is from, where whom it calls does not name one; of a number
+ * without a domain the first. */
 static const struct conf_domain *claimed_domain(struct context *c, const struct msg *m)
 {
     struct str claims[CALLERID_CLAIMS_MAX], aor;
+    const struct conf_domain *number = NULL;
     size_t n = callerid_claims(m, claims);
-    for (size_t i = 0; i < n; i++)
-        if (regview_aor(&c->scratch, c->conf, claims[i], &aor))
+    for (size_t i = 0; i < n; i++) {
+        if (!regview_aor(&c->scratch, c->conf, claims[i], &aor))
+            continue;
+        if (!callerid_is_bare(aor))
             return regview_domain(c->conf, aor);
-    return NULL;
+        number = c->conf->domains;
+    }
+    return number;
 }
 
 /* Where the access list is the proof, it is for calls, too; whatever line of the domain it says it
