@@ -81,9 +81,18 @@ static struct str user_of(struct str aor)
     return at > aor.p ? str_span(aor.p, at - 1) : aor;
 }
 
-static bool is_bare(struct str aor)
+bool callerid_is_bare(struct str aor)
 {
     return user_of(aor).n == aor.n;
+}
+
+struct str callerid_in_domain(struct context *c, struct str aor, const struct conf_domain *domain)
+{
+    struct buf out = buf_in(&c->scratch, aor.n + 1 + domain->name.n);
+    buf_add(&out, aor);
+    buf_add_char(&out, '@');
+    buf_add(&out, domain->name);
+    return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 
 /* One telephone number, however it is written. */
@@ -103,7 +112,7 @@ static bool is_own(struct context *c, const struct callerid_line *line, struct s
     if (str_is_none(line->aor))
         return is_of_domain;
     return str_eq(aor, line->aor) ||
-           ((is_of_domain || is_bare(aor)) && is_same_number(aor, line->aor));
+           ((is_of_domain || callerid_is_bare(aor)) && is_same_number(aor, line->aor));
 }
 
 bool callerid_is_anonymous(struct context *c, const struct msg *m, const struct conf_domain *domain)
@@ -159,7 +168,7 @@ static void add_line(struct buf *out, const struct callerid_line *line)
     struct number number = number_read(user_of(line->aor));
     buf_add(out, STR("P-Asserted-Identity: <sip:"));
     buf_add(out, line->aor);
-    if (is_bare(line->aor)) {
+    if (callerid_is_bare(line->aor)) {
         buf_add_char(out, '@');
         buf_add(out, line->domain->name);
     }
@@ -180,10 +189,11 @@ static void add_preferred(struct context *c, const struct msg *m, const struct c
         if (!regview_aor(&c->scratch, c->conf, wishes[i], &aor))
             continue;
         struct number number = number_read(aor);
-        if (is_bare(aor) && !has_tel && number_is_global(&number)) {
+        if (callerid_is_bare(aor) && !has_tel && number_is_global(&number)) {
             add_uri(out, "tel:", number_str(&number));
             has_tel = true;
-        } else if (!is_bare(aor) && !has_sip && regview_domain(c->conf, aor) == line->domain) {
+        } else if (!callerid_is_bare(aor) && !has_sip &&
+                   regview_domain(c->conf, aor) == line->domain) {
             add_uri(out, "sip:", aor);
             has_sip = true;
         }

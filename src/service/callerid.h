@@ -12,6 +12,13 @@ enum { CALLERID_CLAIMS_MAX = 5 };
  * P-Asserted-Identity. None of them proves anything. How many. */
 size_t callerid_claims(const struct msg *m, struct str out[CALLERID_CLAIMS_MAX]);
 
+/* The AoR of a number without a domain (tel:), which is of the first one only if nothing else says
+ * of which. */
+bool callerid_is_bare(struct str aor);
+
+/* The line of such a number in a domain, an AoR; none: the arena is exhausted. */
+struct str callerid_in_domain(struct context *c, struct str aor, const struct conf_domain *domain);
+
 /* The same for a caller who shows nothing of himself: the user of Contact at the domain that he
  * calls, for phones keep to one user part there; at the first domain where what he calls has none,
  * as in a dialog and in a tel: URI. None: there is no such thing. */

@@ -37,6 +37,18 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
     return trunk_speaks(c, p, now.record, out);
 }
 
+/* A number without a domain is also the line of that number in the domain that is called. */
+static bool is_number_registered(struct context *c, const struct packet *p, const struct msg *m,
+                                 struct str aor, struct sender *out)
+{
+    struct uri u;
+    if (!callerid_is_bare(aor) || uri_parse(m->uri, &u))
+        return false;
+    const struct conf_domain *d = conf_domain_find(c->conf, u.host);
+    struct str line = d ? callerid_in_domain(c, aor, d) : STR_NONE;
+    return !str_is_none(line) && is_registered(c, p, line, out);
+}
+
 /* The line of a phone: the one that it says it is, if it is registered from where it speaks. A
  * phone may show another From and say otherwise who it is. */
 static bool find_line(struct context *c, const struct packet *p, const struct msg *m,
@@ -47,7 +59,8 @@ static bool find_line(struct context *c, const struct packet *p, const struct ms
     claims[n] = callerid_contact(c, m);
     n += !str_is_none(claims[n]);
     for (size_t i = 0; i < n; i++)
-        if (regview_aor(&c->scratch, c->conf, claims[i], &aor) && is_registered(c, p, aor, out))
+        if (regview_aor(&c->scratch, c->conf, claims[i], &aor) &&
+            (is_registered(c, p, aor, out) || is_number_registered(c, p, m, aor, out)))
             return true;
     *out = (struct sender){.domain = NULL, .aor = STR_NONE, .service_route = STR_NONE};
     return false;
@@ -61,15 +74,21 @@ bool mandate_is_registered(struct context *c, const struct packet *p, const stru
 
 /* ---------------------------------------------------------------- outside a dialog */
 
-/* The domain that a request says it is from, where whom it calls does not name one. */
+/* The domain that a request says it is from, where whom it calls does not name one; of a number
+ * without a domain the first. */
 static const struct conf_domain *claimed_domain(struct context *c, const struct msg *m)
 {
     struct str claims[CALLERID_CLAIMS_MAX], aor;
+    const struct conf_domain *number = NULL;
     size_t n = callerid_claims(m, claims);
-    for (size_t i = 0; i < n; i++)
-        if (regview_aor(&c->scratch, c->conf, claims[i], &aor))
+    for (size_t i = 0; i < n; i++) {
+        if (!regview_aor(&c->scratch, c->conf, claims[i], &aor))
+            continue;
+        if (!callerid_is_bare(aor))
             return regview_domain(c->conf, aor);
-    return NULL;
+        number = c->conf->domains;
+    }
+    return number;
 }
 
 /* Where the access list is the proof, it is for calls, too; whatever line of the domain it says it
@@ -162,21 +181,50 @@ static bool find_line_in_dialog(struct context *c, const struct packet *p, const
     return find_line(c, p, m, out);
 }
 
-/* A signed Route has been read by others than the phone: who shows it proves by his way that he is
- * the phone that it names, or a device that is registered, or says who he is. */
-static enum forward_refusal prove(struct context *c, const struct packet *p, const struct msg *m,
-                                  const struct dialog *d, struct target_set *set)
+/* Upstream may have given the other end another address since. */
+static bool is_to_peer(struct context *c, const struct msg *m, const struct dialog *d)
 {
-    struct sender sender;
+    struct uri u;
+    return d->is_to_peer ||
+           (d->is_peer_known && uri_parse(m->uri, &u) == 0 && told_has(c, m->call_id, &u));
+}
+
+/* A signed Route has been read by others than the phone: who shows it and does not come by the way
+ * that it names, or by that of a device that is registered, says who he is. *out: his line. */
+static enum forward_refusal prove(struct context *c, const struct packet *p, const struct msg *m,
+                                  struct target_set *set, struct sender *out)
+{
     struct str aor;
-    if (is_same_way(p, d) || trusted_domain(c, p, m, claimed_domain(c, m), &aor))
+    if (trusted_domain(c, p, m, claimed_domain(c, m), &aor))
         return FORWARD_OK;
     if (guard_is_banned(c, p))
         return FORWARD_STRANGER;
-    enum forward_refusal why = sender_prove(c, p, m, STR_NONE, &sender);
-    set->challenge = sender.challenge;
-    set->own_realm = sender.domain ? sender.domain->realm : STR_NONE;
-    return why == FORWARD_OK && !sender.domain ? FORWARD_STRANGER : why;
+    enum forward_refusal why = sender_prove(c, p, m, STR_NONE, out);
+    set->challenge = out->challenge;
+    set->own_realm = out->domain ? out->domain->realm : STR_NONE;
+    return why == FORWARD_OK && !out->domain ? FORWARD_STRANGER : why;
+}
+
+/* A phone keeps the name that it has in the dialog, or takes its own (RFC 4916), or none. */
+static bool is_honest(struct context *c, const struct msg *m, const struct dialog *d,
+                      const struct callerid_line *line)
+{
+    if (d->name == remote_name(&c->answer_key, m->from.uri))
+        return true;
+    return str_is_none(line->aor) ? line->domain->caller_id != CONF_CALLER_CHECK ||
+                                        callerid_is_anonymous(c, m, line->domain)
+                                  : callerid_is_honest(c, m, line);
+}
+
+static enum forward_refusal judge_line(struct context *c, const struct packet *p,
+                                       const struct msg *m, const struct dialog *d,
+                                       const struct callerid_line *line)
+{
+    if (!is_honest(c, m, d, line))
+        return FORWARD_IDENTITY;
+    if (d->n_legs == 2 || (m->method != METHOD_REFER && is_to_peer(c, m, d)))
+        return FORWARD_OK; /* between phones no number is called, and the other end may have any */
+    return barrier_judge_call(c, p, m, line->domain);
 }
 
 /* Of a phone whose line nobody knows: each domain of that upstream must let it. */
@@ -187,23 +235,8 @@ static enum forward_refusal judge_for_all(struct context *c, const struct packet
     enum forward_refusal why = FORWARD_OK;
     for (size_t i = 0; i < c->conf->n_domains && why == FORWARD_OK; i++)
         if (c->conf->domains[i].upstream == upstream)
-            why = barrier_judge_call(c, p, m, &c->conf->domains[i]);
+            why = judge_line(c, p, m, d, &(struct callerid_line){&c->conf->domains[i], STR_NONE});
     return why;
-}
-
-/* A phone keeps the name that it has in the dialog, or takes its own (RFC 4916). */
-static bool is_honest(struct context *c, const struct msg *m, const struct dialog *d,
-                      const struct callerid_line *line)
-{
-    return d->name == remote_name(&c->answer_key, m->from.uri) || callerid_is_honest(c, m, line);
-}
-
-/* Upstream may have given the other end another address since. */
-static bool is_to_peer(struct context *c, const struct msg *m, const struct dialog *d)
-{
-    struct uri u;
-    return d->is_to_peer ||
-           (d->is_peer_known && uri_parse(m->uri, &u) == 0 && told_has(c, m->call_id, &u));
 }
 
 static enum forward_refusal judge_going_on(struct context *c, const struct packet *p,
@@ -211,18 +244,14 @@ static enum forward_refusal judge_going_on(struct context *c, const struct packe
                                            struct target_set *set)
 {
     struct sender sender;
-    bool has_line = find_line_in_dialog(c, p, m, d, &sender);
+    bool is_known = find_line_in_dialog(c, p, m, d, &sender) || is_same_way(p, d);
+    enum forward_refusal why = is_known ? FORWARD_OK : prove(c, p, m, set, &sender);
     const struct callerid_line line = {sender.domain, sender.aor};
-    enum forward_refusal why = has_line ? FORWARD_OK : prove(c, p, m, d, set);
     if (why != FORWARD_OK)
         return why;
-    if (has_line && !is_honest(c, m, d, &line))
-        return FORWARD_IDENTITY;
-    if (has_line && d->is_caller)
+    if (line.domain && d->is_caller)
         set->in_dialog = line;
-    if (d->n_legs == 2 || (m->method != METHOD_REFER && is_to_peer(c, m, d)))
-        return FORWARD_OK; /* between phones no number is called, and the other end may have any */
-    return has_line ? barrier_judge_call(c, p, m, line.domain) : judge_for_all(c, p, m, d);
+    return line.domain ? judge_line(c, p, m, d, &line) : judge_for_all(c, p, m, d);
 }
 
 /* The tag that it is for is nobody's that we know of: whoever takes it takes a call. */
@@ -232,8 +261,12 @@ static enum forward_refusal judge_new_call(struct context *c, const struct packe
 {
     struct sender sender;
     enum forward_refusal why = mandate_find(c, p, m, set, &sender);
-    if (why != FORWARD_OK) /* what it calls in a dialog is nobody's domain */
-        return why == FORWARD_DOMAIN ? FORWARD_STRANGER : why;
+    if (why == FORWARD_DOMAIN) { /* what it calls in a dialog is nobody's domain */
+        sender.domain = trusted_domain(c, p, m, claimed_domain(c, m), &sender.aor);
+        why = sender.domain ? FORWARD_OK : FORWARD_STRANGER;
+    }
+    if (why != FORWARD_OK)
+        return why;
     set->in_dialog = (struct callerid_line){sender.domain, sender.aor};
     return d->n_legs == 2 ? barrier_judge_caller(c, p, m, &set->in_dialog)
                           : barrier_judge(c, p, m, &set->in_dialog);

@@ -11,26 +11,41 @@
 
 _Static_assert(CALLERID_CLAIMS_MAX <= (int)AUTH_LINES_MAX, "each claim may be his line");
 
+/* Of which domain a request says that it is: that of the first claim which says it, else that of
+ * the line that is registered there, else, of a caller who hides his name or shows a number alone,
+ * the one that he calls; of a number that calls a number, the first. NULL: none of ours. */
+static const struct conf_domain *claimed_domain(struct context *c, const struct msg *m,
+                                                struct str own, const struct str *aors, size_t n)
+{
+    const struct conf_domain *d = NULL;
+    struct uri u;
+    for (size_t i = 0; i < n && !d; i++)
+        d = callerid_is_bare(aors[i]) ? NULL : regview_domain(c->conf, aors[i]);
+    if (!d && n && !str_is_none(own))
+        d = regview_domain(c->conf, own);
+    if (!d && uri_parse(m->uri, &u) == 0)
+        d = u.scheme == URI_TEL && n ? &c->conf->domains[0] : conf_domain_find(c->conf, u.host);
+    return d;
+}
+
 /* What a request says about its sender. A phone may show another From and say otherwise who it is
- * (RFC 3325); the domain is that of the first claim that is of one of ours, else, of a caller who
- * hides his name, the one that he calls. */
-static const struct conf_domain *read_claim(struct context *c, const struct msg *m,
+ * (RFC 3325). */
+static const struct conf_domain *read_claim(struct context *c, const struct msg *m, struct str own,
                                             struct auth_claim *out)
 {
-    struct str texts[CALLERID_CLAIMS_MAX];
-    struct uri u;
-    size_t n = callerid_claims(m, texts);
-    *out = (struct auth_claim){.is_proxy = true};
-    for (size_t i = 0; i < n; i++) {
-        struct str *aor = &out->lines[out->n_lines];
-        if (!regview_aor(&c->scratch, c->conf, texts[i], aor))
-            continue;
-        const struct conf_domain *d = regview_domain(c->conf, *aor);
-        out->domain = out->n_lines ? out->domain : d;
-        out->n_lines += d && d == out->domain;
+    struct str texts[CALLERID_CLAIMS_MAX], aors[CALLERID_CLAIMS_MAX];
+    size_t n = callerid_claims(m, texts), n_aors = 0;
+    for (size_t i = 0; i < n; i++)
+        n_aors += regview_aor(&c->scratch, c->conf, texts[i], &aors[n_aors]);
+    *out = (struct auth_claim){.is_proxy = true, .own = own};
+    out->domain = claimed_domain(c, m, own, aors, n_aors);
+    for (size_t i = 0; i < n_aors && out->domain; i++) {
+        bool is_bare = callerid_is_bare(aors[i]), is_first = out->domain == c->conf->domains;
+        if (is_bare && !is_first)
+            out->lines[out->n_lines++] = callerid_in_domain(c, aors[i], out->domain);
+        else if (is_bare || regview_domain(c->conf, aors[i]) == out->domain)
+            out->lines[out->n_lines++] = aors[i];
     }
-    if (!out->n_lines)
-        out->domain = uri_parse(m->uri, &u) ? NULL : conf_domain_find(c->conf, u.host);
     return out->domain;
 }
 
@@ -99,12 +114,11 @@ enum forward_refusal sender_prove(struct context *c, const struct packet *p, con
     struct auth_claim claim;
     struct auth_result result;
     *out = (struct sender){.aor = STR_NONE, .service_route = STR_NONE};
-    const struct conf_domain *d = read_claim(c, m, &claim);
+    const struct conf_domain *d = read_claim(c, m, own, &claim);
     if (!d || d->absorb.authentication != AUTH_LOCAL)
         return FORWARD_OK;
     if (m->method == METHOD_ACK)
         return FORWARD_STRANGER;
-    claim.own = own;
     enum auth_verdict verdict = auth_check(c, p, m, &claim, &result);
     if (is_liar(c, &claim, verdict, m) && !barrier_is_emergency(c, p, m, d))
         return FORWARD_IDENTITY;

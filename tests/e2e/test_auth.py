@@ -198,7 +198,7 @@ def test_no_credentials_no_start(site, check):
 
 
 def test_secrets_are_nowhere(site):
-    """Not in the log at its most talkative, the metrics, the state or the command line."""
+    """Not in the log at its most talkative, the metrics, the state, the command line or a title."""
     _, path = begin(site)
     phone = site.registering("alice")
     assert phone.register().status == 200
@@ -213,6 +213,9 @@ def test_secrets_are_nowhere(site):
     for name in ("cmdline", "environ"):
         with open(f"/proc/{site.daemon.process.pid}/{name}", "rb") as f:
             places[name] = f.read()
+    for task in os.listdir(f"/proc/{site.daemon.process.pid}/task"):
+        with open(f"/proc/{site.daemon.process.pid}/task/{task}/comm", "rb") as f:
+            places[f"title of {task}"] = f.read()
     for folder, _, files in os.walk(site.directory):
         for name in files:
             file = os.path.join(folder, name)

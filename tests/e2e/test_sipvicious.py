@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from harness.program import Program
+from harness.stream_ua import StreamUa
 
 # Fedora has no package of it.
 pytestmark = pytest.mark.skipif(not os.path.exists("/usr/bin/svcrack"), reason="no SIPVicious here")
@@ -63,6 +64,39 @@ def test_with_another_name_it_finds_a_proxy_and_no_extension(target):
         words = {state.strip() for _, state in rows}
         assert len(words) <= 1, f"{method} tells the extensions apart:\n{output}"
     assert target.http.metrics()["calls_pending"] == 0
+
+
+def scan(target, tool, n):
+    """What svwar does, who stops by himself where all lines are answered alike."""
+    for line in range(200, 200 + n):
+        aor = f"<sip:{line}@example.test>"
+        tool.send(tool.request("REGISTER", from_=f"{aor};tag=s", to=aor))
+
+
+def test_who_asks_for_line_after_line_is_slowed(target):
+    """Datagrams may be forged: they ban nobody, and the phone at the same address goes on."""
+    target.config.set("limits", lines_before_scan=5, requests_per_source=100)
+    target.restart()
+    tool = target.phone("tool")
+    bob = target.registering("101", PASSWORD, host=tool.host)
+    assert bob.register().status == 200
+    scan(target, tool, 60)
+    target.wait_for(lambda: target.http.metrics()['packets_dropped_total{reason="scan"}'] >= 20)
+    assert target.http.metrics()["bans_total"] == 0
+    assert bob.register().status == 200
+
+
+def test_who_asks_for_line_after_line_by_a_connection_is_banned(target):
+    target.config.set("limits", lines_before_scan=5, requests_per_source=100)
+    wire = target.add_stream("tcp", target.net.proxy)
+    target.restart()
+    tool = target.add(StreamUa("tool", target.ladder, wire))
+    scan(target, tool, 6)  # the one behind the fifth
+    target.wait_for(lambda: bans(target) == [tool.host])
+    assert target.http.metrics()["bans_total"] == 1
+    assert f"ban source={tool.host} for 600 s: one connection asks for line after line" in \
+        target.daemon.output()
+    assert target.alice.register().status == 200
 
 
 def test_the_cracker_is_banned_before_it_finds_the_password(target):
