@@ -268,7 +268,9 @@ static const struct schema_option options[] = {
      .fallback = "any",
      .needs_restart = true,
      IN_LISTEN(side),
-     .help = "Who is expected there: devices (access), upstreams (core), or both (any)."},
+     .help = "Who is expected there: devices (access), upstreams (core), or both (any). Of several "
+             "that would do for a request of ours, it leaves by the one at the address that the "
+             "system's routes lead from."},
 
     {.section = SECTION_UPSTREAM,
      .name = "servers",
@@ -343,7 +345,7 @@ static const struct schema_option options[] = {
      .offset = offsetof(struct conf_upstream, quarantine_s),
      .help = "How long a server that was silent, could not be reached or answered 503 is left out "
              "while there are others, unless it answers something before or its 503 has a "
-             "Retry-After. Each worker finds out for itself."},
+             "Retry-After. Each worker finds out for itself. See the section OUTAGES."},
     {.section = SECTION_UPSTREAM,
      .name = "outage",
      .type = SCHEMA_WORD,

@@ -39,33 +39,69 @@ void egress_free(struct egress *e)
     free(e);
 }
 
-/* The index of a listener, or ERR_ABSENT. */
-static int find(const struct egress *e, enum conf_side side, enum flow_transport transport,
-                uint8_t family)
+static const struct addr *local_for(struct egress *e, const struct addr *peer)
 {
-    const struct context *c = e->context;
-    int best = ERR_ABSENT;
-    for (size_t i = 0; i < c->n_listeners; i++) {
-        const struct conf_listen *l = &c->listens[i];
-        if (l->transport != transport || l->addr.family != family ||
-            (l->side != side && l->side != CONF_SIDE_ANY))
-            continue;
-        if (best < 0 || (l->side == side && c->listens[best].side != side))
-            best = (int)i;
-    }
-    return best;
+    uint64_t now = loop_now_ms(e->context->loop);
+    for (size_t i = 0; i < ROUTES; i++)
+        if (addr_is_same_host(&e->routes[i].peer, peer) &&
+            now - e->routes[i].asked_ms < ROUTE_AGE_MS)
+            return &e->routes[i].local;
+    struct route *r = &e->routes[e->next++ % ROUTES];
+    *r = (struct route){.peer = *peer, .asked_ms = now};
+    if (udp_route(peer, &r->local))
+        r->local = *peer; /* unroutable: the send will fail; any address of the family does */
+    return &r->local;
+}
+
+static bool fits(const struct conf_listen *l, enum conf_side side, enum flow_transport transport,
+                 uint8_t family)
+{
+    return l->transport == transport && l->addr.family == family &&
+           (l->side == side || l->side == CONF_SIDE_ANY);
 }
 
 bool egress_has(const struct egress *e, enum conf_side side, enum flow_transport transport,
                 uint8_t family)
 {
-    return find(e, side, transport, family) >= 0;
+    const struct context *c = e->context;
+    for (size_t i = 0; i < c->n_listeners; i++)
+        if (fits(&c->listens[i], side, transport, family))
+            return true;
+    return false;
+}
+
+/* The better, the higher: one for that side before one for any; then the address from which the
+ * system's routes lead to the peer, before a wildcard, before another address: from that one the
+ * way back might be another, or none. */
+static unsigned rank(struct egress *e, const struct conf_listen *l, enum conf_side side,
+                     const struct addr *peer)
+{
+    unsigned by_route = addr_is_any(&l->addr)                             ? 1
+                        : addr_is_same_host(&l->addr, local_for(e, peer)) ? 2
+                                                                          : 0;
+    return (l->side == side) * 4U + by_route;
+}
+
+/* The index of a listener, or ERR_ABSENT. Routes matter only where there is a choice. */
+static int find(struct egress *e, enum conf_side side, enum flow_transport transport,
+                const struct addr *peer)
+{
+    const struct context *c = e->context;
+    int best = ERR_ABSENT;
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct conf_listen *l = &c->listens[i];
+        if (!fits(l, side, transport, peer->family))
+            continue;
+        if (best < 0 || rank(e, l, side, peer) > rank(e, &c->listens[best], side, peer))
+            best = (int)i;
+    }
+    return best;
 }
 
 int egress_reach(struct egress *e, enum conf_side side, const struct egress_peer *to,
                  struct flow_ref *out)
 {
-    int best = find(e, side, to->transport, to->addr.family);
+    int best = find(e, side, to->transport, &to->addr);
     if (best < 0 || (to->transport == FLOW_TLS && !to->tls))
         return ERR_ABSENT;
     const struct listener *l = &e->context->listeners[best];
@@ -91,20 +127,6 @@ int egress_pick(struct egress *e, enum conf_side side, const struct addr *target
 {
     const struct egress_peer to = {.transport = FLOW_UDP, .addr = *target};
     return egress_reach(e, side, &to, out);
-}
-
-static const struct addr *local_for(struct egress *e, const struct addr *peer)
-{
-    uint64_t now = loop_now_ms(e->context->loop);
-    for (size_t i = 0; i < ROUTES; i++)
-        if (addr_is_same_host(&e->routes[i].peer, peer) &&
-            now - e->routes[i].asked_ms < ROUTE_AGE_MS)
-            return &e->routes[i].local;
-    struct route *r = &e->routes[e->next++ % ROUTES];
-    *r = (struct route){.peer = *peer, .asked_ms = now};
-    if (udp_route(peer, &r->local))
-        r->local = *peer; /* unroutable: the send will fail; any address of the family does */
-    return &r->local;
 }
 
 void egress_print_sent_by(struct egress *e, const struct flow_ref *flow, struct buf *out)

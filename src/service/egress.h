@@ -28,8 +28,9 @@ struct egress_peer {
 };
 
 /* The flow to a peer through a listener of that side (or of side any) with its transport and
- * address family; of a stream the connection that we have to it, or a new one. ERR_ABSENT: there is
- * no such listener, or no TLS; ERR_GONE: it cannot be reached; others as stream_connect. */
+ * address family, of several the one at the address that the system's routes lead from; of a stream
+ * the connection that we have to it, or a new one. ERR_ABSENT: there is no such listener, or no
+ * TLS; ERR_GONE: it cannot be reached; others as stream_connect. */
 int egress_reach(struct egress *e, enum conf_side side, const struct egress_peer *to,
                  struct flow_ref *out);
 

@@ -37,6 +37,7 @@ struct spot {
     bool is_gone;   /* not configured any more: goes with the answer */
     bool is_kept;   /* configured still: of locator_sync */
     bool is_old;    /* the run rests on answers whose time is over */
+    bool is_sure;   /* what was found rests on an answer to each question for services */
     unsigned n_failures;
     struct locate_target found[LOCATE_TARGETS_MAX]; /* and told */
     size_t n_found;
@@ -103,18 +104,21 @@ static uint64_t pause_ms(struct spot *s, bool is_whole)
  * what was found with it. */
 static bool is_in_doubt(const struct spot *s)
 {
-    return s->run.has_nothing_of_srv && s->n_found;
+    return s->run.has_nothing_of_srv && s->is_sure;
 }
 
 static void conclude(struct spot *s)
 {
     const struct locate *run = &s->run;
     bool is_whole = run->n_targets && !run->has_failed && !s->is_old;
-    if (run->n_targets && !is_in_doubt(s))
+    bool is_good = run->n_targets && !is_in_doubt(s);
+    if (is_good) {
         tell(s);
+        s->is_sure = !run->has_nothing_of_srv && !run->want.is_naptr_given_up;
+    }
     if (!run->n_targets || s->is_old)
         log_debug("upstream server %s: not found; %zu are known", s->uri, s->n_found);
-    note(s, run->n_targets && !s->is_old && !is_in_doubt(s));
+    note(s, is_good && !s->is_old);
     loop_timer_start(s->locator->context->loop, &s->timer, pause_ms(s, is_whole));
 }
 
@@ -178,7 +182,7 @@ static void on_timer(void *arg)
 {
     struct spot *s = arg;
     s->is_old = false;
-    s->want.is_naptr_given_up = !s->n_found && s->n_failures >= LOCATOR_NAPTR_FAILURES;
+    s->want.is_naptr_given_up = !s->is_sure && s->n_failures >= LOCATOR_NAPTR_FAILURES;
     locate_start(&s->run, &s->want);
     go_on(s);
 }

@@ -97,6 +97,19 @@ def test_it_says_ready_when_it_can_be_used(site):
     assert daemon.told() == "STOPPING=1"
 
 
+def test_small_socket_buffers_are_told_at_the_start(site):
+    """Once for each listener over UDP, if the system's limit is below what is asked for."""
+    limits = []
+    for way in "rw":
+        with open(f"/proc/sys/net/core/{way}mem_max", encoding="ascii") as f:
+            limits.append(int(f.read()))
+    site.set_workers(2)
+    said = site.start().output().count("smaller socket buffers than 8388608 bytes; see "
+                                       "net.core.rmem_max and net.core.wmem_max")
+    listeners = sum(section.startswith("listen ") for section in site.config.sections)
+    assert said == (listeners if min(limits) < 8 << 20 else 0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_idle_it_stops_at_once(site, number):
     site.config.set("", drain_timeout=60)

@@ -2,7 +2,9 @@
 import os
 import shutil
 import signal
+import socket
 import ssl
+import time
 
 import pytest
 
@@ -113,6 +115,50 @@ def test_pieces_and_floods(secured):
     ua.socket.sendall(b"".join(m.raw for m in many))
     for request in many:
         ua.expect(200, of=request)
+
+
+def half_open(site):
+    """A connection whose handshake never gets further, from one of many addresses: nothing at all, the
+    first bytes of a hello, or a record that is announced and does not come."""
+    floods = []
+    for i in range(200):
+        source = (f"127.99.{i % 8}.1", 0)
+        flood = socket.create_connection(site.tls, timeout=5, source_address=source)
+        flood.sendall((b"", b"\x16\x03\x01", b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc")[i % 3])
+        floods.append(flood)
+    return floods
+
+
+def test_half_open_handshakes_harm_nobody(secured):
+    """Who is there is served, who comes meanwhile gets in, as long as no more come from one address
+    than may; and what does not get ready in 30 s goes."""
+    site = secured
+    site.judge_upstream()
+    site.config.set("limits", connections_per_source=25)
+    site.start()
+    upstream, alice = site.upstream(), phone(site)
+    (uri,) = sip.uris(register(site, alice, upstream, 1).all("Contact"))
+    floods = half_open(site)
+    more = socket.create_connection(site.tls, timeout=5, source_address=("127.99.1.1", 0))
+    assert more.recv(1) == b""
+    other, context = None, client(site)
+    for _ in range(5):
+        begun = time.monotonic()
+        other = phone(site, context=context)
+        other.expect(200, of=other.send(ask_options(other)))
+        call = upstream.send(upstream.request("INVITE", uri))
+        alice.answer(alice.expect("INVITE"), 486)
+        alice.expect("ACK")
+        upstream.ack(call, upstream.expect(486, of=call))
+        assert time.monotonic() - begun < 3
+    assert site.http.metrics()['connections_rejected_total{limit="connections-per-source"}'] == 1
+    if os.environ.get("BREAKWATER_SOAK"):
+        slow = 'connections_closed_total{reason="slow"}'
+        site.wait_for(lambda: site.http.metrics()[slow] == 200, 45.0)
+        other.expect(200, of=other.send(ask_options(other)))
+        assert all(flood.recv(1) == b"" for flood in floods)
+    for flood in (*floods, more):
+        flood.close()
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3],

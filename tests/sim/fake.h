@@ -66,6 +66,13 @@ bool fake_stream_deliver(const struct addr *from, const struct addr *to, struct 
  * silent that nothing came after FAKE_RESOLVER_SILENT_MS. */
 enum { FAKE_RESOLVER_MS = 10, FAKE_RESOLVER_SILENT_MS = 4000 };
 void fake_resolver_start(void);
+
+/* The system's routes: none but the usual ones; to a peer, from an address of ours. False: too
+ * many.
+ */
+void fake_udp_start(void);
+bool fake_udp_add_route(const struct addr *peer, const struct addr *local);
+
 void fake_resolver_set(const struct dns_question *q, const struct dns_answer *a);
 void fake_resolver_forget(struct str name);
 void fake_resolver_be_silent(bool is_silent);

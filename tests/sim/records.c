@@ -91,3 +91,11 @@ void records_set(struct run *r)
     else
         set_name(r, name);
 }
+
+void records_route(struct run *r)
+{
+    struct addr peer = {0}, local = {0};
+    if (addr_parse_host(script_word(r->step, 1), &peer) ||
+        addr_parse_host(script_word(r->step, 2), &local) || !fake_udp_add_route(&peer, &local))
+        run_fail(r, "route ADDRESS OF-OURS is expected, a few times");
+}

@@ -7,4 +7,7 @@
 /* dns NAME TYPE [ttl=TIME] RECORD…, dns NAME none, dns silent, dns back. */
 void records_set(struct run *r);
 
+/* route: from which address of ours the system's routes lead to a peer. */
+void records_route(struct run *r);
+
 #endif

@@ -311,6 +311,7 @@ static void start(struct run *r, uint64_t seed)
     world_init(&r->world, seed, on_packet, r);
     fake_stream_on_connect(is_there, r);
     fake_resolver_start();
+    fake_udp_start();
     r->us = us;
     r->mark_ms = r->world.now_ms;
     r->conf = conf_of(r->script);

@@ -521,6 +521,7 @@ static const struct {
     {{"line", 4}, notice_check, 3, "state error status expires next alarm reach"},
     {{"resync", 6}, do_resync, 2, ""},
     {{"dns", 3}, records_set, SCRIPT_WORDS, "ttl"},
+    {{"route", 5}, records_route, SCRIPT_WORDS, ""},
     {{"reload", 6}, do_reload, 1, ""},
     {{"credentials", 11}, do_credentials, 1, ""},
     {{"drain", 5}, do_drain, 2, ""},

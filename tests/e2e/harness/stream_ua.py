@@ -8,6 +8,13 @@ from . import net, sip
 from .ua import Ua
 
 
+def can_read(sock, timeout):
+    """select() has no room for the descriptors of a crowd."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(timeout * 1000))
+
+
 class StreamUa(Ua):
     """secure: an SSLContext; then the connection is TLS."""
     transport, scheme = "TCP", "sip"
@@ -80,7 +87,7 @@ class StreamUa(Ua):
     def read(self, timeout):
         """Bytes; b"": the end; None: nothing came in time."""
         if not (self.secure and self.socket.pending()) and \
-                not select.select([self.socket], [], [], max(timeout, 0))[0]:
+                not can_read(self.socket, max(timeout, 0)):
             return None
         try:
             return self.socket.recv(65536)
