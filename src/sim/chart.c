@@ -7,7 +7,7 @@ enum {
     PANEL = 180,
     LEFT = 70,
     RIGHT = 20,
-    TOP = 46,
+    TOP = 56,
     GAP = 46,
     NOTE = 18,
     FIRST_NOTE = 40,
@@ -166,7 +166,7 @@ void chart_print_svg(const struct chart *c, FILE *to)
                   ".back{fill:#1d4ed8;fill-opacity:.75}</style>\n"
                   "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
                   WIDTH, height, WIDTH, height);
-    print_text(to, LEFT, 20, "font-weight=\"bold\"", c->title);
+    print_text(to, LEFT, 20, "style=\"font-weight:bold\"", c->title);
     print_panel(c, to, c->front, TOP);
     if (c->back)
         print_panel(c, to, c->back, TOP + PANEL + GAP);

@@ -1,17 +1,20 @@
 """breakwater-sim storm: many phones come back at once, before Breakwater and before a bare
 registrar; and what Breakwater makes of it. With BREAKWATER_SOAK=1 at the size that
 docs/operations.md has figures of."""
+import collections
 import json
 import os
 import subprocess
+import time
 
 import pytest
 
 from harness import net, storm
 from harness.daemon import binary
+from harness.fleet import Fleet
 
 IS_SOAK = bool(os.environ.get("BREAKWATER_SOAK"))
-PHONES = 200
+PHONES = 100
 # a second of the timeline is cut out of samples that come four times a second
 ROUNDING = 1.35
 
@@ -29,7 +32,7 @@ def begin(site, rate, **domain):
 
 
 def options(site, *more):
-    return ["--count", PHONES, "--password", "pw", "--rate", 150, "--settle", 2, "--watch", 3,
+    return ["--count", PHONES, "--password", "pw", "--rate", 150, "--settle", 1, "--watch", 2,
             "--within", 2, "--control", site.path("registrar.sock"),
             "--admin", site.config.sections["admin"]["http"], *more]
 
@@ -68,7 +71,7 @@ def test_nat_gives_other_addresses(site):
     assert told["upstream"]["registers"] >= PHONES
     sources = [binding["source"].rsplit(":", 1)[0] for binding in
                site.http.get("/api/v1/aors/phone0@example.test").json["bindings"]]
-    assert sources == ["127.1.0.201"]  # the second address of the first of 200 phones
+    assert sources == [f"127.1.0.{PHONES + 1}"]  # the first phone's second address
     assert registrar.command("stats")["bindings"] == PHONES
 
 
@@ -107,6 +110,95 @@ def test_nobody_answers(site):
         [binary("breakwater-sim"), "storm", "--target", "udp:" + net.text(*site.access),
          "--admin", "127.0.0.1:1"], capture_output=True, text=True, timeout=30, check=False)
     assert told.returncode == 1 and "127.0.0.1:1" in told.stderr and not told.stdout
+
+
+# ---------------------------------------------------------------- proofs
+
+def test_due_phones_that_flap_are_not_refused(site):
+    """Many of them are due upstream when all come back within 5 s: none is refused, and upstream gets
+    no more than register-rate."""
+    n, begin_rate, rate = (100000, 500, 1000) if IS_SOAK else (100, 20, 15)
+    expires_s, outage_s = (60, 20) if IS_SOAK else (30, 7)
+    # by then all have registered, and the first one has just become due
+    due_s = n // begin_rate + (12 if IS_SOAK else 2)
+    registrar = site.registrar("--domain", "example.test")
+    site.judge_upstream()
+    site.config.set("log", level="info")
+    site.config.set("", durability="process")
+    site.config.set("limits", exempt=["127.0.0.0/8"])
+    site.config.set('upstream "registrar"', register_rate=rate, register_burst=max(rate // 20, 1))
+    site.config.set('domain "example.test"', min_expires="30s", max_expires=expires_s,
+                    default_expires=expires_s, upstream_expires=due_s + 2 * expires_s + 64)
+    site.start()
+    told = storm.play(site, "--count", n, "--rate", begin_rate, "--expires", expires_s,
+                      "--settle", 0, "--outage", outage_s, "--within", 5, "--watch", 8, "--control", registrar.control,
+                      "--admin", site.config.sections["admin"]["http"], timeout=600)
+    assert told["phones_back"] == n and told["phones_refused"] == 0
+    print({k: v for k, v in told.items() if k != "timeline"})
+    assert told["upstream"]["registers"] >= n / (50 if IS_SOAK else 4)
+    assert told["upstream"]["postponed"] > 0
+    assert told["upstream"]["peak_per_s"] <= rate * ROUNDING
+    assert told["peak_per_s"] > told["upstream"]["peak_per_s"]
+
+
+def test_kills_under_load_lose_nothing(site):
+    """kill -9 every 10 s while lines come and refresh: who was answered stays registered, his refreshes
+    go on being absorbed, and upstream gets no more than the pace."""
+    kills, every_s = (60, 10) if IS_SOAK else (3, 5)
+    rate, burst = 50, 5
+    registrar = site.registrar("--domain", "example.test")
+    site.judge_upstream()
+    site.config.set("log", level="info")
+    site.config.set("limits", exempt=["127.0.0.0/8"])
+    site.config.set('upstream "registrar"', register_rate=rate, register_burst=burst)
+    site.config.set('domain "example.test"', max_expires="60s", default_expires="60s")
+    site.start()
+    phones = 30 * every_s * (kills + 1)  # 30 new ones a second until the end
+    fleet = site.keep(Fleet(site, "phones", [
+        "--count", str(phones), "--rate", "30", "--expires", "60", "--refresh-at", "20-40",
+        "--duration", str(every_s * (kills + 6))]))
+    for _ in range(kills):
+        time.sleep(every_s)
+        site.kill()
+        site.start()
+    fleet.wait_registered(phones, 120)
+    told = fleet.finish()
+    lines = collections.Counter(row["aor"] for row in registrar.journal())
+    print(told, {n: list(lines.values()).count(n) for n in set(lines.values())})
+    assert told["registered"] == phones == len(lines) and told["lost"] == told["wrong"] == 0
+    assert forecast(site)["devices"] == phones
+    # only what was under way when it was killed is asked for again
+    assert sum(lines.values()) - phones <= kills * 2 * rate
+    # each start has a whole burst
+    assert registrar.command("stats")["peak_registers_per_s"] <= rate * ROUNDING + 2 * burst
+
+
+@pytest.mark.skipif(not IS_SOAK, reason="an hour each; the simulation has the short form")
+@pytest.mark.parametrize("challenge, share", [("never", 48), ("once", 24)])
+def test_steady_state_of_an_hour(site, challenge, share):
+    """100,000 phones with 60 s: of their REGISTERs at most one in 48 goes upstream, where each refresh
+    is challenged one in 24."""
+    n = 100000
+    registrar = site.registrar("--domain", "example.test", "--password", "pw", "--challenge",
+                               challenge, "--log", "/dev/null")
+    site.judge_upstream()
+    site.config.set("", durability="process")
+    site.config.set("log", level="info")
+    site.config.set("limits", exempt=["127.0.0.0/8"])
+    site.config.set('domain "example.test"', max_expires="60s", default_expires="60s",
+                    upstream_expires="1h", reproof="1h")
+    site.start()
+    fleet = site.keep(Fleet(site, "phones", [
+        "--count", str(n), "--rate", "500", "--password", "pw", "--expires", "60", "--refresh-at",
+        "83", "--duration", "7200"]))
+    fleet.wait_registered(n, 600)
+    sent, came = fleet.report()["sent"], registrar.command("stats")["registers"]
+    time.sleep(3240)
+    sent = fleet.report()["sent"] - sent
+    came = registrar.command("stats")["registers"] - came
+    print(f"{sent} REGISTERs of the phones, {came} to upstream: 1/{sent / came:.1f}")
+    assert came * share <= sent
+    fleet.finish()
 
 
 # ---------------------------------------------------------------- forecast

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/err.h"
+#include "store/leaseview.h"
 
 /* ---- the protocol */
 
@@ -356,9 +357,47 @@ static void threads_never_extend_what_was_overtaken(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+/* ---- another process */
+
+static void another_process_sees_it(void **state)
+{
+    (void)state;
+    struct leaseview *v;
+    struct lease_state s;
+    uint64_t now = sys_service_s();
+    struct lease_ref ref = make(7, now + 60, 5);
+    assert_int_equal(leaseview_open(dir, &v), 0);
+    assert_true(leaseview_read(v, ref, &s));
+    assert_true(s.expires_at_s == now + 60 && s.cseq == 5 && !s.is_pending);
+    assert_int_equal(refresh(ref, now + 90, 6, 1), LEASE_EXTENDED);
+    lease_set_pending(table, ref, true);
+    assert_true(leaseview_read(v, ref, &s));
+    assert_true(s.expires_at_s == now + 90 && s.cseq == 6 && s.branch_hash == 1 && s.is_pending);
+    assert_false(leaseview_read(v, (struct lease_ref){ref.slot, ref.generation + 1}, &s));
+    assert_false(leaseview_read(v, (struct lease_ref){1 << 20, 1}, &s));
+    assert_false(leaseview_read(v, (struct lease_ref){ref.slot, 0}, &s));
+    leaseview_close(v);
+}
+
+static void what_is_no_table_is_not_seen(void **state)
+{
+    (void)state;
+    struct leaseview *v;
+    assert_int_equal(leaseview_open("/nonexistent", &v), ERR_ABSENT);
+    FILE *f = fopen(path_of("leases"), "r+");
+    assert_non_null(f);
+    assert_int_equal(fputs("other", f) < 0, 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(leaseview_open(dir, &v), ERR_PARSE);
+    assert_int_equal(truncate(path_of("leases"), 100), 0);
+    assert_int_equal(leaseview_open(dir, &v), ERR_PARSE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LEASE_TEST(another_process_sees_it),
+        LEASE_TEST(what_is_no_table_is_not_seen),
         LEASE_TEST(a_refresh_extends_and_raises),
         LEASE_TEST(a_pending_lease_is_not_extended),
         LEASE_TEST(a_mark_lasts_as_long_as_the_generation),

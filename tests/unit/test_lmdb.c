@@ -258,6 +258,31 @@ static void open_and_read(void *arg)
     env = NULL;
 }
 
+/* What another process writes. */
+static void a_read_only_one_reads(void **state)
+{
+    (void)state;
+    bool is_new = true;
+    struct lmdb_txn t;
+    struct lmdb_reader *reader;
+    struct str value;
+    lmdb_begin(env, &t);
+    lmdb_put(&t, 0, STR("key"), STR("value"));
+    assert_int_equal(lmdb_commit(&t), 0);
+    lmdb_close(env);
+    const struct lmdb_conf conf = {
+        .dir = dir, .map_len = 1 << 17, .is_readonly = true, .db = dbs, .n_dbs = 2};
+    assert_int_equal(lmdb_open(&conf, &env, &is_new), 0);
+    assert_false(is_new);
+    assert_int_equal(lmdb_reader_new(env, &reader), 0);
+    assert_true(lmdb_get(lmdb_reader_begin(reader), 0, STR("key"), &value));
+    assert_true(str_eq(value, STR("value")));
+    lmdb_reader_free(reader);
+    lmdb_begin(env, &t);
+    lmdb_put(&t, 0, STR("key"), STR("other"));
+    assert_int_equal(lmdb_commit(&t), ERR_IO);
+}
+
 static void every_failed_allocation_is_survived(void **state)
 {
     (void)state;
@@ -278,6 +303,7 @@ int main(void)
         TEST(keys_follow_each_other),
         TEST(the_map_does_not_move_under_a_reader),
         TEST(dead_readers_are_found),
+        TEST(a_read_only_one_reads),
         TEST(every_failed_allocation_is_survived),
     };
     atomic_store(&log_now_level, -1); /* what is provoked here is no news */

@@ -321,6 +321,28 @@ static void a_call_finds_its_phone(void **state)
     end(&f);
 }
 
+static void a_restarted_phone_is_another_call(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint32_t number, cseq;
+    begin(&f);
+    const char *challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n";
+    assert_int_equal(answer(&f, 401, challenge).event, PHONE_AGAIN);
+    send_next(&f);
+    assert_non_null(msg_first(f.sent, HDR_AUTHORIZATION));
+    phone_reboot(&f.phone);
+    phone_start(&f.phone, &f.style, false);
+    send_next(&f);
+    assert_null(msg_first(f.sent, HDR_AUTHORIZATION));
+    assert_str(f.sent->call_id, "0123456789abcdef000000070001");
+    assert_str(msg_value(f.sent, HDR_CONTACT), OWN);
+    assert_true(phone_find(&f.style, f.sent->via.branch, &number, &cseq));
+    assert_true(number == 7 && cseq == 3);
+    assert_int_equal(answer(&f, 200, "Contact: " OWN ";expires=60\r\n").event, PHONE_REGISTERED);
+    end(&f);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -342,6 +364,7 @@ int main(void)
         cmocka_unit_test(another_dialog_s_answer_is_wrong),
         cmocka_unit_test(user_formats),
         cmocka_unit_test(a_call_finds_its_phone),
+        cmocka_unit_test(a_restarted_phone_is_another_call),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
