@@ -496,6 +496,7 @@ static const struct route {
       {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
       {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
       {"/api/v1/aors", "GET, HEAD", {{"GET", get_aors}}},
+      {"/api/v1/trace", "GET", {{NULL, NULL}}}, /* by http.c, as it does not end */
       {"/api/v1/savings", "GET, HEAD", {{"GET", get_savings}}},
       {"/api/v1/lines", "GET, HEAD", {{"GET", get_lines}}},
       {"/api/v1/upstreams", "GET, HEAD", {{"GET", get_upstreams}}},

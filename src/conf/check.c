@@ -188,6 +188,18 @@ static void check_events(struct checker *c)
                      "http; https would hide it");
 }
 
+static void check_hep(struct checker *c)
+{
+    const struct settings_section *s = c->from->sections[SECTION_HEP];
+    const struct conf_hep *h = &c->conf->hep;
+    if (s && s->first && !h->server.family && !settings_find(s, schema_find(SECTION_HEP, "server")))
+        finding_warn(c->findings, s->line,
+                     "hep: without a server nothing is sent, and its other options do nothing");
+    if (h->server.family && h->secrets)
+        finding_warn(c->findings, line_of(s, SECTION_HEP, "secrets"),
+                     "hep secrets: show, so digests and nonces leave this machine unencrypted");
+}
+
 /* ---------------------------------------------------------------- domain */
 
 static const struct conf_upstream *upstream_named(const struct conf *conf, const char *name)
@@ -436,6 +448,7 @@ int check_conf(struct findings *f, struct arena *a, const struct settings *from,
         err = check_upstreams(&c);
     check_dns(&c);
     check_events(&c);
+    check_hep(&c);
     if (!err)
         err = check_lists(&c);
     if (!err)

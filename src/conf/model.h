@@ -225,6 +225,13 @@ struct conf_events {
     struct str token;             /* for the webhook; or none */
 };
 
+struct conf_hep {
+    struct addr server; /* family 0: none */
+    uint32_t capture_id;
+    struct str token; /* or none */
+    int secrets;      /* 0: blank; 1: show */
+};
+
 struct conf {
     const char *path; /* of the file */
     unsigned workers; /* at least 1 */
@@ -256,6 +263,7 @@ struct conf {
     struct conf_limits limits;
     struct conf_admin admin;
     struct conf_events events;
+    struct conf_hep hep;
 };
 
 /* One finding, a full line: "FILE:LINE: option: what is wrong, what was expected". */

@@ -9,7 +9,9 @@ static const struct schema_table *table_of(enum schema_section_id section)
 {
     if (section == SECTION_DOMAIN || schema_sections[section].parent == SECTION_DOMAIN)
         return &schema_of_domain;
-    return section == SECTION_EVENTS ? &schema_of_outlets : &schema_of_others;
+    if (section == SECTION_EVENTS || section == SECTION_HEP)
+        return &schema_of_outlets;
+    return &schema_of_others;
 }
 
 const struct schema_option *schema_next(enum schema_section_id section,

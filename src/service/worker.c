@@ -9,6 +9,7 @@
 #include "net/inbox.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/tap.h"
 #include "service/auth.h"
 #include "service/context.h"
 #include "service/dispatch.h"
@@ -119,6 +120,7 @@ static void on_packet(const struct packet *p, void *arg)
     unsigned owner;
     if (!guard_admit(p) || stunserve_take(&w->context, p))
         return;
+    flow_show(&w->group->flows, &p->flow, true, p->bytes);
     if (peek_parse(p->bytes, &peek))
         on_nonsense(w, p);
     else if (!dispatch_owner(&w->context, &peek, &owner))
@@ -390,6 +392,8 @@ static int open_listeners(struct worker *w, const struct conf_listen **failed)
         int err = listener_open(c->loop, c->flows, &lc, &c->listeners[i]);
         if (err)
             return err;
+        const struct addr local = listener_addr(&c->listeners[i]);
+        tap_set_listener(w->group->tap, (uint8_t)i, &local);
         c->n_listeners++;
     }
     return 0;
