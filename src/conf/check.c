@@ -303,6 +303,31 @@ static int link_lists(struct checker *c, struct conf_domain *d, const struct set
     return 0;
 }
 
+/* Nothing can be counted beside a mode that throttles, nor where nobody registers. */
+static void check_shadow(struct checker *c, const struct conf_domain *d,
+                         const struct settings_section *s)
+{
+    unsigned line = line_of(s, SECTION_DOMAIN, "shadow");
+    if (d->shadow == CONF_SHADOW_OFF)
+        return;
+    if (d->absorb.mode != MODE_MIRROR)
+        finding_error(c->findings, line,
+                      "domain \"%.80s\" shadow: only what is relayed can be counted, expected it "
+                      "with mode = mirror",
+                      s->title);
+    if (d->shadow == CONF_SHADOW_AOR && d->insertion == CONF_INSERT_PATH)
+        finding_error(c->findings, line,
+                      "domain \"%.80s\" shadow: aor-throttle is not possible with insertion = "
+                      "path, expected insertion = contact",
+                      s->title);
+    if (2 * d->absorb.max_expires_s + 64 >= d->absorb.upstream_expires_s)
+        finding_warn(c->findings, line,
+                     "domain \"%.80s\" shadow: with devices of up to %us each refresh would be "
+                     "relayed, so no saving is counted; upstream-expires of more than %us would "
+                     "help",
+                     s->title, d->absorb.max_expires_s, 2 * d->absorb.max_expires_s + 64);
+}
+
 /* Combinations that contradict each other, and those that work but save nothing. */
 static void check_policy(struct checker *c, const struct conf_domain *d,
                          const struct settings_section *s)
@@ -384,6 +409,7 @@ static int check_domain(struct checker *c, struct conf_domain *d, const struct s
         .is_media_exclusive = d->early_media == CONF_MEDIA_FIRST,
     };
     check_policy(c, d, s);
+    check_shadow(c, d, s);
     check_redirects(c, d, s);
     keepcheck_domain(c->findings, s, d);
     gruucheck_domain(c->findings, c->conf, s, d);

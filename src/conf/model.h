@@ -126,6 +126,8 @@ struct conf_contact {
 };
 
 enum conf_registration { CONF_REGISTER_YES, CONF_REGISTER_REFUSE };
+/* Of a domain that mirrors: the mode whose savings are counted. */
+enum conf_shadow { CONF_SHADOW_OFF, CONF_SHADOW_CONTACT, CONF_SHADOW_AOR };
 enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
 enum conf_gruu { CONF_GRUU_OFF, CONF_GRUU_UPSTREAM, CONF_GRUU_LOCAL };
 
@@ -158,6 +160,7 @@ struct conf_domain {
     const char *upstream_name; /* as configured; NULL: left out */
     const struct conf_upstream *upstream;
     enum conf_registration registration;
+    enum conf_shadow shadow;
     enum conf_insertion insertion;
     enum conf_gruu gruu;
     struct absorb_conf absorb;

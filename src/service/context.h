@@ -34,6 +34,7 @@ struct loop;
 struct lost;
 struct natlife;
 struct ongoing_table;
+struct shadow;
 struct silence;
 struct pacer;
 struct probes;
@@ -102,6 +103,7 @@ struct context {
     struct told *told;     /* shared by all workers */
     struct trail *trail;   /* the last decisions */
     struct ledger *ledger; /* of each domain */
+    struct shadow *shadow; /* what other modes would do */
     bool is_draining;      /* new requests outside a dialog get 503 */
 };
 

@@ -17,6 +17,7 @@
 #include "service/pacer.h"
 #include "service/refused.h"
 #include "service/regreply.h"
+#include "service/shadow.h"
 #include "service/shield.h"
 #include "service/trailnote.h"
 #include "service/turn.h"
@@ -157,6 +158,7 @@ static void tell_guard(struct reg *r, unsigned status, const struct msg *answer)
 static void on_kept(struct reg *r)
 {
     tell_guard(r, 200, NULL);
+    shadow_on_accepted(r->context, &r->v);
     reg_answer_ok(r);
     late_announce(r->context, r->v.view.aor);
 }

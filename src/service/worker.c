@@ -34,6 +34,7 @@
 #include "service/ledger.h"
 #include "service/roster.h"
 #include "service/servers.h"
+#include "service/shadow.h"
 #include "service/shield.h"
 #include "service/trailnote.h"
 #include "service/stunserve.h"
@@ -452,6 +453,8 @@ static int build(struct worker *w, const struct conf_listen **failed)
     if (!err)
         err = ledger_new(&c->loop_key, &c->ledger);
     if (!err)
+        err = shadow_new(&c->loop_key, &c->shadow);
+    if (!err)
         err = keeper_new(c, renew_now, &c->keeper);
     if (!err)
         err = lost_new(c, &c->lost);
@@ -558,6 +561,7 @@ void worker_free(struct worker *w)
     refused_free(c->refused);
     trail_free(c->trail);
     ledger_free(c->ledger);
+    shadow_free(c->shadow);
     auth_free(c->auth);
     gruuseal_free(c->gruuseal);
     keeper_free(c->keeper);

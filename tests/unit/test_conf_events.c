@@ -21,6 +21,14 @@ static const struct {
     {SERVES "hep { capture-id = 0 }", "hep capture-id: \"0\": out of range"},
     {SERVES "hep { secrets = \"all\" }",
      "hep secrets: \"all\" is not right, expected one of blank, show"},
+    {SERVES "domain b { shadow = \"mirror\" }",
+     "domain \"b\" shadow: \"mirror\" is not right, expected one of contact-throttle, "
+     "aor-throttle or \"\""},
+    {SERVES "domain b { shadow = \"aor-throttle\" }",
+     "t.conf:4: domain \"b\" shadow: only what is relayed can be counted, expected it with mode = "
+     "mirror"},
+    {SERVES "domain b { mode = mirror insertion = path shadow = \"aor-throttle\" }",
+     "domain \"b\" shadow: aor-throttle is not possible with insertion = path"},
     {SERVES "log { hide-aors = maybe }",
      "log hide-aors: \"maybe\" is not right, expected yes or no"},
 };
@@ -84,11 +92,26 @@ static void what_hep_means_is_said(void **state)
     conf_unref(c);
 }
 
+static void a_shadow_that_counts_nothing_is_told(void **state)
+{
+    (void)state;
+    struct conf *c = load_good(SERVES "domain b { mode = mirror shadow = contact-throttle }\n"
+                                      "domain c { mode = mirror shadow = \"\" }");
+    assert_int_equal(c->domains[1].shadow, CONF_SHADOW_CONTACT);
+    assert_int_equal(c->domains[2].shadow, CONF_SHADOW_OFF);
+    conf_unref(c);
+    conf_unref(load_good(SERVES "domain b { mode = mirror\n shadow = aor-throttle\n"
+                                " upstream-expires = 500 max-expires = 5m }"));
+    assert_non_null(strstr(said, "W t.conf:5: domain \"b\" shadow: with devices of up to 300s each "
+                                 "refresh would be relayed"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_is_an_error),
         cmocka_unit_test(defaults_and_values),
+        cmocka_unit_test(a_shadow_that_counts_nothing_is_told),
         cmocka_unit_test(what_hep_means_is_said),
         cmocka_unit_test(a_token_needs_somebody_who_gets_it),
     };
