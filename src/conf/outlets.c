@@ -14,8 +14,11 @@ static const struct schema_option options[] = {
      .fallback = "",
      .can_be_empty = true,
      IN_CONF(events.socket),
-     .help = "A Unix stream socket that another program listens on: Breakwater connects to it, "
-             "again and again while nobody is there. \"\": none."},
+     .help =
+         "A Unix stream socket that another program listens on: Breakwater connects to it, "
+         "again and again while nobody is there. With the AppArmor profile of the packages it is "
+         "in /run/breakwater, unless a local addition to the profile allows another place. "
+         "\"\": none."},
     {.section = SECTION_EVENTS,
      .name = "webhook",
      .type = SCHEMA_URL,
