@@ -72,6 +72,8 @@ enum access_verdict access_decide(struct str token, const struct access_request 
     if (str_is_none(token)) {
         if (!is_loopback_name(q->host))
             return ACCESS_FOREIGN_HOST;
+        if (str_eq(q->path, STR("/api/v1/trace")) || str_eq(q->path, STR("/api/v1/export")))
+            return ACCESS_TOKEN_ONLY;
         return is_read ? ACCESS_GRANTED : ACCESS_READ_ONLY;
     }
     if (!has_token(q->authorization, token))

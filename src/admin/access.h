@@ -6,7 +6,7 @@
 
 /* The parts of an HTTP request that decide; none where the header is absent. */
 struct access_request {
-    struct str method, host, origin, authorization;
+    struct str method, host, origin, authorization, path;
 };
 
 enum access_verdict {
@@ -14,6 +14,7 @@ enum access_verdict {
     ACCESS_NO_TOKEN,     /* a token is set, and the request carries no token or a wrong one */
     ACCESS_READ_ONLY,    /* no token is set, and the request may change something */
     ACCESS_FOREIGN_HOST, /* no token is set, and Host names no loopback: DNS rebinding */
+    ACCESS_TOKEN_ONLY,   /* no token is set, and it would show what others say: trace, export */
     ACCESS_CROSS_SITE    /* another site's page makes a browser change something */
 };
 

@@ -537,6 +537,7 @@ static const struct route {
       {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
       {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
       {"/api/v1/aors", "GET, HEAD", {{"GET", get_aors}}},
+      {"/api/v1/trace", "GET", {{NULL, NULL}}}, /* by http.c, as it does not end */
       {"/api/v1/savings", "GET, HEAD", {{"GET", get_savings}}},
       {"/api/v1/history", "GET, HEAD", {{"GET", get_history}}},
       {"/api/v1/domains", "GET, HEAD", {{"GET", get_domains}}},

@@ -9,6 +9,7 @@
 #include "admin/access.h"
 #include "admin/history.h"
 #include "admin/listen.h"
+#include "admin/tracer.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -24,6 +25,7 @@ struct door {
 struct http {
     struct api api;
     struct door tcp, local;
+    struct tracer *tracer;
     char *path;  /* of the Unix socket */
     char *token; /* NULL: none */
 };
@@ -86,12 +88,13 @@ static struct str header(struct MHD_Connection *c, const char *name)
 }
 
 static enum access_verdict decide(const struct door *d, struct MHD_Connection *c,
-                                  const char *method)
+                                  const char *method, const char *path)
 {
     struct access_request q = {.method = str_of(method),
                                .host = header(c, "Host"),
                                .origin = header(c, "Origin"),
-                               .authorization = header(c, "Authorization")};
+                               .authorization = header(c, "Authorization"),
+                               .path = str_of(path)};
     return d->is_trusted ? ACCESS_GRANTED : access_decide(str_of(d->http->token), &q);
 }
 
@@ -106,6 +109,8 @@ static enum MHD_Result send_refusal(struct MHD_Connection *c, enum access_verdic
         [ACCESS_READ_ONLY] = {403, "read-only", "without a token-file only GET is served here"},
         [ACCESS_FOREIGN_HOST] = {403, "foreign-host",
                                  "without a token-file Host must name a loopback address"},
+        [ACCESS_TOKEN_ONLY] = {403, "token-only",
+                               "without a token-file this is served over the Unix socket only"},
         [ACCESS_CROSS_SITE] = {403, "cross-site", "Origin is not this server"},
     };
     return send_failure(c, refusals[verdict].status, refusals[verdict].code,
@@ -124,11 +129,11 @@ static void collect(struct inquiry *i, const char *data, size_t len)
     i->len += len;
 }
 
-static enum MHD_Result begin(const struct door *d, struct MHD_Connection *c, const char *method,
-                             void **context)
+static enum MHD_Result begin(const struct door *d, struct MHD_Connection *c,
+                             const struct api_request *q, void **context)
 {
     log_thread_name("admin"); /* the thread is the library's */
-    enum access_verdict verdict = decide(d, c, method);
+    enum access_verdict verdict = decide(d, c, q->method.p, q->path.p);
     if (verdict != ACCESS_GRANTED)
         return send_refusal(c, verdict);
     *context = calloc(1, sizeof(struct inquiry));
@@ -147,12 +152,32 @@ static enum MHD_Result add_param(void *arg, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+static enum MHD_Result send_trace(const struct door *d, struct MHD_Connection *c,
+                                  const struct query *q)
+{
+    struct fault f = {0};
+    const struct api_hooks *hooks = &d->http->api.hooks;
+    struct conf *conf = hooks->conf(hooks->arg);
+    struct MHD_Response *r =
+        tracer_start(d->http->tracer, &(struct aors){hooks->store, conf}, q, c, &f);
+    conf_unref(conf);
+    if (!r)
+        return send_failure(c, f.status, f.code, f.message);
+    const struct api_response head = {.type = "text/event-stream"};
+    add_headers(r, &head);
+    enum MHD_Result result = MHD_queue_response(c, 200, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
 static enum MHD_Result finish(const struct door *d, struct MHD_Connection *c,
                               const struct api_request *q)
 {
     struct api_response a;
     struct query query = {.n = 0};
     (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, &query);
+    if (str_eq(q->path, STR("/api/v1/trace")) && str_eq(q->method, STR("GET")))
+        return send_trace(d, c, &query);
     const struct api_request whole = {q->method, q->path, q->body, &query};
     api_serve(&d->http->api, &whole, &a);
     return send_response(c, &a);
@@ -167,7 +192,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     const struct door *d = arg;
     struct inquiry *i = *context;
     if (!i)
-        return begin(d, c, method, context);
+        return begin(d, c, &(struct api_request){str_of(method), str_of(path), STR_NONE, NULL},
+                     context);
     if (*len) {
         collect(i, data, *len);
         *len = 0;
@@ -205,8 +231,8 @@ static void on_log(void *arg, const char *fmt, va_list ap)
 static int door_open(struct door *d, int fd)
 {
     d->daemon = MHD_start_daemon(
-        MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, d,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        on_request, d, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_A_CONNECTION,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_OF_ONE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
@@ -272,6 +298,7 @@ int http_start(const struct http_conf *conf, struct http **out)
     h->local = (struct door){.http = h, .is_trusted = true};
     int err = history_new(&h->api.history);
     err = err ? err : keep_token(h, conf->admin->token);
+    err = err ? err : tracer_new(conf->tap, &h->tracer);
     err = err ? err : open_local(h, conf->admin->socket);
     err = err ? err : open_tcp(h, &conf->admin->http);
     if (err)
@@ -292,10 +319,12 @@ void http_stop(struct http *h)
 {
     if (!h)
         return;
+    tracer_stop(h->tracer);
     if (h->tcp.daemon)
         MHD_stop_daemon(h->tcp.daemon);
     if (h->local.daemon)
         MHD_stop_daemon(h->local.daemon);
+    tracer_free(h->tracer);
     if (h->path)
         (void)unlink(h->path);
     free(h->path);

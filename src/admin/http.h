@@ -9,9 +9,11 @@
 struct http_conf {
     const struct conf_admin *admin; /* read until http_start returns */
     struct api_hooks hooks;
+    struct tap *tap; /* for traces; outlives the server */
 };
 
 struct http;
+struct tap;
 
 /* Serves at once. The socket file gets mode 0660; one that nobody listens on is replaced. ERR_IO:
  * an address cannot be bound or the socket is in use, said in the log; ERR_NOMEM. */

@@ -72,6 +72,12 @@ static json_t *line_json(const char *kind, const struct line *l)
     json_t *json =
         json_pack("{s:I,s:I,s:I,s:I,s:o*}", "in", (json_int_t)in, "absorbed", (json_int_t)absorbed,
                   "out", (json_int_t)out, "out_own", (json_int_t)own, "absorbed_share", share);
+    if (json) {
+        (void)json_object_set_new(json, "would_absorb",
+                                  json_integer((json_int_t)l->counts[LEDGER_WOULD_ABSORB]));
+        (void)json_object_set_new(json, "too_late",
+                                  json_integer((json_int_t)l->counts[LEDGER_TOO_LATE]));
+    }
     if (kind && json)
         (void)json_object_set_new(json, kind, jsontext_of(l->name));
     return json;

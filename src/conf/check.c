@@ -188,6 +188,18 @@ static void check_events(struct checker *c)
                      "http; https would hide it");
 }
 
+static void check_hep(struct checker *c)
+{
+    const struct settings_section *s = c->from->sections[SECTION_HEP];
+    const struct conf_hep *h = &c->conf->hep;
+    if (s && s->first && !h->server.family && !settings_find(s, schema_find(SECTION_HEP, "server")))
+        finding_warn(c->findings, s->line,
+                     "hep: without a server nothing is sent, and its other options do nothing");
+    if (h->server.family && h->secrets)
+        finding_warn(c->findings, line_of(s, SECTION_HEP, "secrets"),
+                     "hep secrets: show, so digests and nonces leave this machine unencrypted");
+}
+
 /* ---------------------------------------------------------------- domain */
 
 static const struct conf_upstream *upstream_named(const struct conf *conf, const char *name)
@@ -291,6 +303,31 @@ static int link_lists(struct checker *c, struct conf_domain *d, const struct set
     return 0;
 }
 
+/* Nothing can be counted beside a mode that throttles, nor where nobody registers. */
+static void check_shadow(struct checker *c, const struct conf_domain *d,
+                         const struct settings_section *s)
+{
+    unsigned line = line_of(s, SECTION_DOMAIN, "shadow");
+    if (d->shadow == CONF_SHADOW_OFF)
+        return;
+    if (d->absorb.mode != MODE_MIRROR)
+        finding_error(c->findings, line,
+                      "domain \"%.80s\" shadow: only what is relayed can be counted, expected it "
+                      "with mode = mirror",
+                      s->title);
+    if (d->shadow == CONF_SHADOW_AOR && d->insertion == CONF_INSERT_PATH)
+        finding_error(c->findings, line,
+                      "domain \"%.80s\" shadow: aor-throttle is not possible with insertion = "
+                      "path, expected insertion = contact",
+                      s->title);
+    if (2 * d->absorb.max_expires_s + 64 >= d->absorb.upstream_expires_s)
+        finding_warn(c->findings, line,
+                     "domain \"%.80s\" shadow: with devices of up to %us each refresh would be "
+                     "relayed, so no saving is counted; upstream-expires of more than %us would "
+                     "help",
+                     s->title, d->absorb.max_expires_s, 2 * d->absorb.max_expires_s + 64);
+}
+
 /* Combinations that contradict each other, and those that work but save nothing. */
 static void check_policy(struct checker *c, const struct conf_domain *d,
                          const struct settings_section *s)
@@ -372,6 +409,7 @@ static int check_domain(struct checker *c, struct conf_domain *d, const struct s
         .is_media_exclusive = d->early_media == CONF_MEDIA_FIRST,
     };
     check_policy(c, d, s);
+    check_shadow(c, d, s);
     check_redirects(c, d, s);
     keepcheck_domain(c->findings, s, d);
     gruucheck_domain(c->findings, c->conf, s, d);
@@ -436,6 +474,7 @@ int check_conf(struct findings *f, struct arena *a, const struct settings *from,
         err = check_upstreams(&c);
     check_dns(&c);
     check_events(&c);
+    check_hep(&c);
     if (!err)
         err = check_lists(&c);
     if (!err)

@@ -97,6 +97,7 @@ void conf_unref(struct conf *c)
     struct snapshot *s = snapshot_of(c);
     wipe(s->conf.admin.token);
     wipe(s->conf.events.token);
+    wipe(s->conf.hep.token);
     for (size_t i = 0; i < s->conf.n_credentials; i++)
         credentials_free(s->conf.credentials[i]);
     for (size_t i = 0; i < s->conf.n_upcreds; i++)

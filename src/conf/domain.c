@@ -4,6 +4,8 @@
 
 static const char *const registration_words[] = {"yes", "refuse", NULL};
 static const char *const mode_words[] = {"mirror", "contact-throttle", "aor-throttle", NULL};
+/* "" is the first. */
+static const char *const shadow_words[] = {"", "contact-throttle", "aor-throttle", NULL};
 static const char *const insertion_words[] = {"contact", "path", NULL};
 static const char *const gruu_words[] = {"off", "upstream", "local", NULL};
 static const char *const full_words[] = {"reject", "replace-oldest", NULL};
@@ -54,6 +56,18 @@ static const struct schema_option options[] = {
      IN_POLICY(mode),
      .help = "mirror: every REGISTER is relayed. contact-throttle: each device has a long "
              "registration of its own upstream. aor-throttle: all devices of a line share one."},
+    {.section = SECTION_DOMAIN,
+     .name = "shadow",
+     .type = SCHEMA_WORD,
+     .words = shadow_words,
+     .fallback = "",
+     .can_be_empty = true,
+     IN_DOMAIN(shadow),
+     .help = "With mode = mirror: every REGISTER is relayed, and what this mode would have made of "
+             "it is counted: which would have been answered here, and which refreshes come so late "
+             "that the registration upstream would have ended before. breakwaterctl savings and "
+             "the metrics show it. It is counted as the devices behave now; in that mode they "
+             "would be told expiries of at most max-expires. \"\": nothing."},
     {.section = SECTION_DOMAIN,
      .name = "insertion",
      .type = SCHEMA_WORD,

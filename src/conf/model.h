@@ -129,6 +129,8 @@ struct conf_contact {
 };
 
 enum conf_registration { CONF_REGISTER_YES, CONF_REGISTER_REFUSE };
+/* Of a domain that mirrors: the mode whose savings are counted. */
+enum conf_shadow { CONF_SHADOW_OFF, CONF_SHADOW_CONTACT, CONF_SHADOW_AOR };
 enum conf_insertion { CONF_INSERT_CONTACT, CONF_INSERT_PATH };
 enum conf_gruu { CONF_GRUU_OFF, CONF_GRUU_UPSTREAM, CONF_GRUU_LOCAL };
 
@@ -161,6 +163,7 @@ struct conf_domain {
     const char *upstream_name; /* as configured; NULL: left out */
     const struct conf_upstream *upstream;
     enum conf_registration registration;
+    enum conf_shadow shadow;
     enum conf_insertion insertion;
     enum conf_gruu gruu;
     struct absorb_conf absorb;
@@ -228,6 +231,13 @@ struct conf_events {
     struct str token;             /* for the webhook; or none */
 };
 
+struct conf_hep {
+    struct addr server; /* family 0: none */
+    uint32_t capture_id;
+    struct str token; /* or none */
+    int secrets;      /* 0: blank; 1: show */
+};
+
 struct conf {
     const char *path; /* of the file */
     unsigned workers; /* at least 1 */
@@ -259,6 +269,7 @@ struct conf {
     struct conf_limits limits;
     struct conf_admin admin;
     struct conf_events events;
+    struct conf_hep hep;
 };
 
 /* One finding, a full line: "FILE:LINE: option: what is wrong, what was expected". */

@@ -112,6 +112,9 @@ const struct schema_section schema_sections[SECTION_MAX] = {
     [SECTION_EVENTS] = {.name = "events",
                         .help = "Who is told, as JSON lines, when a binding or an upstream "
                                 "changes: see EVENTS."},
+    [SECTION_HEP] = {.name = "hep",
+                     .help = "A server of Homer's kind that gets a copy of every SIP message, in "
+                             "HEP version 3. This costs a copy of each, absorbed ones included."},
 };
 
 static const struct schema_option options[] = {

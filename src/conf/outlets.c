@@ -3,6 +3,8 @@
 
 /* What tells others what happens here. */
 
+static const char *const secrets_words[] = {"blank", "show", NULL};
+
 #define IN_CONF(field) .offset = offsetof(struct conf, field)
 
 static const struct schema_option options[] = {
@@ -12,8 +14,11 @@ static const struct schema_option options[] = {
      .fallback = "",
      .can_be_empty = true,
      IN_CONF(events.socket),
-     .help = "A Unix stream socket that another program listens on: Breakwater connects to it, "
-             "again and again while nobody is there. \"\": none."},
+     .help =
+         "A Unix stream socket that another program listens on: Breakwater connects to it, "
+         "again and again while nobody is there. With the AppArmor profile of the packages it is "
+         "in /run/breakwater, unless a local addition to the profile allows another place. "
+         "\"\": none."},
     {.section = SECTION_EVENTS,
      .name = "webhook",
      .type = SCHEMA_URL,
@@ -32,6 +37,39 @@ static const struct schema_option options[] = {
      IN_CONF(events.token),
      .help = "A file whose first line the webhook gets as Bearer token. Nobody but root and the "
              "user that Breakwater runs as may be able to read it (mode 0600). \"\": none."},
+
+    {.section = SECTION_HEP,
+     .name = "server",
+     .type = SCHEMA_HTTP,
+     .fallback = "",
+     .can_be_empty = true,
+     IN_CONF(hep.server),
+     .help = "Its UDP address. \"\": none."},
+    {.section = SECTION_HEP,
+     .name = "capture-id",
+     .type = SCHEMA_NUMBER,
+     .min = 1,
+     .max = UINT32_MAX,
+     .fallback = "2001",
+     IN_CONF(hep.capture_id),
+     .help = "The number by which the server knows who captures."},
+    {.section = SECTION_HEP,
+     .name = "token-file",
+     .type = SCHEMA_TOKEN,
+     .fallback = "",
+     .can_be_empty = true,
+     IN_CONF(hep.token),
+     .help = "A file whose first line is sent as the authenticate key, readable to nobody but root "
+             "and the user that Breakwater runs as (mode 0600). \"\": none."},
+    {.section = SECTION_HEP,
+     .name = "secrets",
+     .type = SCHEMA_WORD,
+     .words = secrets_words,
+     .fallback = "blank",
+     IN_CONF(hep.secrets),
+     .help = "What gives access: digests and nonces, Basic and Bearer credentials, keys of media. "
+             "blank: x stands in their place. show: they are sent as they are, to be tried "
+             "against passwords by whoever sees them."},
 };
 
 const struct schema_table schema_of_outlets = {options, sizeof options / sizeof options[0]};

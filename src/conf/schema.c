@@ -9,7 +9,9 @@ static const struct schema_table *table_of(enum schema_section_id section)
 {
     if (section == SECTION_DOMAIN || schema_sections[section].parent == SECTION_DOMAIN)
         return &schema_of_domain;
-    return section == SECTION_EVENTS ? &schema_of_outlets : &schema_of_others;
+    if (section == SECTION_EVENTS || section == SECTION_HEP)
+        return &schema_of_outlets;
+    return &schema_of_others;
 }
 
 const struct schema_option *schema_next(enum schema_section_id section,
@@ -86,8 +88,12 @@ static void add_duration(struct buf *out, uint32_t s)
 static void add_words(struct buf *out, const char *const *words)
 {
     buf_add(out, STR("one of"));
-    for (size_t i = 0; words[i]; i++)
-        buf_addf(out, "%s %s", i ? "," : "", words[i]);
+    bool is_first = true;
+    for (size_t i = 0; words[i]; i++) {
+        if (words[i][0])
+            buf_addf(out, "%s %s", is_first ? "" : ",", words[i]);
+        is_first = is_first && !words[i][0];
+    }
 }
 
 const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT])

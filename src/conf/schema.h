@@ -51,6 +51,7 @@ enum schema_section_id {
     SECTION_LIMITS,
     SECTION_ADMIN,
     SECTION_EVENTS,
+    SECTION_HEP,
     SECTION_MAX
 };
 
@@ -107,7 +108,7 @@ struct schema_table {
 };
 
 extern const struct schema_table schema_of_domain;  /* and what stands in it */
-extern const struct schema_table schema_of_outlets; /* for events */
+extern const struct schema_table schema_of_outlets; /* for events and HEP */
 extern const struct schema_table schema_of_others;  /* sections */
 
 /* The first option of a section (after: NULL) and the one behind another, in the manual's order;

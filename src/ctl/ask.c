@@ -122,17 +122,26 @@ static int take_answer(const struct bytes *b, struct ask_answer *out)
     return out->text ? 0 : complain(err_text(ERR_NOMEM));
 }
 
+int ask_open(const struct ask *q, int *fd)
+{
+    int err = open_socket(fd);
+    if (err)
+        return err;
+    err = send_request(*fd, q);
+    if (err)
+        (void)close(*fd);
+    return err;
+}
+
 int ask(const struct ask *q, struct ask_answer *out)
 {
     struct bytes b = {NULL, 0, 0};
     int fd = -1;
     *out = (struct ask_answer){0};
-    int err = open_socket(&fd);
+    int err = ask_open(q, &fd);
     if (err)
         return err;
-    err = send_request(fd, q);
-    if (!err)
-        err = read_all(fd, &b);
+    err = read_all(fd, &b);
     if (!err)
         err = take_answer(&b, out);
     (void)close(fd);

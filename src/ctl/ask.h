@@ -21,6 +21,10 @@ struct ask_answer {
     json_t *json; /* the same; NULL: it is no JSON */
 };
 
+/* Sends it, and leaves the reading of the HTTP answer to the caller, who closes *fd. 0, or
+ * EXIT_UNREACHABLE after a complaint. */
+int ask_open(const struct ask *q, int *fd);
+
 /* 0, or EXIT_UNREACHABLE after a complaint. The caller frees what came. */
 int ask(const struct ask *q, struct ask_answer *out);
 void ask_free(struct ask_answer *a);

@@ -13,6 +13,8 @@
 #include "ctl/operate.h"
 #include "ctl/passwd.h"
 #include "ctl/savings.h"
+#include "ctl/top.h"
+#include "ctl/trace.h"
 #include "ctl/why.h"
 #include "ctl/uplist.h"
 
@@ -34,6 +36,8 @@ static const struct {
     {{"aor", "show"}, "AOR", 1, 1, "one line: devices, deadlines, upstream", aorcmd_show},
     {{"aor", "remove"}, "AOR", 1, 1, "take a line away, here and upstream", aorcmd_remove},
     {{"why"}, "AOR", 1, 1, "the last decisions on a line, explained", why_run},
+    {{"top"}, "[--once]", 0, 1, "what goes on, anew each second", top_run},
+    {{"trace"}, "[AOR] [TRACE OPTION]...", 0, 8, "the SIP messages as they come and go", trace_run},
     {{"savings"}, "", 0, 0, "REGISTERs in, absorbed and out", savings_run},
     {{"line", "list"}, "", 0, 0, "the fixed lines and their registrations", linelist_run},
     {{"upstream", "list"}, "", 0, 0, "the upstreams: state, pace, what waits", uplist_run},
@@ -67,6 +71,8 @@ static void print_usage(FILE *out)
                   "  FILTER: --domain NAME, --upstream NAME, --source ADDRESS[/BITS], "
                   "--user-agent TEXT,\n"
                   "          --limit NUMBER\n"
+                  "  TRACE OPTION: --source ADDRESS[:PORT], --pcap FILE, --count NUMBER, "
+                  "--show-secrets\n"
                   "\n"
                   "  %-*s the daemon's admin socket, else /run/breakwater/admin.sock\n"
                   "  %-*s print the answer of the admin API as it is\n"

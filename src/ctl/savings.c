@@ -53,6 +53,22 @@ static void fill(const void *lines, size_t at, struct table_row *r)
     print_count(line, "out_own", r->cells[5]);
 }
 
+static void print_shadows(const json_t *domains)
+{
+    for (size_t i = 0; i < json_array_size(domains); i++) {
+        char cell[TABLE_CELL];
+        const json_t *d = json_array_get(domains, i);
+        long long n = json_integer_value(json_object_get(d, "would_absorb"));
+        long long late = json_integer_value(json_object_get(d, "too_late"));
+        if (!n && !late)
+            continue;
+        print_name(d, cell);
+        ask_print(stdout, cell);
+        (void)printf(": its shadow would have absorbed %lld, and %lld came too late for it\n", n,
+                     late);
+    }
+}
+
 static bool show(const json_t *answer)
 {
     static const struct table_row titles = {{"OF", "IN", "ABSORBED", "SHARE", "OUT", "OUR-OWN"}};
@@ -62,6 +78,7 @@ static bool show(const json_t *answer)
         return false;
     table_print(stdout, &titles, json_array_size(l.domains) + json_array_size(l.upstreams) + 1,
                 fill, &l);
+    print_shadows(l.domains);
     return true;
 }
 

@@ -25,7 +25,9 @@
 #include "conf/conf.h"
 #include "daemon/sockets.h"
 #include "net/feed.h"
+#include "net/hep.h"
 #include "net/namebook.h"
+#include "net/tap.h"
 #include "net/tls.h"
 #include "service/alarm.h"
 #include "service/board.h"
@@ -54,6 +56,8 @@ struct daemon {
     struct tickets tickets; /* of all TLS listeners */
     struct feed *feeds[2];  /* by enum feed_kind */
     struct lifecycle lifecycle;
+    struct tap tap; /* of all messages */
+    struct hep *hep;
     struct store *store;
     pthread_t store_thread;
     bool has_store_thread;
@@ -119,6 +123,15 @@ static int aim_feeds(struct daemon *d, const struct conf *conf)
     return err ? err : feed_set_target(d->feeds[FEED_WEBHOOK], e->webhook, e->token);
 }
 
+static int aim_hep(struct daemon *d, const struct conf *conf)
+{
+    const struct conf_hep *h = &conf->hep;
+    return hep_set(d->hep, &(struct hep_conf){.server = h->server,
+                                              .capture_id = h->capture_id,
+                                              .token = h->token,
+                                              .shows_secrets = h->secrets});
+}
+
 static int reload(struct daemon *d, conf_say_fn *say, void *arg)
 {
     struct conf *next;
@@ -136,6 +149,8 @@ static int reload(struct daemon *d, conf_say_fn *say, void *arg)
             log_error("log.target: cannot open %s; the old target stays", next->log.target);
         if (aim_feeds(d, next))
             log_error("events: out of memory; they go on as they were");
+        if (aim_hep(d, next))
+            log_error("hep server: nothing is sent: %s", strerror(errno));
         spread(d, next);
         log_info("reload: done");
     }
@@ -476,7 +491,8 @@ static int start_admin(struct daemon *d)
                                    .hooks = {is_ready, n_workers, on_reload, on_resync, d,
                                              d->group.sources, d->group.alarms, d->group.board,
                                              d->store, running_conf, on_remove, trail_of, ledger_of,
-                                             d->group.shields, noise_of, on_drain}};
+                                             d->group.shields, noise_of, on_drain},
+                                   .tap = &d->tap};
     return http_start(&conf, &d->http);
 }
 
@@ -490,6 +506,20 @@ static int start_feeds(struct daemon *d)
     memcpy(d->lifecycle.feeds, d->feeds, sizeof d->feeds);
     d->group.lifecycle = &d->lifecycle;
     return aim_feeds(d, d->conf);
+}
+
+static int start_tap(struct daemon *d)
+{
+    int err = tap_init(&d->tap);
+    if (!err)
+        err = hep_new(&d->tap, &d->hep);
+    if (err)
+        return err;
+    d->group.tap = &d->tap;
+    tap_join(&d->tap, &d->group.flows);
+    if (aim_hep(d, d->conf))
+        log_error("hep server: nothing is sent: %s", strerror(errno));
+    return 0;
 }
 
 static int start(struct daemon *d)
@@ -506,6 +536,8 @@ static int start(struct daemon *d)
     err = block_signals(d);
     if (!err)
         err = start_feeds(d);
+    if (!err)
+        err = start_tap(d);
     if (!err)
         err = open_store(d);
     if (!err)
@@ -544,6 +576,8 @@ static void stop(struct daemon *d)
     told_free(d->group.told);
     shield_table_free(d->group.shields);
     store_close(d->store);
+    hep_free(d->hep);
+    tap_fini(&d->tap);
     feed_free(d->feeds[FEED_SOCKET]);
     feed_free(d->feeds[FEED_WEBHOOK]);
     free(d->listener_names);

@@ -273,6 +273,7 @@ static int post(const struct flow_table *t, const struct flow_order *order, stru
 
 int flow_send(struct flow_table *t, const struct flow_ref *to, struct str bytes)
 {
+    flow_show(t->group, to, false, bytes);
     if (is_elsewhere(t, to))
         return post(t, &(struct flow_order){.to = *to}, bytes);
     const struct slot *s = find(t, to);

@@ -8,6 +8,7 @@
 #ifndef BW_NET_FLOW_H
 #define BW_NET_FLOW_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -75,12 +76,27 @@ struct flow_order {
  * thread. 0; ERR_FULL; ERR_NOMEM. */
 typedef int flow_post_fn(const struct flow_order *order, struct str bytes, void *arg);
 
+/* A message that is sent or was received. Any worker's thread. */
+typedef void flow_look_fn(void *arg, const struct flow_ref *flow, bool is_in, struct str bytes);
+
 /* The tables of all workers; whole before any thread starts, and zero before. */
 struct flow_group {
+    /* Who looks on at what is sent and received (tap.h); NULL: nobody ever. */
+    const atomic_uint *n_lookers;
+    flow_look_fn *look;
+    void *look_arg;
     struct flow_table *tables[FLOW_WORKERS_MAX];
     flow_post_fn *post;
     void *arg;
 };
+
+/* While nobody looks on it costs one relaxed load. group NULL: nobody can. */
+static inline void flow_show(const struct flow_group *group, const struct flow_ref *flow,
+                             bool is_in, struct str bytes)
+{
+    if (group && group->n_lookers && atomic_load_explicit(group->n_lookers, memory_order_relaxed))
+        group->look(group->look_arg, flow, is_in, bytes);
+}
 
 int flow_table_new(unsigned worker, struct flow_table **out);
 

@@ -35,6 +35,7 @@ struct loop;
 struct lost;
 struct natlife;
 struct ongoing_table;
+struct shadow;
 struct silence;
 struct pacer;
 struct probes;
@@ -106,6 +107,7 @@ struct context {
     struct told *told;     /* shared by all workers */
     struct trail *trail;   /* the last decisions */
     struct ledger *ledger; /* of each domain */
+    struct shadow *shadow; /* what other modes would do */
     struct noise *noise;   /* of which sources */
     uint64_t in_hand_us;   /* when the packet was taken, sys_now_us; 0: this one is not timed */
     unsigned n_packets;

@@ -14,10 +14,12 @@
 struct ledger;
 
 enum ledger_what {
-    LEDGER_IN,       /* REGISTERs of devices */
-    LEDGER_ABSORBED, /* of those: answered here, nothing upstream */
-    LEDGER_RELAYED,  /* devices' that went upstream, again after a challenge counted again */
-    LEDGER_OWN,      /* our own that went upstream */
+    LEDGER_IN,           /* REGISTERs of devices */
+    LEDGER_ABSORBED,     /* of those: answered here, nothing upstream */
+    LEDGER_RELAYED,      /* devices' that went upstream, again after a challenge counted again */
+    LEDGER_OWN,          /* our own that went upstream */
+    LEDGER_WOULD_ABSORB, /* shadow.h: of those that came in */
+    LEDGER_TOO_LATE,     /* the same */
     LEDGER_KINDS
 };
 

@@ -13,6 +13,7 @@
 #include "service/refused.h"
 #include "service/registrar.h"
 #include "service/renew.h"
+#include "service/shadow.h"
 #include "service/trail.h"
 #include "service/txn.h"
 #include "service/upstream.h"
@@ -27,6 +28,8 @@ static int make_memory(struct context *c)
         err = trail_new(&c->trail);
     if (!err)
         err = ledger_new(&c->loop_key, &c->ledger);
+    if (!err)
+        err = shadow_new(&c->loop_key, &c->shadow);
     if (!err)
         err = noise_new(hash_str(&c->loop_key, STR("noise")), &c->noise);
     return err;
@@ -81,6 +84,7 @@ void outfit_free(struct context *c)
     refused_free(c->refused);
     trail_free(c->trail);
     ledger_free(c->ledger);
+    shadow_free(c->shadow);
     noise_free(c->noise);
     auth_free(c->auth);
     gruuseal_free(c->gruuseal);

@@ -18,6 +18,7 @@
 #include "service/refused.h"
 #include "service/regreply.h"
 #include "service/reply.h"
+#include "service/shadow.h"
 #include "service/shield.h"
 #include "service/ledger.h"
 #include "service/trailnote.h"
@@ -549,6 +550,8 @@ void registrar_request(struct context *c, const struct packet *p, const struct m
         return;
     else if (d.verdict.what == VERDICT_CHALLENGE)
         challenge(c, p, m, &v);
-    else
+    else {
+        shadow_judge(c, &v, &d.in);
         begin(c, p, m, &v, &d);
+    }
 }

@@ -19,6 +19,7 @@
 #include "service/postpone.h"
 #include "service/refused.h"
 #include "service/regreply.h"
+#include "service/shadow.h"
 #include "service/shield.h"
 #include "service/trailnote.h"
 #include "service/turn.h"
@@ -159,6 +160,7 @@ static void tell_guard(struct reg *r, unsigned status, const struct msg *answer)
 static void on_kept(struct reg *r)
 {
     tell_guard(r, 200, NULL);
+    shadow_on_accepted(r->context, &r->v);
     reg_answer_ok(r);
     late_announce(r->context, r->v.view.aor);
 }

@@ -10,6 +10,7 @@
 #include "net/inbox.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/tap.h"
 #include "service/context.h"
 #include "service/dispatch.h"
 #include "service/egress.h"
@@ -30,6 +31,7 @@
 #include "service/outfit.h"
 #include "service/roster.h"
 #include "service/servers.h"
+#include "service/shadow.h"
 #include "service/shield.h"
 #include "service/trailnote.h"
 #include "service/stunserve.h"
@@ -130,6 +132,7 @@ static void on_packet(const struct packet *p, void *arg)
     unsigned owner;
     if (!guard_admit(p) || stunserve_take(&w->context, p))
         return;
+    flow_show(&w->group->flows, &p->flow, true, p->bytes);
     dispatch_note(&w->context, p);
     enum dispatch_register how = dispatch_register(&w->context, p, &owner);
     if (how == DISPATCH_OTHERS)
@@ -399,6 +402,8 @@ static int open_listeners(struct worker *w, const struct conf_listen **failed)
         int err = listener_open(c->loop, c->flows, &lc, &c->listeners[i]);
         if (err)
             return err;
+        const struct addr local = listener_addr(&c->listeners[i]);
+        tap_set_listener(w->group->tap, (uint8_t)i, &local);
         c->n_listeners++;
     }
     return 0;

@@ -26,6 +26,7 @@ struct shield_table;
 struct source_table;
 struct store;
 struct tally;
+struct tap;
 struct told;
 struct trail_entry;
 struct worker;
@@ -47,6 +48,7 @@ struct worker_group {
     struct source_table *sources; /* outlives the workers */
     struct alarms *alarms;        /* outlives the workers; NULL: nobody reads */
     struct lifecycle *lifecycle;  /* the same */
+    struct tap *tap;              /* the same */
     struct tally *tally;          /* outlives the workers */
     struct told *told;            /* so does this */
     struct shield_table *shields; /* outlives the workers and all snapshots */

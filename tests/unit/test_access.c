@@ -48,13 +48,28 @@ static const struct row {
     {"t", "GET", "h:80", "http://evil.example", "Bearer t", ACCESS_GRANTED},
 };
 
+static void what_others_say_needs_a_token(void **state)
+{
+    struct access_request q = {.method = STR("GET"), .host = STR("localhost")};
+    (void)state;
+    q.path = STR("/api/v1/trace");
+    assert_int_equal(access_decide(STR_NONE, &q), ACCESS_TOKEN_ONLY);
+    q.path = STR("/api/v1/export");
+    assert_int_equal(access_decide(STR_NONE, &q), ACCESS_TOKEN_ONLY);
+    q.path = STR("/api/v1/aors");
+    assert_int_equal(access_decide(STR_NONE, &q), ACCESS_GRANTED);
+    q.path = STR("/api/v1/trace");
+    q.authorization = STR("Bearer t");
+    assert_int_equal(access_decide(STR("t"), &q), ACCESS_GRANTED);
+}
+
 static void the_rules_hold(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct row *r = &rows[i];
         struct access_request q = {str_of(r->method), str_of(r->host), str_of(r->origin),
-                                   str_of(r->authorization)};
+                                   str_of(r->authorization), STR_NONE};
         if (access_decide(str_of(r->token), &q) != r->expected)
             fail_msg("row %zu: %s %s %s", i, r->method, r->host ? r->host : "-",
                      r->authorization ? r->authorization : "-");
@@ -67,7 +82,7 @@ static void an_endless_password_is_refused(void **state)
     char text[10006];
     memset(text, 'A', sizeof text);
     memcpy(text, "Basic ", 6);
-    struct access_request q = {STR("GET"), STR("h"), STR_NONE, {text, sizeof text}};
+    struct access_request q = {STR("GET"), STR("h"), STR_NONE, {text, sizeof text}, STR_NONE};
     assert_int_equal(access_decide(STR("t"), &q), ACCESS_NO_TOKEN);
 }
 
@@ -75,6 +90,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rules_hold),
+        cmocka_unit_test(what_others_say_needs_a_token),
         cmocka_unit_test(an_endless_password_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,19 @@ static const struct {
     {SERVES "events { webhook = \"http://host:0/\" }", "is not right"},
     {SERVES "events { webhook = \"http://host/a b\" }", "is not right"},
     {SERVES "events { token-file = \"/nonexistent\" }", "events token-file: \"/nonexistent\""},
+    {SERVES "hep { server = \"homer.example:9060\" }",
+     "hep server: \"homer.example:9060\" is not right, expected IP-ADDRESS:PORT or \"\""},
+    {SERVES "hep { capture-id = 0 }", "hep capture-id: \"0\": out of range"},
+    {SERVES "hep { secrets = \"all\" }",
+     "hep secrets: \"all\" is not right, expected one of blank, show"},
+    {SERVES "domain b { shadow = \"mirror\" }",
+     "domain \"b\" shadow: \"mirror\" is not right, expected one of contact-throttle, "
+     "aor-throttle or \"\""},
+    {SERVES "domain b { shadow = \"aor-throttle\" }",
+     "t.conf:4: domain \"b\" shadow: only what is relayed can be counted, expected it with mode = "
+     "mirror"},
+    {SERVES "domain b { mode = mirror insertion = path shadow = \"aor-throttle\" }",
+     "domain \"b\" shadow: aor-throttle is not possible with insertion = path"},
     {SERVES "log { hide-aors = maybe }",
      "log hide-aors: \"maybe\" is not right, expected yes or no"},
 };
@@ -67,11 +80,39 @@ static void a_token_needs_somebody_who_gets_it(void **state)
     assert_int_equal(unlink("token"), 0);
 }
 
+static void what_hep_means_is_said(void **state)
+{
+    (void)state;
+    conf_unref(load_good(SERVES "hep {\n capture-id = 3 }"));
+    assert_non_null(strstr(said, "W t.conf:4: hep: without a server nothing is sent"));
+    struct conf *c = load_good(SERVES "hep { server = \"192.0.2.9:9060\"\n secrets = show }");
+    assert_non_null(strstr(said, "W t.conf:5: hep secrets: show, so digests"));
+    assert_int_equal(c->hep.capture_id, 2001);
+    assert_int_equal(c->hep.server.port, 9060);
+    conf_unref(c);
+}
+
+static void a_shadow_that_counts_nothing_is_told(void **state)
+{
+    (void)state;
+    struct conf *c = load_good(SERVES "domain b { mode = mirror shadow = contact-throttle }\n"
+                                      "domain c { mode = mirror shadow = \"\" }");
+    assert_int_equal(c->domains[1].shadow, CONF_SHADOW_CONTACT);
+    assert_int_equal(c->domains[2].shadow, CONF_SHADOW_OFF);
+    conf_unref(c);
+    conf_unref(load_good(SERVES "domain b { mode = mirror\n shadow = aor-throttle\n"
+                                " upstream-expires = 500 max-expires = 5m }"));
+    assert_non_null(strstr(said, "W t.conf:5: domain \"b\" shadow: with devices of up to 300s each "
+                                 "refresh would be relayed"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_is_an_error),
         cmocka_unit_test(defaults_and_values),
+        cmocka_unit_test(a_shadow_that_counts_nothing_is_told),
+        cmocka_unit_test(what_hep_means_is_said),
         cmocka_unit_test(a_token_needs_somebody_who_gets_it),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);

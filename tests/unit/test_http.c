@@ -57,7 +57,7 @@ static struct addr free_address(void)
 static int start(struct addr http, const char *socket_path, struct str token, struct http **out)
 {
     struct conf_admin admin = {.http = http, .socket = socket_path, .token = token};
-    return http_start(&(struct http_conf){&admin, hooks}, out);
+    return http_start(&(struct http_conf){&admin, hooks, NULL}, out);
 }
 
 /* Sends a request on a connected socket and reads into `answer` until the server closes. */
