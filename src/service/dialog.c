@@ -161,7 +161,7 @@ void dialog_sign_answer(struct context *c, const struct msg *answer, struct str 
 {
     struct uri u;
     *old = STR_NONE;
-    if (str_is_none(answer->to_tag) || !find_callers(c, answer, &u))
+    if (answer->method != METHOD_INVITE || !answer->to_tag.n || !find_callers(c, answer, &u))
         return;
     struct str user = route_without_peer(plain_user(c, u.user));
     struct buf out = buf_in(&c->scratch, user.n + ROUTE_PEER_LEN);

@@ -32,7 +32,7 @@ void dialog_read(struct context *c, const struct packet *p, const struct msg *m,
 /* The URI of a Record-Route is one that we have made for this dialog. */
 bool dialog_is_signed(struct context *c, const struct msg *m, struct str uri);
 
-/* A phone has begun the dialog, and this is the other end's answer on its way there: the value of
+/* A phone has begun a call, and this is the other end's answer on its way there: the value of
  * the Record-Route by which the phone will go on says whose it is (RFC 3261 16.6 step 4 allows
  * that; the others have their copy from the request). *old none: there is nothing to write. */
 void dialog_sign_answer(struct context *c, const struct msg *answer, struct str *old,
