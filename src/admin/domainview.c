@@ -97,7 +97,9 @@ static void add_counts(struct str domain, const uint64_t counts[], void *arg)
     static const char *const kinds[] = {[LEDGER_IN] = "received",
                                         [LEDGER_ABSORBED] = "absorbed",
                                         [LEDGER_RELAYED] = "relayed",
-                                        [LEDGER_OWN] = "own"};
+                                        [LEDGER_OWN] = "own",
+                                        [LEDGER_WOULD_ABSORB] = "would-absorb",
+                                        [LEDGER_TOO_LATE] = "too-late"};
     struct buf *out = arg;
     for (size_t i = 0; i < LEDGER_KINDS && has_room(out); i++) {
         begin_row(out, "registers_total", domain);
