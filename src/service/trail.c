@@ -18,9 +18,16 @@ struct slot {
     _Atomic uint64_t words[WORDS];
 };
 
+/* hashes: of the slots' AoRs, once more and together, so that one look finds whose they are. Only
+ * the worker reads them. */
+struct set {
+    uint64_t hashes[TRAIL_WAYS];
+    struct slot slots[TRAIL_WAYS];
+};
+
 struct trail {
     uint64_t order; /* of the last decision */
-    struct slot slots[SETS][TRAIL_WAYS];
+    struct set sets[SETS];
 };
 
 int trail_new(struct trail **out)
@@ -82,13 +89,15 @@ static uint64_t word_of(const struct slot *s, size_t offset)
 #define WORD(s, field) word_of(s, offsetof(struct trail_entry, field))
 
 /* The newest of the AoR, or NULL. */
-static struct slot *newest(struct slot *set, uint64_t aor_hash)
+static struct slot *newest(struct set *set, uint64_t aor_hash)
 {
     struct slot *found = NULL;
-    for (size_t i = 0; i < TRAIL_WAYS; i++)
-        if (WORD(&set[i], last_s) && WORD(&set[i], aor_hash) == aor_hash &&
-            (!found || WORD(&set[i], order) > WORD(found, order)))
-            found = &set[i];
+    for (size_t i = 0; i < TRAIL_WAYS; i++) {
+        struct slot *s = &set->slots[i];
+        if (set->hashes[i] == aor_hash && WORD(s, last_s) &&
+            (!found || WORD(s, order) > WORD(found, order)))
+            found = s;
+    }
     return found;
 }
 
@@ -110,13 +119,15 @@ static uint64_t next_order(struct trail *t)
 
 void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struct trail_figures *f)
 {
-    struct slot *set = t->slots[aor_hash % SETS], *s = newest(set, aor_hash);
+    struct set *set = &t->sets[aor_hash % SETS];
+    struct slot *s = newest(set, aor_hash);
     uint64_t now_s = sys_service_s();
     struct trail_entry e = {.first_s = now_s};
     if (s)
         copy(s, &e);
     if (!s || e.reason != (uint32_t)why || e.last.status != f->status) {
-        s = oldest(set);
+        s = oldest(set->slots);
+        set->hashes[s - set->slots] = aor_hash;
         e = (struct trail_entry){.aor_hash = aor_hash, .first_s = now_s, .reason = (uint32_t)why};
     }
     e.order = next_order(t);
@@ -128,7 +139,7 @@ void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struc
 
 size_t trail_read(const struct trail *t, uint64_t aor_hash, struct trail_entry *out)
 {
-    const struct slot *set = t->slots[aor_hash % SETS];
+    const struct slot *set = t->sets[aor_hash % SETS].slots;
     size_t n = 0;
     for (size_t i = 0; i < TRAIL_WAYS; i++)
         if (get(&set[i], &out[n]) && out[n].last_s && out[n].aor_hash == aor_hash)
