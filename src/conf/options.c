@@ -583,8 +583,8 @@ static const struct schema_option options[] = {
      .needs_restart = true,
      .can_be_empty = true,
      IN_CONF(admin.http),
-     .help = "The IP address and port for HTTP: the dashboard, the metrics and the JSON API. An "
-             "address that is not a loopback address needs a token-file. \"\": none."},
+     .help = "The IP address and port for HTTP: dashboard, metrics and the JSON API. One that is "
+             "not a loopback address needs a token-file. \"\": none."},
     {.section = SECTION_ADMIN,
      .name = "token-file",
      .type = SCHEMA_TOKEN,
@@ -592,10 +592,9 @@ static const struct schema_option options[] = {
      .needs_restart = true,
      .can_be_empty = true,
      IN_CONF(admin.token),
-     .help = "A file whose first line is the secret that HTTP requests must carry, as Bearer "
-             "token or as password of HTTP Basic authentication, for metrics, too. It belongs to "
-             "root or to the user that Breakwater runs as, and nobody else may be able to read it "
-             "(mode 0600). \"\": no token."},
+     .help = "A file whose first line is the secret that HTTP requests must carry, as Bearer token "
+             "or HTTP Basic password, for metrics, too. It belongs to root or to the user that "
+             "Breakwater runs as, and nobody else may read it (mode 0600). \"\": no token."},
 };
 
 const struct schema_table schema_of_others = {options, sizeof options / sizeof options[0]};

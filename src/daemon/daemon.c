@@ -23,11 +23,9 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "conf/conf.h"
+#include "daemon/reports.h"
 #include "daemon/sockets.h"
-#include "net/feed.h"
-#include "net/hep.h"
 #include "net/namebook.h"
-#include "net/tap.h"
 #include "net/tls.h"
 #include "service/alarm.h"
 #include "service/board.h"
@@ -54,10 +52,7 @@ struct daemon {
     struct http *http;
     struct worker_group group;
     struct tickets tickets; /* of all TLS listeners */
-    struct feed *feeds[2];  /* by enum feed_kind */
-    struct lifecycle lifecycle;
-    struct tap tap; /* of all messages */
-    struct hep *hep;
+    struct reports reports;
     struct store *store;
     pthread_t store_thread;
     bool has_store_thread;
@@ -115,23 +110,6 @@ static void spread(struct daemon *d, struct conf *next)
     conf_unref(old);
 }
 
-/* ERR_NOMEM: one of them stays as it was. */
-static int aim_feeds(struct daemon *d, const struct conf *conf)
-{
-    const struct conf_events *e = &conf->events;
-    int err = feed_set_target(d->feeds[FEED_SOCKET], e->socket, STR_NONE);
-    return err ? err : feed_set_target(d->feeds[FEED_WEBHOOK], e->webhook, e->token);
-}
-
-static int aim_hep(struct daemon *d, const struct conf *conf)
-{
-    const struct conf_hep *h = &conf->hep;
-    return hep_set(d->hep, &(struct hep_conf){.server = h->server,
-                                              .capture_id = h->capture_id,
-                                              .token = h->token,
-                                              .shows_secrets = h->secrets});
-}
-
 static int reload(struct daemon *d, conf_say_fn *say, void *arg)
 {
     struct conf *next;
@@ -147,10 +125,8 @@ static int reload(struct daemon *d, conf_say_fn *say, void *arg)
         conf_compare(d->first_conf, next, say, arg);
         if (log_open(&next->log))
             log_error("log.target: cannot open %s; the old target stays", next->log.target);
-        if (aim_feeds(d, next))
+        if (reports_aim(&d->reports, next))
             log_error("events: out of memory; they go on as they were");
-        if (aim_hep(d, next))
-            log_error("hep server: nothing is sent: %s", strerror(errno));
         spread(d, next);
         log_info("reload: done");
     }
@@ -312,7 +288,7 @@ static int open_store(struct daemon *d)
                                     .on_event = worker_on_store_event,
                                     .arg = d,
                                     .on_change = on_change,
-                                    .change_arg = &d->lifecycle};
+                                    .change_arg = &d->reports.lifecycle};
     err = store_open(&conf, &d->store);
     d->group.store = d->store;
     if (!err)
@@ -492,34 +468,8 @@ static int start_admin(struct daemon *d)
                                              d->group.sources, d->group.alarms, d->group.board,
                                              d->store, running_conf, on_remove, trail_of, ledger_of,
                                              d->group.shields, noise_of, on_drain},
-                                   .tap = &d->tap};
+                                   .tap = &d->reports.tap};
     return http_start(&conf, &d->http);
-}
-
-static int start_feeds(struct daemon *d)
-{
-    int err = feed_new(FEED_SOCKET, &d->feeds[FEED_SOCKET]);
-    if (!err)
-        err = feed_new(FEED_WEBHOOK, &d->feeds[FEED_WEBHOOK]);
-    if (err)
-        return err;
-    memcpy(d->lifecycle.feeds, d->feeds, sizeof d->feeds);
-    d->group.lifecycle = &d->lifecycle;
-    return aim_feeds(d, d->conf);
-}
-
-static int start_tap(struct daemon *d)
-{
-    int err = tap_init(&d->tap);
-    if (!err)
-        err = hep_new(&d->tap, &d->hep);
-    if (err)
-        return err;
-    d->group.tap = &d->tap;
-    tap_join(&d->tap, &d->group.flows);
-    if (aim_hep(d, d->conf))
-        log_error("hep server: nothing is sent: %s", strerror(errno));
-    return 0;
 }
 
 static int start(struct daemon *d)
@@ -535,9 +485,7 @@ static int start(struct daemon *d)
         log_warn("runtime-dir: cannot make %s: %s", d->conf->runtime_dir, strerror(errno));
     err = block_signals(d);
     if (!err)
-        err = start_feeds(d);
-    if (!err)
-        err = start_tap(d);
+        err = reports_start(&d->reports, d->conf, &d->group);
     if (!err)
         err = open_store(d);
     if (!err)
@@ -576,10 +524,7 @@ static void stop(struct daemon *d)
     told_free(d->group.told);
     shield_table_free(d->group.shields);
     store_close(d->store);
-    hep_free(d->hep);
-    tap_fini(&d->tap);
-    feed_free(d->feeds[FEED_SOCKET]);
-    feed_free(d->feeds[FEED_WEBHOOK]);
+    reports_stop(&d->reports);
     free(d->listener_names);
     free(d->threads);
     if (d->signal_fd >= 0)

@@ -288,3 +288,9 @@ void reg_decided(const struct reg *r, enum reason why, unsigned status)
                                                   .status = status,
                                                   .flow = r->is_own ? NULL : &r->flow});
 }
+
+uint32_t reg_left_alone_s(const struct reg *r)
+{
+    uint32_t most_s = r->v.domain->upstream->retry_after_cap_s;
+    return r->retry_after_s < most_s ? r->retry_after_s : most_s;
+}

@@ -103,4 +103,7 @@ void reg_count(const struct conf_domain *d, struct str aor, enum reason why);
  * there is none. */
 void reg_decided(const struct reg *r, enum reason why, unsigned status);
 
+/* How long upstream's Retry-After leaves it alone (D56). */
+uint32_t reg_left_alone_s(const struct reg *r);
+
 #endif

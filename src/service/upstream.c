@@ -404,17 +404,11 @@ static void on_too_brief(struct reg *r, const struct msg *m)
     finish(r, REASON_UPSTREAM_ERROR, 500);
 }
 
-static uint32_t left_alone_s(const struct reg *r)
-{
-    uint32_t most_s = r->v.domain->upstream->retry_after_cap_s;
-    return r->retry_after_s < most_s ? r->retry_after_s : most_s;
-}
-
 /* To the next server, which is not asked whether it has a turn: what the phone waits for has had
  * one. That one server fails says nothing of the upstream's pace. */
 static bool divert(struct reg *r)
 {
-    if (!flight_divert(r, r->status == 503 ? left_alone_s(r) : 0))
+    if (!flight_divert(r, r->status == 503 ? reg_left_alone_s(r) : 0))
         return false;
     flight_charge(r);
     return true;
@@ -425,7 +419,7 @@ static bool divert(struct reg *r)
 static bool leave_alone(struct reg *r, const struct msg *m)
 {
     const struct conf_upstream *u = r->v.domain->upstream;
-    uint32_t s = left_alone_s(r);
+    uint32_t s = reg_left_alone_s(r);
     if (m->status != 503 || s == 0 || !u->shield)
         return false;
     log_info("upstream \"%s\": 503, Retry-After: %u: no REGISTER is sent for %u s", u->name,
