@@ -90,13 +90,13 @@ static void judge_trial(const struct context *c, const struct regview *v, struct
     d->pace_class = pacer_class(&d->in, &d->verdict);
 }
 
-/* D56a: nothing is sent upstream that is down, so nothing waits for it either; is_silent: one of
- * its own is on the way, and its end is waited for. */
-static void judge_outage(const struct regview *v, bool is_silent, struct decision *d)
+/* D56a: nothing is sent upstream that is down, so nothing waits for it either; is_in_flight: but
+ * for the end of what tries it for this very registration. */
+static void judge_outage(const struct regview *v, bool is_in_flight, struct decision *d)
 {
     if (!outage_is_down(v->domain->upstream))
         return;
-    bool is_waiting = d->verdict.what == VERDICT_WAIT && !is_silent;
+    bool is_waiting = d->verdict.what == VERDICT_WAIT && !is_in_flight;
     if (is_waiting || (!d->in.conf->serve_limit_s && is_extending(&d->verdict)))
         d->verdict =
             (struct verdict){.what = VERDICT_REJECT, .reason = REASON_UPSTREAM_DOWN, .status = 503};
@@ -117,7 +117,8 @@ static int decide(struct context *c, const struct regview *v, bool is_silent, st
     err = upreq_name(c, &c->scratch, v->domain, &d->in, &d->up);
     if (err)
         return err;
-    d->in.is_upstream_busy = is_silent || upstream_is_busy(c->upstream, v->domain, d->up.upreg_id);
+    bool is_in_flight = is_silent || upstream_is_blocked(c->upstream, d->up.upreg_id);
+    d->in.is_upstream_busy = is_in_flight || upstream_is_left_alone(c->upstream, v->domain);
     d->in.is_outage = outage_serves(v->domain->upstream);
     d->in.is_down = outage_is_down(v->domain->upstream);
     d->is_trial = false;
@@ -126,7 +127,7 @@ static int decide(struct context *c, const struct regview *v, bool is_silent, st
         judge_turn(c, v, d);
     if (!is_silent)
         judge_trial(c, v, d);
-    judge_outage(v, is_silent, d);
+    judge_outage(v, is_in_flight, d);
     return 0;
 }
 

@@ -68,7 +68,7 @@ void upstream_free(struct upstream *u)
     free(u);
 }
 
-static bool is_left_alone(const struct upstream *u, const struct conf_domain *d)
+bool upstream_is_left_alone(const struct upstream *u, const struct conf_domain *d)
 {
     return d->upstream->shield && shield_is_paused(d->upstream, loop_now_ms(u->context->loop));
 }
@@ -81,11 +81,6 @@ struct learned **upstream_learned(struct upstream *u)
 const struct leg *upstream_leg(const struct upstream *u, uint64_t upreg_id)
 {
     return leg_find(&u->legs, upreg_id);
-}
-
-bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uint64_t upreg_id)
-{
-    return upstream_is_blocked(u, upreg_id) || is_left_alone(u, d);
 }
 
 bool upstream_is_blocked(const struct upstream *u, uint64_t upreg_id)
@@ -123,7 +118,7 @@ void upstream_wait(struct reg *r)
     const struct upstream *u = r->context->upstream;
     if (r->is_silent)
         return; /* its own is on the way: patience ends the wait */
-    if (is_left_alone(u, r->v.domain)) {
+    if (!upstream_is_blocked(u, r->up.upreg_id) && upstream_is_left_alone(u, r->v.domain)) {
         reg_decided(r, REASON_UPSTREAM_ERROR, 503);
         reg_refuse(r, REASON_UPSTREAM_ERROR, 503);
     } else {
@@ -539,8 +534,8 @@ static void on_patience(void *arg)
         r->has_unblocked = r->is_silent = true;
         loop_timer_start(r->context->loop, &r->patience, ANSWER_MS - TURN_MS);
         leg_release(r->leg);
-        turn_unblock(r);
         r->context->upstream->resume(r); /* a licensed refresh is answered here now (D56a) */
+        turn_unblock(r);                 /* the next one behind it: its CSeq is higher */
         return;
     }
     if (reg_is_answered(r))

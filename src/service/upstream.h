@@ -18,12 +18,11 @@ struct upstream_calls {
 int upstream_new(struct context *c, const struct upstream_calls *calls, struct upstream **out);
 void upstream_free(struct upstream *u); /* NULL is legal */
 
-/* No REGISTER can go now: one of this registration is on its way and blocks others, or the domain's
- * upstream has asked to be left alone for a while (D56). */
-bool upstream_is_busy(const struct upstream *u, const struct conf_domain *d, uint64_t upreg_id);
-
-/* Only the former. */
+/* No REGISTER of this registration can go now: one is on its way and blocks others. */
 bool upstream_is_blocked(const struct upstream *u, uint64_t upreg_id);
+
+/* Nor any: the domain's upstream has asked to be left alone for a while (D56). */
+bool upstream_is_left_alone(const struct upstream *u, const struct conf_domain *d);
 
 /* A turn by the pace is to be had for a phone's REGISTER of this registration, or is kept for it
  * because it answers a challenge (D56a); and takes it. */

@@ -110,9 +110,12 @@ static void on_response(struct caller *p, struct str response)
         return;
     if (status != 200)
         run_fail(p->run, "phone %u hears %u:\n%.*s", p->index, status, STR_FMT(response));
+    uint64_t granted = granted_ms(response);
+    if (granted == 0)
+        run_fail(p->run, "phone %u is not registered:\n%.*s", p->index, STR_FMT(response));
     p->is_waiting = false;
     p->is_registered = true;
-    start_timer(p, granted_ms(response) * 5 / 6);
+    start_timer(p, granted ? granted * 5 / 6 : EXPIRES_S * 1000);
 }
 
 /* ---------------------------------------------------------------- the registrar */
