@@ -34,6 +34,7 @@ struct stream {
     struct MHD_Connection *connection;
     struct tap_watch *watch;
     bool shows_secrets, is_suspended, is_over;
+    bool is_after_miss; /* it has told of missed ones last */
     uint64_t spoke_ms;
     char *text; /* what is to be sent next, from at on; NULL: nothing */
     size_t n, at;
@@ -87,8 +88,9 @@ static void say(struct stream *s, const char *event, json_t *json)
 /* What comes next, if anything. */
 static void fetch(struct stream *s)
 {
-    uint64_t n_missed = tap_missed(s->watch);
+    uint64_t n_missed = s->is_after_miss ? 0 : tap_missed(s->watch); /* else it says nothing more */
     struct tap_item *i = n_missed ? NULL : tap_take(s->watch);
+    s->is_after_miss = n_missed > 0;
     if (n_missed) {
         say(s, "missed", json_pack("{s:I}", "messages", (json_int_t)n_missed));
     } else if (i) {

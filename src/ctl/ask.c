@@ -157,11 +157,18 @@ void ask_free(struct ask_answer *a)
 
 /* ---------------------------------------------------------------- showing it */
 
+bool ask_is_order(unsigned char before, unsigned char c)
+{
+    bool is_c1 = c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2);
+    return c < ' ' || c == 0x7f || is_c1;
+}
+
 void ask_print(FILE *out, const char *text)
 {
-    for (; *text; text++) {
+    for (unsigned char before = 0; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        (void)fputc(c < ' ' || c == 0x7f ? '?' : c, out);
+        (void)fputc(ask_is_order(before, c) ? '?' : c, out);
+        before = c;
     }
 }
 

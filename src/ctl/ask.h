@@ -39,6 +39,9 @@ int ask_and_show(const struct call *c, const struct ask *q, bool (*show)(const j
 int ask_show(const struct call *c, const struct ask_answer *a, bool (*show)(const json_t *answer));
 int ask_end(int status);
 
+/* A byte, behind another one, that a terminal may take for an order: controls, also C1 in UTF-8. */
+bool ask_is_order(unsigned char before, unsigned char c);
+
 /* Text from an answer as a terminal may have it: what would steer that is a question mark. */
 void ask_print(FILE *out, const char *text);
 

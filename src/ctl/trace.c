@@ -1,6 +1,7 @@
 #include "ctl/trace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -81,10 +82,13 @@ static const char *text_of(const json_t *json, const char *name)
 /* What a terminal could take for an order is a question mark. */
 static void print_message(struct str s)
 {
+    unsigned char before = 0;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
+        bool is_text = c == '\n' || c == '\t' || !ask_is_order(before, c);
         if (c != '\r')
-            (void)putchar((c < ' ' && c != '\n' && c != '\t') || c == 0x7f ? '?' : c);
+            (void)putchar(is_text ? c : '?');
+        before = c;
     }
 }
 
@@ -251,6 +255,16 @@ static int follow(struct trace *t, const char *path)
     return status;
 }
 
+/* Its owner's alone, for it may hold secrets; no link is followed to another file. */
+static FILE *open_capture(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (!f && fd >= 0)
+        (void)close(fd);
+    return f;
+}
+
 int trace_run(const struct call *c)
 {
     static struct trace t;
@@ -268,7 +282,7 @@ int trace_run(const struct call *c)
     path[b.len] = '\0';
     if (t.options.pcap) {
         bool is_stdout = strcmp(t.options.pcap, "-") == 0;
-        t.capture = is_stdout ? stdout : fopen(t.options.pcap, "wb");
+        t.capture = is_stdout ? stdout : open_capture(t.options.pcap);
         if (!t.capture || !pcap_begin(t.capture))
             return fail(t.options.pcap, strerror(errno));
     }

@@ -100,9 +100,9 @@ bool feed_is_on(const struct feed *f)
 
 void feed_put(struct feed *f, struct str text)
 {
-    struct line *l = feed_is_on(f) && text.n <= FEED_BATCH_MAX ? malloc(sizeof *l + text.n) : NULL;
     if (!feed_is_on(f))
         return;
+    struct line *l = text.n <= FEED_BATCH_MAX ? malloc(sizeof *l + text.n) : NULL;
     if (l) {
         l->n = text.n;
         memcpy(l->bytes, text.p, text.n);
@@ -349,6 +349,11 @@ void feed_free(struct feed *f)
     release(f);
 }
 
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 int feed_set_target(struct feed *f, const char *target, struct str token)
 {
     char *t = target[0] ? strdup(target) : NULL;
@@ -359,11 +364,12 @@ int feed_set_target(struct feed *f, const char *target, struct str token)
         return ERR_NOMEM;
     }
     (void)pthread_mutex_lock(&f->lock);
-    bool is_other = !t != !f->target || (t && strcmp(t, f->target) != 0);
+    bool is_other = !is_same(t, f->target);
+    if (is_other || !is_same(secret, f->token))
+        f->epoch++; /* what is under way begins anew */
     char *old[2] = {f->target, f->token};
     f->target = t;
     f->token = secret;
-    f->epoch++;
     if (is_other)
         pop(f, FEED_LINES_MAX, kinds[f->kind].dropped);
     atomic_store(&f->is_on, t != NULL);

@@ -34,7 +34,11 @@ int tap_init(struct tap *t)
     *t = (struct tap){.core = calloc(1, sizeof *t->core)};
     if (!t->core)
         return ERR_NOMEM;
-    (void)pthread_rwlock_init(&t->core->lock, NULL);
+    pthread_rwlockattr_t attr; /* who comes or goes must not starve in a storm of readers */
+    (void)pthread_rwlockattr_init(&attr);
+    (void)pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    (void)pthread_rwlock_init(&t->core->lock, &attr);
+    (void)pthread_rwlockattr_destroy(&attr);
     return 0;
 }
 

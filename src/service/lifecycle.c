@@ -49,6 +49,15 @@ static struct str shown(struct str s)
     return (struct str){s.p, s.n < SHOWN_MAX ? s.n : SHOWN_MAX};
 }
 
+/* Without what lets anybody wake the device (RFC 8599 6.1). */
+static struct str shown_contact(struct str uri)
+{
+    for (size_t i = 0; i + 4 <= uri.n; i++)
+        if (str_ieq((struct str){uri.p + i, 4}, STR(";pn-")))
+            return shown((struct str){uri.p, i});
+    return shown(uri);
+}
+
 static struct str id_text(uint64_t id, char text[17])
 {
     (void)snprintf(text, 17, "%016llx", (unsigned long long)id);
@@ -87,7 +96,7 @@ static void tell_binding(const struct lifecycle *l, struct str aor, const struct
         f[n++] = LOG_NUMBER("expires", b->granted_s);
     if (!str_is_none(b->user_agent))
         f[n++] = LOG_TEXT("user-agent", shown(b->user_agent));
-    f[n] = LOG_TEXT("contact", shown(b->contact));
+    f[n] = LOG_TEXT("contact", shown_contact(b->contact));
     if (is_heard(l))
         put_event(l, names[what].event, f, n + 1);
     f[0].text = log_name(aor, name);

@@ -73,12 +73,24 @@ static bool is_held(const struct upreg *u, uint64_t now_s)
     return u->state == UPREG_LIVE && u->dead_at_s > now_s;
 }
 
+/* Anybody may ask for a line that is not his, and a refusal says nothing of it then. */
+static bool is_from_line(const struct absorb_input *in)
+{
+    for (size_t i = 0; i < in->now_state->n_bindings; i++) {
+        const struct binding *b = &in->now_state->bindings[i];
+        if (binding_is_from(b, &in->view->way, &in->view->family))
+            return true;
+    }
+    return false;
+}
+
 void lostdata_prepare(struct reg *r, const struct absorb_input *in)
 {
     r->n_upstream = r->n_beside = 0;
+    bool is_heard = r->is_own || is_from_line(in);
     for (size_t i = 0; i < in->now_state->n_upregs; i++) {
         const struct upreg *u = &in->now_state->upregs[i];
-        r->n_upstream += is_held(u, in->now_s);
+        r->n_upstream += is_heard && is_held(u, in->now_s);
         r->n_beside += is_held(u, in->now_s) && u->id != r->up.upreg_id;
     }
 }

@@ -112,7 +112,7 @@ void outage_note(struct context *c, const struct conf_upstream *u, enum health_e
 
 void outage_on_register(struct context *c, const struct conf_upstream *u, unsigned status)
 {
-    bool is_busy = status == 503 || status == 408;
+    bool is_busy = status == 408 || (status >= 502 && status <= 504); /* who is beyond is silent */
     outage_note(c, u, status == 0 ? HEALTH_SILENT : is_busy ? HEALTH_BUSY : HEALTH_ANSWERED);
 }
 

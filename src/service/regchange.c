@@ -56,7 +56,8 @@ static enum reason decide_again(const struct absorb_input *in, struct aor_record
     bool is_absorbed = v.what == VERDICT_ABSORB && !absorb_is_still(v.reason);
     if (is_absorbed)
         absorb_extend(in, next);
-    *is_changed = v.what == VERDICT_COMMIT || is_absorbed;
+    bool is_committed = v.what == VERDICT_COMMIT && v.reason != REASON_SERVED_NEW;
+    *is_changed = is_committed || is_absorbed; /* what is to be served is decided about anew */
     return *is_changed ? v.reason : REASON_MAX;
 }
 

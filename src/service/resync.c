@@ -72,7 +72,7 @@ static bool step(struct resync *s, const struct conf_upstream *u)
     size_t n_found = 0;
     for (int i = 0; i < LOOKS_MAX && n_found < FINDS_MAX; i++) {
         struct str aor;
-        if (!s->is_counting && !pacer_has_room(c, u))
+        if (!s->is_counting && (outage_is_down(u) || !pacer_has_room(c, u)))
             break;
         int err = store_next(c->reader, &c->scratch, (struct str){s->at, s->at_len}, &aor);
         if (err)

@@ -445,7 +445,8 @@ static void on_refused(struct reg *r, const struct msg *m)
     }
     if (r->leg)
         leg_release(r->leg);
-    if (leave_alone(r, m) || (m->status == 503 && postpone_reg(r)))
+    bool is_away = m->status >= 502 && m->status <= 504;
+    if (leave_alone(r, m) || (is_away && postpone_reg(r)))
         return;
     if (m->status == 503 || m->status < 400 || (r->is_own && !is_hard(m->status))) {
         finish(r, REASON_UPSTREAM_ERROR, m->status == 503 ? 503 : 500);
@@ -585,6 +586,6 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
     bool is_out_of_reach = err == ERR_GONE || err == ERR_AGAIN;
     if (is_out_of_reach)
         flight_note(r, 0);
-    if (err && !(is_out_of_reach && postpone_reg(r)))
+    if (err && !postpone_reg(r))
         finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR, status_of(err));
 }

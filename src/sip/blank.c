@@ -65,7 +65,7 @@ static void blank_params(char *p, size_t n)
             at++;
         struct str name = {p + from, at - from};
         size_t sign = at;
-        while (sign < n && is_blank(p[sign]))
+        while (name.n && sign < n && is_blank(p[sign]))
             sign++;
         bool is_param = name.n && sign < n && p[sign] == '=';
         if (is_param && is_one_of(name, params, sizeof params / sizeof params[0]))
@@ -86,11 +86,13 @@ static void blank_header(char *p, size_t n)
     for (from = at; at < n && is_name_char(p[at]);)
         at++;
     struct str scheme = {p + from, at - from};
-    if (str_ieq(scheme, STR("Basic")) || str_ieq(scheme, STR("Bearer")))
-        while (at < n)
-            at = blank_value(p, n, at);
-    else
+    if (str_ieq(scheme, STR("Digest")) || at == n || !is_blank(p[at])) {
         blank_params(p, n);
+        return;
+    }
+    for (; at < n; at++)
+        if (!is_blank(p[at]))
+            p[at] = 'x';
 }
 
 /* The end of the header field that begins here, folds included, before its line end. */

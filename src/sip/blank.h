@@ -1,7 +1,7 @@
 /* Takes what gives access out of a SIP message that is shown to people: the digests and nonces of
- * challenges and of their answers, Basic and Bearer credentials, and the keys of media (SDES) in a
- * body. Each of their characters becomes an 'x', so that every length stays right. Pure; any
- * thread. */
+ * challenges and of their answers, all of what other schemes than Digest say, and the keys of media
+ * (SDES) in a body. Each of their characters becomes an 'x', so that every length stays right.
+ * Pure; any thread. */
 #ifndef BW_SIP_BLANK_H
 #define BW_SIP_BLANK_H
 

@@ -41,7 +41,7 @@ static struct str domain_of(struct str aor)
     for (size_t n = aor.n; n > 0; n--)
         if (aor.p[n - 1] == '@')
             return str_skip(aor, n);
-    return aor;
+    return STR_NONE; /* a number: with those that have no row */
 }
 
 static struct str name_of(const struct row *r)
@@ -59,9 +59,9 @@ static void name_row(struct row *r, struct str domain)
 /* The row behind it, where its place is taken; a row that is given once stays. */
 static struct row *find(struct headcount *h, struct str domain)
 {
-    uint64_t hash = hash_str(&h->key, domain);
     if (domain.n == 0 || domain.n > HEADCOUNT_NAME_MAX)
         return &h->rows[HEADCOUNT_DOMAINS];
+    uint64_t hash = hash_str(&h->key, domain);
     for (size_t i = 0; i < HEADCOUNT_DOMAINS; i++) {
         struct row *r = &h->rows[(hash + i) % HEADCOUNT_DOMAINS];
         if (!atomic_load_explicit(&r->is_used, memory_order_relaxed))

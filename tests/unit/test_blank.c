@@ -23,6 +23,10 @@ static const struct {
      "INVITE sip:a SIP/2.0\r\nProxy-Authorization: Bearer xxxxxx\r\n\r\n"},
     {"INVITE sip:a SIP/2.0\r\nAuthorization: Basic YTpi\r\n\r\n",
      "INVITE sip:a SIP/2.0\r\nAuthorization: Basic xxxx\r\n\r\n"},
+    {"INVITE sip:a SIP/2.0\r\nAuthorization: Bearer ,a,\"b\r\n\r\n",
+     "INVITE sip:a SIP/2.0\r\nAuthorization: Bearer xxxxx\r\n\r\n"},
+    {"INVITE sip:a SIP/2.0\r\nAuthorization: NTLM gssapi-data=\"ab\", x\r\n\r\n",
+     "INVITE sip:a SIP/2.0\r\nAuthorization: NTLM xxxxxxxxxxxxxxxxx x\r\n\r\n"},
     /* no end, no value */
     {"INVITE sip:a SIP/2.0\r\nAuthorization: Digest response=\"ab",
      "INVITE sip:a SIP/2.0\r\nAuthorization: Digest response=\"xx"},
@@ -56,8 +60,8 @@ static void secrets_go_and_lengths_stay(void **state)
 static void any_bytes_are_survived(void **state)
 {
     static const char parts[][20] = {
-        "Authorization:", "Digest ", "nonce", "=",       "\"", "\\", ",", "\r\n", "\n ",
-        "response",       "\r",      " ",     "inline:", ":",  "x"};
+        "Authorization:", "Digest ", "Basic ",   "nonce", "=", "\"",      "\\", ",",
+        "\r\n",           "\n ",     "response", "\r",    " ", "inline:", ":",  "x"};
     unsigned seed = 7;
     (void)state;
     for (int run = 0; run < 20000; run++) {
