@@ -268,7 +268,7 @@ static uint32_t nothing_ttl(struct parse *p)
 
 static bool read_question(struct parse *p, const char *name)
 {
-    char asked[DNS_NAME_MAX];
+    char asked[DNS_NAME_MAX] = "";
     bool is_good = read_name(&p->r, asked) && is_name(asked, str_of(name));
     is_good = read_u16(&p->r) == (unsigned)p->type && is_good;
     memcpy(p->name, asked, sizeof asked);

@@ -223,14 +223,13 @@ struct line {
 static struct str event_word(const char *event, char word[EVENT_MAX])
 {
     size_t n = 0;
-    for (; event[n] && n < EVENT_MAX; n++)
+    for (; n < EVENT_MAX && event[n]; n++)
         word[n] = event[n] == ' ' ? '-' : event[n];
     return (struct str){word, n};
 }
 
 static void format_json(struct buf *out, const struct line *l, uint64_t wall_ms)
 {
-    char word[EVENT_MAX];
     buf_add(out, STR("{\"time\":\""));
     add_time(out, wall_ms);
     buf_addf(out, "\",\"level\":\"%s\",\"thread\":\"%s\",\"message\":\"", levels[l->level].word,
@@ -238,6 +237,7 @@ static void format_json(struct buf *out, const struct line *l, uint64_t wall_ms)
     add_escaped(out, l->text, true);
     buf_add_char(out, '"');
     if (l->event) {
+        char word[EVENT_MAX];
         const struct log_field name = LOG_TEXT("event", event_word(l->event, word));
         logfield_json(out, &name, 1);
         logfield_json(out, l->fields, l->n_fields);
@@ -275,7 +275,7 @@ static struct iovec journal_field(struct buf *out, struct str name, const struct
 
 static int send_journal(const struct line *l, struct str escaped)
 {
-    char bytes[LINE_MAX_LEN * 2 + 512], word[EVENT_MAX];
+    char bytes[LINE_MAX_LEN * 2 + 512];
     struct buf out = buf_over(bytes, sizeof bytes);
     struct iovec parts[3 + 1 + LOGFIELD_MAX];
     int n = 3;
@@ -288,6 +288,7 @@ static int send_journal(const struct line *l, struct str escaped)
     buf_addf(&out, "THREAD=%s", thread_name);
     parts[2] = (struct iovec){out.p + from, out.len - from};
     if (l->event) {
+        char word[EVENT_MAX];
         const struct log_field event = LOG_TEXT("event", event_word(l->event, word));
         parts[n++] = journal_field(&out, str_of(event.name), &event);
     }

@@ -195,7 +195,7 @@ static void check_hep(struct checker *c)
     if (s && s->first && !h->server.family && !settings_find(s, schema_find(SECTION_HEP, "server")))
         finding_warn(c->findings, s->line,
                      "hep: without a server nothing is sent, and its other options do nothing");
-    if (h->server.family && h->secrets)
+    if (s && h->server.family && h->secrets)
         finding_warn(c->findings, line_of(s, SECTION_HEP, "secrets"),
                      "hep secrets: show, so digests and nonces leave this machine unencrypted");
 }

@@ -79,9 +79,9 @@ struct lease_view {
     bool is_held;          /* there is one and its generation fits */
     bool is_pending;       /* a REGISTER of this binding, by its own way and Call-ID, is on its way
                               upstream or has been challenged (D30) */
+    bool is_unreachable;   /* the device does not answer our keepalives: it is tried last */
     uint64_t expires_at_s; /* service clock; of a binding without a lease: the record's */
     uint32_t cseq, branch_hash; /* of the last refresh */
-    bool is_unreachable;        /* the device does not answer our keepalives: it is tried last */
 };
 
 struct absorb_input {

@@ -49,6 +49,16 @@ static bool take_count(const char *text, long *out)
     return true;
 }
 
+static bool take_option(struct options *o, const char *word, const char *value)
+{
+    const char **text = strcmp(word, "--source") == 0 ? &o->source
+                        : strcmp(word, "--pcap") == 0 ? &o->pcap
+                                                      : NULL;
+    if (text)
+        *text = value;
+    return text || (strcmp(word, "--count") == 0 && take_count(value, &o->count));
+}
+
 /* False: what stands there is not right. */
 static bool read_options(const struct call *c, struct options *o)
 {
@@ -58,14 +68,10 @@ static bool read_options(const struct call *c, struct options *o)
             o->shows_secrets = true;
         } else if (word[0] != '-' && !o->aor) {
             o->aor = word;
-        } else if (!value) {
+        } else if (!value || !take_option(o, word, value)) {
             return false;
-        } else if (strcmp(word, "--source") == 0) {
-            o->source = c->words[++i];
-        } else if (strcmp(word, "--pcap") == 0) {
-            o->pcap = c->words[++i];
-        } else if (strcmp(word, "--count") != 0 || !take_count(c->words[++i], &o->count)) {
-            return false;
+        } else {
+            i++;
         }
     }
     return true;
@@ -116,11 +122,9 @@ static struct str message_of(const json_t *m)
     const json_t *text = json_object_get(m, "message"), *coded = json_object_get(m, "bytes");
     const json_t *from = text ? text : coded;
     size_t n = json_string_length(from);
-    char *bytes = malloc(n + 4);
-    if (!bytes || !from || (!text && n % 4)) {
-        free(bytes);
+    char *bytes = from && (text || n % 4 == 0) ? malloc(n + 4) : NULL;
+    if (!bytes)
         return STR_NONE;
-    }
     memcpy(bytes, json_string_value(from), n);
     if (text)
         return (struct str){bytes, n};
@@ -249,8 +253,9 @@ static int follow(struct trace *t, const char *path)
     if (status)
         return status;
     status = read_head(t, fd);
-    while (!status && take_events(t, &status) && read_more(t, fd, &status))
-        continue;
+    bool goes_on = !status;
+    while (goes_on)
+        goes_on = take_events(t, &status) && read_more(t, fd, &status);
     (void)close(fd);
     return status;
 }

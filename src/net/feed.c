@@ -205,7 +205,7 @@ static bool load(struct feed *f, struct shipment *s)
     *s = (struct shipment){.epoch = f->epoch};
     if (f->target && !list_is_empty(&f->queue)) {
         s->target = strdup(f->target);
-        s->token = f->token ? strdup(f->token) : NULL;
+        s->token = s->target && f->token ? strdup(f->token) : NULL;
     }
     if (s->target)
         list_each (it, &f->queue) {
@@ -260,11 +260,11 @@ static void await(struct feed *f, int ms)
 static void pause_for(struct feed *f, uint64_t ms, unsigned epoch)
 {
     uint64_t until_ms = sys_now_ms() + ms, now_ms = sys_now_ms();
-    bool is_same = true;
-    while (is_same && now_ms < until_ms && !atomic_load(&f->is_stopping)) {
+    bool is_aim_kept = true;
+    while (is_aim_kept && now_ms < until_ms && !atomic_load(&f->is_stopping)) {
         await(f, (int)(until_ms - now_ms));
         (void)pthread_mutex_lock(&f->lock);
-        is_same = f->epoch == epoch;
+        is_aim_kept = f->epoch == epoch;
         (void)pthread_mutex_unlock(&f->lock);
         now_ms = sys_now_ms();
     }

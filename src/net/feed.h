@@ -32,6 +32,6 @@ int feed_set_target(struct feed *f, const char *target, struct str token);
 bool feed_is_on(const struct feed *f);
 
 /* A line with its end, at most FEED_BATCH_MAX. Any thread; never waits for the outside. */
-void feed_put(struct feed *f, struct str line);
+void feed_put(struct feed *f, struct str text);
 
 #endif

@@ -131,8 +131,9 @@ static bool send_some(struct hep *h, struct buf *out)
     else if (h->watch)
         stats_add(STAT_HEP_DROPPED, (int64_t)tap_missed(h->watch));
     (void)pthread_mutex_unlock(&h->lock);
+    bool was_there = i;
     free(i);
-    return i;
+    return was_there;
 }
 
 static bool is_on(struct hep *h)
@@ -143,20 +144,26 @@ static bool is_on(struct hep *h)
     return is_watching;
 }
 
+static void await(const struct hep *h, int ms)
+{
+    struct pollfd fd = {.fd = h->wake, .events = POLLIN};
+    uint64_t n;
+    if (poll(&fd, 1, ms) > 0 && read(h->wake, &n, sizeof n) < 0)
+        return; /* nothing was there after all */
+}
+
 static void *run(void *arg)
 {
     static char datagram[DATAGRAM_MAX];
     struct hep *h = arg;
     struct buf out = buf_over(datagram, sizeof datagram);
-    uint64_t n;
     log_thread_name("hep");
     (void)stats_thread_start();
     while (!atomic_load(&h->is_stopping)) {
-        struct pollfd fd = {.fd = h->wake, .events = POLLIN};
-        while (!atomic_load(&h->is_stopping) && send_some(h, &out))
-            continue;
-        if (poll(&fd, 1, is_on(h) ? IDLE_MS : OFF_MS) > 0 && read(h->wake, &n, sizeof n) < 0)
-            continue;
+        bool goes_on = true;
+        while (goes_on)
+            goes_on = !atomic_load(&h->is_stopping) && send_some(h, &out);
+        await(h, is_on(h) ? IDLE_MS : OFF_MS);
     }
     return NULL;
 }

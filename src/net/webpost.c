@@ -22,6 +22,7 @@ static void init(void)
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type of libcurl's callback */
 static size_t swallow(char *bytes, size_t size, size_t n, void *arg)
 {
     (void)bytes;

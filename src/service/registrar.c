@@ -32,10 +32,10 @@ enum { TRIES = 3 };
 struct decision {
     struct absorb_input in;
     struct location location;
-    struct upreq up; /* only the registration's names */
-    struct verdict verdict;
-    enum pace_class pace_class; /* VERDICT_FORWARD */
-    bool is_trial;              /* it tries whether upstream is still down */
+    struct upreq up;                 /* only the registration's names */
+    struct verdict verdict, untried; /* the latter: were it not the trial */
+    enum pace_class pace_class;      /* VERDICT_FORWARD */
+    bool is_trial;                   /* it tries whether upstream is still down */
     enum outage_trial trial;
 };
 
@@ -82,6 +82,7 @@ static void judge_trial(const struct context *c, const struct regview *v, struct
         return;
     d->in.is_upstream_busy = false;
     struct verdict instead = absorb_decide(&d->in, NULL);
+    d->untried = d->verdict;
     d->is_trial = instead.what == VERDICT_FORWARD;
     d->in.is_upstream_busy = !d->is_trial;
     if (!d->is_trial)
@@ -374,10 +375,6 @@ static struct way way_of(const struct decision *d)
 static void forward(struct reg *r, const struct decision *d)
 {
     r->pace_class = d->pace_class;
-    if (d->is_trial && !outage_take_trial(r->v.domain->upstream, d->trial)) {
-        registrar_resume(r); /* another one is it */
-        return;
-    }
     if (d->is_trial)
         flight_charge(r);
     if (d->is_trial || upstream_take_turn(r->context, &r->v, d->up.upreg_id, d->pace_class))
@@ -386,8 +383,19 @@ static void forward(struct reg *r, const struct decision *d)
         pacer_wait(r, d->pace_class);
 }
 
-static void act(struct reg *r, const struct decision *d)
+/* Another one is the trial. */
+static void give_up_trial(const struct regview *v, struct decision *d)
 {
+    d->is_trial = false;
+    d->in.is_upstream_busy = true;
+    d->verdict = d->untried;
+    judge_outage(v, false, d);
+}
+
+static void act(struct reg *r, struct decision *d)
+{
+    if (d->is_trial && !outage_take_trial(r->v.domain->upstream, d->trial))
+        give_up_trial(&r->v, d);
     r->before = way_of(d);
     pulse_remember(&d->location, &r->v.view, &r->past);
     r->up.upreg_id = d->up.upreg_id;
@@ -463,7 +471,7 @@ static void refuse_for(struct context *c, const struct packet *p, const struct m
 
 /* What needs no transaction of its own is answered without one. */
 static void begin(struct context *c, const struct packet *p, const struct msg *m,
-                  const struct regview *v, const struct decision *d)
+                  const struct regview *v, struct decision *d)
 {
     struct reg *r;
     unsigned lately = d->verdict.what == VERDICT_FORWARD ? refused_find(c, m, v) : 0;

@@ -30,7 +30,7 @@ bool regreply_is_complete(const struct regreply_input *in);
 /* The header lines of a 200 of our own: Contact lines, Expires where the domain wants it, Path,
  * Service-Route, P-Associated-URI, Date. A list that no datagram would hold is cut
  * (D83). STR_NONE: arena exhausted. */
-struct str regreply_lines(struct context *c, const struct regreply_input *in);
+struct str regreply_lines(struct context *c, const struct regreply_input *what);
 
 /* Upstream's 2xx with our bindings in place of its contacts; Via and identifiers are the caller's
  * to edit. */

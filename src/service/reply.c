@@ -20,8 +20,7 @@ void reply_send(struct context *c, const struct packet *p, const struct msg *req
 {
     char tag[MARK_TAG_LEN];
     struct build_reply r = *reply;
-    if (str_is_none(r.to_tag))
-        r.to_tag = mark_tag(&c->marks, request, tag);
+    r.to_tag = str_is_none(r.to_tag) ? mark_tag(&c->marks, request, tag) : r.to_tag;
     struct str bytes;
     if (build_response(&c->scratch, request, &p->flow.peer, &r, &bytes))
         return; /* counted as an exhausted arena by the dispatcher */

@@ -420,10 +420,10 @@ static int build_base(struct worker *w)
     w->group->late.inboxes[c->worker] = w->inbox;
     if (!err)
         err = flow_table_new(c->worker, &c->flows);
-    if (!err)
+    if (!err) {
         flow_table_join(c->flows, &w->group->flows);
-    if (!err)
         err = egress_new(c, &c->egress);
+    }
     if (!err)
         err = servers_new(c, &c->servers);
     if (!err)

@@ -200,7 +200,7 @@ static struct chart chart_of(const struct outcome *o, char title[NOTE_MAX], stru
 void outcome_print_svg(const struct outcome *o, FILE *to)
 {
     char title[NOTE_MAX];
-    struct notes notes;
+    struct notes notes = {.list = {NULL}};
     const struct chart c = chart_of(o, title, &notes);
     chart_print_svg(&c, to);
 }
@@ -208,7 +208,7 @@ void outcome_print_svg(const struct outcome *o, FILE *to)
 void outcome_print_text(const struct outcome *o, FILE *to)
 {
     char title[NOTE_MAX];
-    struct notes notes;
+    struct notes notes = {.list = {NULL}};
     const struct chart c = chart_of(o, title, &notes);
     (void)fprintf(to, "%s\n\n", title);
     chart_print_text(&c, to);

@@ -243,17 +243,18 @@ static void on_done(void *arg)
 
 static int draw(const struct storm *s, const struct outcome *o)
 {
-    FILE *to = s->settings.svg ? fopen(s->settings.svg, "w") : NULL;
     if (!s->settings.svg)
         return 0;
-    if (to)
+    FILE *to = fopen(s->settings.svg, "w");
+    bool is_good = to;
+    if (to) {
         outcome_print_svg(o, to);
-    const bool is_bad = !to || ferror(to);
-    if ((to && fclose(to)) || is_bad) {
-        (void)fprintf(stderr, "%s: %s: %s\n", command, s->settings.svg, strerror(errno));
-        return ERR_IO;
+        is_good = !ferror(to);
+        is_good = fclose(to) == 0 && is_good;
     }
-    return 0;
+    if (!is_good)
+        (void)fprintf(stderr, "%s: %s: %s\n", command, s->settings.svg, strerror(errno));
+    return is_good ? 0 : ERR_IO;
 }
 
 /* The exit code: a phone that is lost is a fault. */

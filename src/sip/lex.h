@@ -65,10 +65,10 @@ static inline const char *lex_run(const char *p, const char *end, unsigned class
 /* Takes the longest run of characters of these classes; it may be empty. */
 static inline struct str lex_take(struct str *s, unsigned classes)
 {
-    struct str run = str_span(s->p, lex_run(s->p, s->p + s->n, classes, true));
-    s->p += run.n;
-    s->n -= run.n;
-    return run;
+    struct str taken = str_span(s->p, lex_run(s->p, s->p + s->n, classes, true));
+    s->p += taken.n;
+    s->n -= taken.n;
+    return taken;
 }
 
 static inline bool lex_take_char(struct str *s, char c)
