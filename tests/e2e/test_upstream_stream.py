@@ -94,5 +94,6 @@ def test_a_server_that_is_gone_gives_way_to_the_next(site):
         upstream.answer(came, 200, fields=[("Contact", came.header("Contact") + ";expires=3600")])
         phone.expect(200, of=sent)
     metrics = site.http.metrics()
-    assert metrics['upstream_failovers_total{request="register"}'] == 1
+    # each worker finds out for itself
+    assert 1 <= metrics['upstream_failovers_total{request="register"}'] <= site.n_workers
     assert metrics["upstream_servers_left_out_total"] == 1

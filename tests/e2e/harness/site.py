@@ -39,6 +39,10 @@ class Site:
     def path(self, name):
         return os.path.join(self.directory, name)
 
+    @property
+    def n_workers(self):
+        return self.config.sections[""]["workers"]
+
     def set_workers(self, n):
         """At least so many."""
         self.config.set("", workers=max(n, self.config.sections[""]["workers"]))
