@@ -330,7 +330,7 @@ def test_a_silent_server_costs_the_run(registrar):
     r = registrar('--silent', 'on')
     report = phones(r, '--count', '3', '--rate', '0', '--timeout', '1', code=2, duration=2)
     assert report['lost'] == 3 and report['answered'] == 0 and report['registered'] == 0
-    assert report['retransmitted'] == 3
+    assert 3 <= report['retransmitted'] <= 6  # after 0.5 s, and where that was late, again
 
 
 def test_lost_packets_are_sent_again(registrar):

@@ -139,6 +139,8 @@ def test_half_open_handshakes_harm_nobody(secured):
     upstream, alice = site.upstream(), phone(site)
     (uri,) = sip.uris(register(site, alice, upstream, 1).all("Contact"))
     floods = half_open(site)
+    # each worker accepts for itself: the next one must not come before any of these
+    site.wait_for(lambda: site.http.metrics()['connections{transport="tls"}'] == 1 + len(floods))
     more = socket.create_connection(site.tls, timeout=5, source_address=("127.99.1.1", 0))
     assert more.recv(1) == b""
     other, context = None, client(site)

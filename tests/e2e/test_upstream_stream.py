@@ -96,4 +96,4 @@ def test_a_server_that_is_gone_gives_way_to_the_next(site):
     metrics = site.http.metrics()
     # each worker finds out for itself
     assert 1 <= metrics['upstream_failovers_total{request="register"}'] <= site.n_workers
-    assert metrics["upstream_servers_left_out_total"] == 1
+    assert 1 <= metrics["upstream_servers_left_out_total"] <= site.n_workers
