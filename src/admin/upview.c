@@ -167,9 +167,7 @@ static const struct metric {
      "in time.",
      NULL, SHIELD_REFUSED},
     {"refreshes_postponed_total",
-     "Refreshes that were due, found no turn and were answered here "
-     "(D56a).",
-     NULL, SHIELD_POSTPONED},
+     "Refreshes that were due, found no turn and were answered here.", NULL, SHIELD_POSTPONED},
     {"pauses_total", "503 with Retry-After: no REGISTER was sent for a while.", NULL,
      SHIELD_PAUSES},
 };
