@@ -34,8 +34,9 @@ def contacts(answer):
 
 
 class Phone(Ua):
-    """Answers a challenge once for each request; keeps_proof: and sends the proof unasked from then
-    on, as most phones do."""
+    """Answers a challenge once for each request, and once more where its nonce was stale (as that of
+    a request whose answer a crash of ours has swallowed); keeps_proof: and sends the proof unasked
+    from then on, as most phones do."""
     def __init__(self, name, host, ladder, peer, password=None, keeps_proof=False):
         super().__init__(name, host, ladder, peer)
         self.password = password or "secret-" + name
@@ -71,12 +72,19 @@ class Phone(Ua):
                  ("Call-ID", self.call_id), ("CSeq", f"{self.cseq} REGISTER")]
         return sip.build(f"REGISTER {uri} SIP/2.0", usual + fields)
 
+    def is_challenged(self, answer):
+        return answer.status == 401 and self.password
+
+    def is_stale(self, answer):
+        return self.is_challenged(answer) and "stale=true" in answer.header("WWW-Authenticate")
+
     def send_register(self, contact, expires, fields=(), timeout=TIMEOUT):
         """The final answer, that to the challenge's answer if there is a challenge."""
         answer = self.ask(self.build_register(contact, expires, fields), timeout)
-        if answer.status == 401 and self.password:
-            self.challenge, self.uses = answer.header("WWW-Authenticate"), 0
-            answer = self.ask(self.build_register(contact, expires, fields), timeout)
+        for is_asked in (self.is_challenged, self.is_stale):
+            if is_asked(answer):
+                self.challenge, self.uses = answer.header("WWW-Authenticate"), 0
+                answer = self.ask(self.build_register(contact, expires, fields), timeout)
         if not self.keeps_proof:
             self.challenge = None
         return answer
