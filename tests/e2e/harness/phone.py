@@ -40,8 +40,9 @@ def usable(answer):
 
 
 class Registering:
-    """What a user agent needs to register. Answers a challenge once for each request; keeps_proof:
-    and sends the proof unasked from then on, as most phones do."""
+    """What a user agent needs to register. Answers a challenge once for each request, and once
+    more where its nonce was stale (as that of a request whose answer a crash of ours has swallowed);
+    keeps_proof: and sends the proof unasked from then on, as most phones do."""
     domain, password, keeps_proof = DOMAIN, None, False
 
     def restart(self):
@@ -73,12 +74,19 @@ class Registering:
                  ("Call-ID", self.call_id), ("CSeq", f"{self.cseq} REGISTER")]
         return sip.build(f"REGISTER {uri} SIP/2.0", usual + fields)
 
+    def is_challenged(self, answer):
+        return answer.status == 401 and self.password
+
+    def is_stale(self, answer):
+        return self.is_challenged(answer) and "stale=true" in answer.header("WWW-Authenticate")
+
     def send_register(self, contact, expires, fields=(), timeout=TIMEOUT):
         """The final answer, that to the challenge's answer if there is a challenge."""
         answer = self.ask(self.build_register(contact, expires, fields), timeout)
-        if answer.status == 401 and self.password:
-            self.challenge, self.uses = usable(answer), 0
-            answer = self.ask(self.build_register(contact, expires, fields), timeout)
+        for is_asked in (self.is_challenged, self.is_stale):
+            if is_asked(answer):
+                self.challenge, self.uses = usable(answer), 0
+                answer = self.ask(self.build_register(contact, expires, fields), timeout)
         if not self.keeps_proof:
             self.challenge = None
         return answer
