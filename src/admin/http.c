@@ -39,7 +39,7 @@ struct inquiry {
 
 /* ---------------------------------------------------------------- answering */
 
-static void add_headers(struct MHD_Response *r, const struct api_response *a)
+static void add_headers(struct MHD_Response *r, const struct answer *a)
 {
     if (a->type)
         (void)MHD_add_response_header(r, "Content-Type", a->type);
@@ -58,7 +58,7 @@ static void add_headers(struct MHD_Response *r, const struct api_response *a)
 }
 
 /* Takes the body. */
-static enum MHD_Result send_response(struct MHD_Connection *c, const struct api_response *a)
+static enum MHD_Result send_response(struct MHD_Connection *c, const struct answer *a)
 {
     struct MHD_Response *r =
         MHD_create_response_from_buffer(a->len, a->body, MHD_RESPMEM_MUST_FREE);
@@ -75,8 +75,8 @@ static enum MHD_Result send_response(struct MHD_Connection *c, const struct api_
 static enum MHD_Result send_failure(struct MHD_Connection *c, unsigned status, const char *code,
                                     const char *message)
 {
-    struct api_response a = {0};
-    api_fail(&a, status, code, message);
+    struct answer a = {0};
+    answer_fail(&a, status, code, message);
     return send_response(c, &a);
 }
 
@@ -163,7 +163,7 @@ static enum MHD_Result send_trace(const struct door *d, struct MHD_Connection *c
     conf_unref(conf);
     if (!r)
         return send_failure(c, f.status, f.code, f.message);
-    const struct api_response head = {.type = "text/event-stream"};
+    const struct answer head = {.type = "text/event-stream"};
     add_headers(r, &head);
     enum MHD_Result result = MHD_queue_response(c, 200, r);
     MHD_destroy_response(r);
@@ -173,7 +173,7 @@ static enum MHD_Result send_trace(const struct door *d, struct MHD_Connection *c
 static enum MHD_Result finish(const struct door *d, struct MHD_Connection *c,
                               const struct api_request *q)
 {
-    struct api_response a;
+    struct answer a;
     struct query query = {.n = 0};
     (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, &query);
     if (str_eq(q->path, STR("/api/v1/trace")) && str_eq(q->method, STR("GET")))
