@@ -428,7 +428,9 @@ static const struct route {
       {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
       {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
       {"/api/v1/aors", "GET, HEAD", {{"GET", get_aors}}},
-      {"/api/v1/trace", "GET", {{NULL, NULL}}}, /* by http.c, as it does not end */
+      {"/api/v1/trace", "GET", {{NULL, NULL}}},  /* by http.c: one has no end, one is long, */
+      {"/api/v1/export", "GET", {{NULL, NULL}}}, /* and with two it matters who asks */
+      {"/api/v1/import", "POST", {{NULL, NULL}}},
       {"/api/v1/savings", "GET, HEAD", {{"GET", get_savings}}},
       {"/api/v1/history", "GET, HEAD", {{"GET", get_history}}},
       {"/api/v1/domains", "GET, HEAD", {{"GET", get_domains}}},

@@ -16,6 +16,7 @@ struct alarms;
 struct board;
 struct history;
 struct history_from;
+struct keysjson;
 struct noise;
 struct removal;
 struct shield_table;
@@ -49,6 +50,10 @@ struct api_hooks {
     const struct noise *(*noise)(unsigned worker, void *arg); /* worker_noise */
     /* Calls end, devices are told to come back soon: 0 or ERR_NOMEM. */
     int (*drain)(void *arg);
+    /* The keys that this process goes by; secret. */
+    void (*keys)(struct keysjson *out, void *arg);
+    /* Puts others in the place of its files, for the next start: 0 or ERR_IO. */
+    int (*install_keys)(const struct keysjson *keys, void *arg);
 };
 
 struct api {

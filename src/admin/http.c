@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "admin/access.h"
+#include "admin/exporter.h"
 #include "admin/history.h"
+#include "admin/importer.h"
 #include "admin/listen.h"
 #include "admin/tracer.h"
 #include "base/err.h"
@@ -32,9 +34,9 @@ struct http {
 
 /* What one request has brought so far. */
 struct inquiry {
-    char body[API_BODY_MAX];
-    size_t len;
-    bool is_too_long;
+    char *body;
+    size_t len, room, max;
+    bool is_too_long, has_no_memory;
 };
 
 /* ---------------------------------------------------------------- answering */
@@ -119,11 +121,29 @@ static enum MHD_Result send_refusal(struct MHD_Connection *c, enum access_verdic
 
 /* ---------------------------------------------------------------- requests */
 
+static bool is_import(struct str path)
+{
+    return str_eq(path, STR("/api/v1/import"));
+}
+
 static void collect(struct inquiry *i, const char *data, size_t len)
 {
-    if (len > sizeof i->body - i->len) {
+    if (i->is_too_long || i->has_no_memory)
+        return;
+    if (len > i->max - i->len) {
         i->is_too_long = true;
         return;
+    }
+    if (len > i->room - i->len) {
+        size_t room = i->room ? i->room : API_BODY_MAX;
+        while (room - i->len < len)
+            room *= 2;
+        char *more = realloc(i->body, room);
+        i->has_no_memory = !more;
+        if (!more)
+            return;
+        i->body = more;
+        i->room = room;
     }
     memcpy(i->body + i->len, data, len);
     i->len += len;
@@ -136,8 +156,12 @@ static enum MHD_Result begin(const struct door *d, struct MHD_Connection *c,
     enum access_verdict verdict = decide(d, c, q->method.p, q->path.p);
     if (verdict != ACCESS_GRANTED)
         return send_refusal(c, verdict);
-    *context = calloc(1, sizeof(struct inquiry));
-    return *context ? MHD_YES : MHD_NO;
+    struct inquiry *i = calloc(1, sizeof *i);
+    *context = i;
+    if (!i)
+        return MHD_NO;
+    i->max = is_import(q->path) ? IMPORTER_BODY_MAX : API_BODY_MAX;
+    return MHD_YES;
 }
 
 static enum MHD_Result add_param(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -152,6 +176,19 @@ static enum MHD_Result add_param(void *arg, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+/* One that comes piece by piece; takes the response, NULL: *f says why. */
+static enum MHD_Result send_stream(struct MHD_Connection *c, struct MHD_Response *r,
+                                   const char *type, const struct fault *f)
+{
+    const struct answer head = {.type = type};
+    if (!r)
+        return send_failure(c, f->status, f->code, f->message);
+    add_headers(r, &head);
+    enum MHD_Result result = MHD_queue_response(c, 200, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
 static enum MHD_Result send_trace(const struct door *d, struct MHD_Connection *c,
                                   const struct query *q)
 {
@@ -161,13 +198,15 @@ static enum MHD_Result send_trace(const struct door *d, struct MHD_Connection *c
     struct MHD_Response *r =
         tracer_start(d->http->tracer, &(struct aors){hooks->store, conf}, q, c, &f);
     conf_unref(conf);
-    if (!r)
-        return send_failure(c, f.status, f.code, f.message);
-    const struct answer head = {.type = "text/event-stream"};
-    add_headers(r, &head);
-    enum MHD_Result result = MHD_queue_response(c, 200, r);
-    MHD_destroy_response(r);
-    return result;
+    return send_stream(c, r, "text/event-stream", &f);
+}
+
+static enum MHD_Result send_export(const struct door *d, struct MHD_Connection *c,
+                                   const struct query *q)
+{
+    struct fault f = {0};
+    struct MHD_Response *r = exporter_start(&d->http->api.hooks, q, d->is_trusted, &f);
+    return send_stream(c, r, "application/x-ndjson", &f);
 }
 
 static enum MHD_Result finish(const struct door *d, struct MHD_Connection *c,
@@ -176,10 +215,16 @@ static enum MHD_Result finish(const struct door *d, struct MHD_Connection *c,
     struct answer a;
     struct query query = {.n = 0};
     (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, &query);
-    if (str_eq(q->path, STR("/api/v1/trace")) && str_eq(q->method, STR("GET")))
+    bool is_get = str_eq(q->method, STR("GET"));
+    if (is_get && str_eq(q->path, STR("/api/v1/trace")))
         return send_trace(d, c, &query);
+    if (is_get && str_eq(q->path, STR("/api/v1/export")))
+        return send_export(d, c, &query);
     const struct api_request whole = {q->method, q->path, q->body, &query};
-    api_serve(&d->http->api, &whole, &a);
+    if (is_import(q->path) && str_eq(q->method, STR("POST")))
+        importer_serve(&d->http->api.hooks, &whole, d->is_trusted, &a);
+    else
+        api_serve(&d->http->api, &whole, &a);
     return send_response(c, &a);
 }
 
@@ -201,6 +246,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     }
     if (i->is_too_long)
         return send_failure(c, 413, "too-long", "the body is too long");
+    if (i->has_no_memory)
+        return send_failure(c, 503, "no-memory", "out of memory");
     struct api_request q = {str_of(method), str_of(path), {i->body, i->len}, NULL};
     return finish(d, c, &q);
 }
@@ -211,7 +258,11 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     (void)arg;
     (void)c;
     (void)why;
-    free(*context);
+    struct inquiry *i = *context;
+    if (i && i->body)
+        explicit_bzero(i->body, i->len); /* it may have brought keys */
+    free(i ? i->body : NULL);
+    free(i);
     *context = NULL;
 }
 

@@ -9,6 +9,8 @@
 #include "ctl/aorlist.h"
 #include "ctl/ask.h"
 #include "ctl/bans.h"
+#include "ctl/exportcmd.h"
+#include "ctl/importcmd.h"
 #include "ctl/linelist.h"
 #include "ctl/operate.h"
 #include "ctl/passwd.h"
@@ -48,6 +50,18 @@ static const struct {
     {{"drain"}, "", 0, 0, "end calls, and have devices come back soon", operate_drain},
     {{"reload"}, "", 0, 0, "read the configuration again", operate_reload},
     {{"log-level"}, "[LEVEL]", 0, 1, "show or set what is logged", operate_log_level},
+    {{"export"},
+     "[--with-keys] [FILE]",
+     0,
+     2,
+     "all lines as JSON Lines, for import",
+     exportcmd_run},
+    {{"import"},
+     "[--check] [--without-keys] FILE",
+     1,
+     3,
+     "take an export's lines in",
+     importcmd_run},
     {{"passwd"}, "FILE USER REALM", 3, 3, "set a password in a credentials file", run_passwd},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0], COMMAND_WIDTH = 28 };
