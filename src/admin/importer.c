@@ -249,8 +249,10 @@ static void read_lines(struct batch *b, struct str body)
         if (b->line % 64 == 0)
             store_reader_reset(b->reader);
     }
-    if (b->line == 0)
+    if (b->line == 0) {
+        b->line = 1;
         complain(b, "expected the head of an export");
+    }
     if (!b->err)
         check_ids(b);
 }
