@@ -263,10 +263,11 @@ struct place {
 static int refuse(const struct place *p, const char *name, const char *expected)
 {
     if (p->list)
-        (void)snprintf(p->fault->text, sizeof p->fault->text, "%s[%zu].%.64s: expected %s", p->list,
-                       p->at, name, expected);
+        (void)snprintf(p->fault->text, sizeof p->fault->text, "%s[%zu].%.64s: expected %.100s",
+                       p->list, p->at, name, expected);
     else
-        (void)snprintf(p->fault->text, sizeof p->fault->text, "%.64s: expected %s", name, expected);
+        (void)snprintf(p->fault->text, sizeof p->fault->text, "%.64s: expected %.100s", name,
+                       expected);
     return ERR_PARSE;
 }
 
