@@ -96,6 +96,8 @@ static enum access_verdict decide(const struct door *d, struct MHD_Connection *c
                                .host = header(c, "Host"),
                                .origin = header(c, "Origin"),
                                .authorization = header(c, "Authorization"),
+                               .fetch_site = header(c, "Sec-Fetch-Site"),
+                               .user_agent = header(c, "User-Agent"),
                                .path = str_of(path)};
     return d->is_trusted ? ACCESS_GRANTED : access_decide(str_of(d->http->token), &q);
 }
@@ -113,7 +115,8 @@ static enum MHD_Result send_refusal(struct MHD_Connection *c, enum access_verdic
                                  "without a token-file Host must name a loopback address"},
         [ACCESS_TOKEN_ONLY] = {403, "token-only",
                                "without a token-file this is served over the Unix socket only"},
-        [ACCESS_CROSS_SITE] = {403, "cross-site", "Origin is not this server"},
+        [ACCESS_CROSS_SITE] = {403, "cross-site",
+                               "another site's page has asked: Origin, or Sec-Fetch-Site"},
     };
     return send_failure(c, refusals[verdict].status, refusals[verdict].code,
                         refusals[verdict].message);
