@@ -56,6 +56,8 @@ void reports_stop(struct reports *r)
 {
     hep_free(r->hep);
     tap_fini(&r->tap);
+    feed_stop(r->feeds[FEED_SOCKET]);
+    feed_stop(r->feeds[FEED_WEBHOOK]);
     feed_free(r->feeds[FEED_SOCKET]);
     feed_free(r->feeds[FEED_WEBHOOK]);
 }
