@@ -288,7 +288,8 @@ enum forward_refusal target_find_devices(struct context *c, struct str aor, cons
 /* The servers of the caller's upstream, one after another. As servers_pick. */
 static int add_servers(struct context *c, const struct forward_plan *plan, struct target_set *out)
 {
-    const struct server_want want = {.upstream = out->caller_domain->upstream, .aor = out->caller};
+    const struct server_want want = {
+        .upstream = out->caller_domain->upstream, .aor = out->caller, .home = out->home};
     struct server_tries tries = {.n = 0};
     int err = 0;
     while (!err && out->n_servers < SERVERS_TRIES_MAX) {
@@ -314,6 +315,7 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
     if (why != FORWARD_OK)
         return why;
     out->caller = sender.aor;
+    out->home = sender.home;
     if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
         return FORWARD_METHOD;
     struct forward_plan plan = {.phone = reach_way(&p->flow),
