@@ -21,6 +21,8 @@ WEB = os.path.join(ROOT, "src", "admin", "web")
 RULES = os.path.join(ROOT, "etc", "prometheus", "breakwater.rules.yml")
 RULE_TESTS = os.path.join(ROOT, "tests", "prometheus", "rules.test.yml")
 GRAFANA = os.path.join(ROOT, "etc", "grafana", "breakwater.json")
+REASONS = os.path.join(ROOT, "src", "base", "reason.def")
+RULE_NUMBER = r"\((?:[DL]\d+[a-z]?(?:, )?)+\)"  # as the sources name theirs
 HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>"
 
 
@@ -152,11 +154,29 @@ def test_every_metric_has_help_and_is_in_the_manual(busy):
     for name in kinds:
         helped = re.search(rf"^# HELP {name} (.+)$", text, re.M)
         assert helped and helped.group(1)[-1] == ".", name
+        assert not re.search(RULE_NUMBER, helped.group(1)), name
     for line in text.splitlines():
         if line[0] != "#":
             name = re.match(r"\w+", line).group(0)
             family = name if name in kinds else re.sub("_(bucket|sum|count)$", "", name)
             assert family in kinds, line
+
+
+def test_no_reason_is_told_with_the_number_of_a_rule():
+    meanings = re.findall(r'^REASON\(\w+, "[\w-]+", "(.*)"\)', read(REASONS), re.M)
+    assert len(meanings) > 50
+    for meaning in meanings:
+        assert meaning[-1] == "." and not re.search(RULE_NUMBER, meaning), meaning
+
+
+def test_the_names_that_others_use_lead_to_metrics_of_ours(busy):
+    """The manual's table of what session border controllers call them."""
+    manual = read(os.path.join(BUILD, "docs", "man", "breakwater-metrics.7"))
+    table = re.search(r"^\.Ss By other names\n(.*?)^\.El$", manual, re.M | re.S).group(1)
+    rows = re.findall(r"^\.It .* Ta Ic (breakwater_\w+)(.*)$", table, re.M)
+    assert len(rows) == table.count(".It ") > 15
+    assert_known(busy, [name + label for name, rest in rows
+                        for label in re.findall(r"\{[^}]*\}", rest) or [""]])
 
 
 def assert_known(site, expressions):

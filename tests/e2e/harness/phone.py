@@ -40,8 +40,8 @@ def usable(answer):
 
 
 class Registering:
-    """What a user agent needs to register. Answers a challenge once for each request, and once more
-    where its nonce was stale (as that of a request whose answer a crash of ours has swallowed);
+    """What a user agent needs to register. Answers a challenge once for each request, and once
+    more where its nonce was stale (as that of a request whose answer a crash of ours has swallowed);
     keeps_proof: and sends the proof unasked from then on, as most phones do."""
     domain, password, keeps_proof = DOMAIN, None, False
 
