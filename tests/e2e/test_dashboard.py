@@ -210,6 +210,19 @@ def test_grafanas_dashboard_is_about_metrics_of_ours(busy):
     assert_known(busy, expressions)
 
 
+def test_grafanas_expressions_are_promql(tmp_path):
+    """As rules that record, for promtool reads those."""
+    dashboard = json.loads(read(GRAFANA))
+    expressions = [t["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*")
+                   for p in dashboard["panels"] for t in p["targets"]]
+    assert not any("$" in e for e in expressions)
+    rules = [{"record": f"panel:{i}", "expr": e} for i, e in enumerate(expressions)]
+    path = tmp_path / "rules.yml"  # JSON is YAML
+    path.write_text(json.dumps({"groups": [{"name": "grafana", "rules": rules}]}))
+    code, said = promtool.check("check", "rules", str(path))
+    assert code == 0 and f"SUCCESS: {len(rules)} rules found" in said, said
+
+
 def test_what_is_promised_to_prometheus_promtool_reads(busy):
     code, said = promtool.check("check", "metrics", input=busy.http.get("/metrics").body)
     assert code in (0, 3), said  # 3: remarks on style
