@@ -279,6 +279,24 @@ static void on_log(void *arg, const char *fmt, va_list ap)
     log_debug("admin: %s", text);
 }
 
+/* A NUL would end the text for whoever looks at it as a string, so it stays escaped: a path with
+ * one is no other path. */
+static size_t unescape(void *arg, struct MHD_Connection *c, char *s)
+{
+    (void)arg;
+    (void)c;
+    char *const first = s, *out = s;
+    while (*s) {
+        int high = s[0] == '%' ? ascii_hex(s[1]) : -1;
+        int low = high >= 0 ? ascii_hex(s[2]) : -1;
+        bool is_escape = low >= 0 && high + low > 0;
+        *out++ = is_escape ? (char)(high * 16 + low) : *s;
+        s += is_escape ? 3 : 1;
+    }
+    *out = '\0';
+    return (size_t)(out - first);
+}
+
 /* ---------------------------------------------------------------- start and stop */
 
 /* Takes the descriptor. */
@@ -290,7 +308,8 @@ static int door_open(struct door *d, int fd)
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_A_CONNECTION,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_OF_ONE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+        NULL, MHD_OPTION_END);
     if (d->daemon)
         return 0;
     (void)close(fd);
