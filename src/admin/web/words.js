@@ -60,11 +60,6 @@ function ahead(s, over) {
   return s >= 0 ? "in " + span(s) : `${over} ${span(-s)} ago`;
 }
 
-/* Without the numbers by which the sources name their rules. */
-function plain(meaning) {
-  return meaning.replace(/ \((?:[DL]\d+[a-z]?(?:, )?)+\)/g, "");
-}
-
 /* One decision's figures as a sentence. */
 function figures(d) {
   const parts = [];
