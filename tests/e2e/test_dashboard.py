@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from harness import promtool, webdriver
+from harness import promtool, storm, webdriver
 from test_admin import TOKEN, with_token
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,6 +23,7 @@ RULE_TESTS = os.path.join(ROOT, "tests", "prometheus", "rules.test.yml")
 GRAFANA = os.path.join(ROOT, "etc", "grafana", "breakwater.json")
 REASONS = os.path.join(ROOT, "src", "base", "reason.def")
 RULE_NUMBER = r"\((?:[DL]\d+[a-z]?(?:, )?)+\)"  # as the sources name theirs
+PHONES = 300  # of a storm
 HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>"
 
 
@@ -324,6 +325,79 @@ def search_and_read(page):
     assert "Upstream holds it for another" in text
     assert "new-contact" in text and "A contact that this line does not have yet." in text
     assert page.run("return location.hash") == "#" + quote("alice@example.test", safe="")
+
+
+class Storm(threading.Thread):
+    """Phones whose network goes and comes back, while the page is looked at."""
+    def __init__(self, site):
+        super().__init__(daemon=True)
+        self.site, self.figures, self.error = site, None, None
+
+    def run(self):
+        try:
+            self.figures = storm.play(
+                self.site, "--kind", "flap", "--count", PHONES, "--rate", 150, "--password", "pw",
+                "--settle", 1, "--outage", 1, "--within", 3, "--watch", 3, "--first-user", 100,
+                "--admin", self.site.path("admin.sock"))
+        except BaseException as e:  # told by the test
+            self.error = e
+
+
+def count_of(page, script):
+    return int(page.run("return " + script).replace(",", "") or 0)
+
+
+@pytest.mark.skipif(not webdriver.is_there(), reason="chromium and chromedriver are not there")
+def test_the_page_in_a_storm(site):
+    """What it shows is what /metrics says, while the phones come back and after."""
+    site.judge_upstream()
+    site.registrar("--password", "pw")
+    site.config.set("limits", exempt=["127.0.0.0/8"])
+    site.start()
+    raging = Storm(site)
+    into, out, absorbed = ('domain_registers_total{domain="example.test",kind="%s"}' % kind
+                           for kind in ("received", "relayed", "absorbed"))
+    with webdriver.Page(width=1280, height=900) as page:
+        raging.start()
+        page.open(f"http://{site.http.where[0]}:{site.http.where[1]}/")
+        page.wait("return (document.querySelector('[data-tile=devices] .value') || {}).textContent "
+                  f"=== '{PHONES}'")
+        before = site.http.metrics()
+        page.wait("return parseInt(document.querySelector('[data-tile=in] .note').textContent"
+                  ".replace(/,/g, '')) > arguments[0]", before[into] + PHONES / 2)
+        shown = tile(page, "in")[1]
+        assert before[into] < shown <= site.http.metrics()[into]
+        page.shot(os.path.join(BUILD, "dashboard-storm.png"), whole=True)
+        raging.join(120)
+        assert raging.error is None and raging.figures, raging.error
+        assert raging.figures["upstream"]["registers"] == 0 and raging.figures["phones_refused"] == 0
+        metrics = site.http.metrics()
+        assert metrics[absorbed] >= PHONES and metrics[out] == 2 * PHONES  # each was challenged once
+        page.wait("return document.querySelector('[data-tile=in] .note').textContent"
+                  ".replace(/,/g, '').startsWith(arguments[0] + ' ')", f"{metrics[into]:.0f}")
+        assert tile(page, "out")[1] == metrics[out]
+        share = page.run("return document.querySelector('[data-tile=absorbed] .note').textContent")
+        assert abs(float(share.split(" ")[0]) - 100 * metrics[absorbed] / metrics[into]) < 0.1
+        page.wait("return document.querySelectorAll('#domains tbody td')[3].textContent === "
+                  f"'{PHONES}'")
+        assert count_of(page, "document.querySelectorAll('#domains tbody td')[2].textContent") == \
+            metrics['domain_lines{domain="example.test"}'] == PHONES
+        assert page.run("return document.querySelector('#refusals').innerText") == \
+            "Nothing was refused."
+        page.run("location.hash = '#' + encodeURIComponent('phone107@example.test')")
+        text = page.wait("const l = document.getElementById('line'); return !l.hidden && l.innerText")
+        assert "licensed-source" in text and "its refresh is due within" in text
+        assert page.complaints() == []
+
+
+def test_the_page_knows_every_refusal():
+    reasons = read(REASONS)
+    ours = re.search(r"/\* refused here \*/(.*?)/\* what upstream", reasons, re.S).group(1)
+    listed = re.search(r"const REFUSALS = \[(.*?)\]", read(os.path.join(WEB, "panels.js")),
+                       re.S).group(1)
+    listed = set(re.findall(r'"([\w-]+)"', listed))
+    assert set(re.findall(r'"([\w-]+)", "', ours)) <= listed
+    assert listed <= set(re.findall(r'^REASON\(\w+, "([\w-]+)"', reasons, re.M))
 
 
 @pytest.mark.skipif(not webdriver.is_there(), reason="chromium and chromedriver are not there")
