@@ -15,6 +15,7 @@
 #include "admin/savingsview.h"
 #include "admin/sourceview.h"
 #include "admin/totalsview.h"
+#include "admin/upops.h"
 #include "admin/upview.h"
 #include "admin/whyview.h"
 #include "base/err.h"
@@ -242,30 +243,25 @@ static void get_upstreams(const struct api *a, const struct api_request *q,
     set_json(out, 200, upview_json(a->hooks.shields));
 }
 
-static const struct str resync_path[] = {{"/api/v1/upstreams/", 18}, {"/resync", 7}};
-
-/* False: it is not /api/v1/upstreams/NAME/resync. */
-static bool is_resync(struct str path, struct str *name)
+static int order(const struct api *a, enum upops_order what, struct str name)
 {
-    struct str before = resync_path[0], behind = resync_path[1];
-    if (path.n <= before.n + behind.n || !str_has_prefix(path, before) ||
-        !str_eq(str_skip(path, path.n - behind.n), behind))
-        return false;
-    *name = (struct str){path.p + before.n, path.n - before.n - behind.n};
-    return true;
+    if (what == UPOPS_RESYNC)
+        return a->hooks.resync(name, a->hooks.arg);
+    return a->hooks.drain_upstream(name, what == UPOPS_DRAIN, a->hooks.arg);
 }
 
-static void post_resync(const struct api *a, const struct api_request *q, struct api_response *out)
+static void post_upstream(const struct api *a, const struct api_request *q,
+                          struct api_response *out)
 {
     struct str name = STR_NONE;
-    (void)is_resync(q->path, &name);
-    int err = a->hooks.resync(name, a->hooks.arg);
+    enum upops_order what = upops_parse(q->path, &name);
+    int err = order(a, what, name);
     if (err == ERR_ABSENT) {
         api_fail(out, 404, "no-upstream", "there is no upstream of this name");
     } else if (err) {
         api_fail(out, 503, "no-memory", "not all of it could be asked for");
     } else {
-        log_info("admin: resync of upstream \"%.*s\"", STR_FMT(name));
+        log_info("admin: %s of upstream \"%.*s\"", upops_word(what), STR_FMT(name));
         set_json(out, 202, json_pack("{s:o*}", "upstream", json_stringn(name.p, name.n)));
     }
 }
@@ -526,7 +522,7 @@ static const struct route {
         const char *method;
         serve_fn *serve;
     } methods[METHODS_MAX];
-} resync_route = {NULL, "POST", {{"POST", post_resync}}},
+} upstream_route = {NULL, "POST", {{"POST", post_upstream}}},
   aor_route = {NULL, "GET, HEAD, DELETE", {{"GET", get_aor}, {"DELETE", delete_aor}}},
   why_route = {NULL, "GET, HEAD", {{"GET", get_why}}},
   page_route = {NULL, "GET, HEAD", {{"GET", get_page}}},
@@ -564,7 +560,7 @@ static const struct route *route_find(struct str path)
         return &why_route;
     if (page_find(path, NULL))
         return &page_route;
-    return is_resync(path, &name) ? &resync_route : NULL;
+    return upops_parse(path, &name) != UPOPS_ORDERS ? &upstream_route : NULL;
 }
 
 static serve_fn *method_find(const struct route *r, struct str method)

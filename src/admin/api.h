@@ -48,6 +48,8 @@ struct api_hooks {
     const struct noise *(*noise)(unsigned worker, void *arg); /* worker_noise */
     /* Calls end, devices are told to come back soon: 0 or ERR_NOMEM. */
     int (*drain)(void *arg);
+    /* The upstream of that name is taken out, or let in again: 0, ERR_ABSENT or ERR_NOMEM. */
+    int (*drain_upstream)(struct str upstream, bool is_drained, void *arg);
 };
 
 struct api {

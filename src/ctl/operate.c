@@ -124,15 +124,53 @@ static bool show_resync(const json_t *answer)
     return true;
 }
 
-int operate_resync(const struct call *c)
+static int order(const struct call *c, struct str what, bool (*show)(const json_t *answer))
 {
     char path[URLTEXT_MAX];
     struct buf b = buf_over(path, sizeof path - 1);
     buf_add(&b, STR("/api/v1/upstreams/"));
     urltext_add(&b, c->words[0]);
-    buf_add(&b, STR("/resync"));
+    buf_add(&b, what);
     if (b.has_overflown)
         return EXIT_USAGE;
     path[b.len] = '\0';
-    return ask_and_show(c, &(struct ask){"POST", path, NULL}, show_resync);
+    return ask_and_show(c, &(struct ask){"POST", path, NULL}, show);
+}
+
+int operate_resync(const struct call *c)
+{
+    return order(c, STR("/resync"), show_resync);
+}
+
+/* ---------------------------------------------------------------- an upstream out, and in again */
+
+static bool show_order(const json_t *answer, const char *text)
+{
+    const char *name = json_string_value(json_object_get(answer, "upstream"));
+    if (!name)
+        return false;
+    (void)fputs("upstream ", stdout);
+    ask_print(stdout, name);
+    (void)puts(text);
+    return true;
+}
+
+static bool show_out(const json_t *answer)
+{
+    return show_order(answer, " is sent nothing new; devices are served as in an outage");
+}
+
+static bool show_in(const json_t *answer)
+{
+    return show_order(answer, " is in use again; what became due is registered at its pace");
+}
+
+int operate_drain_upstream(const struct call *c)
+{
+    return order(c, STR("/drain"), show_out);
+}
+
+int operate_resume(const struct call *c)
+{
+    return order(c, STR("/resume"), show_in);
 }

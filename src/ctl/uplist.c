@@ -55,6 +55,8 @@ static void fill(const void *list, size_t at, struct table_row *r)
     const char *name = json_string_value(field(u, "name"));
     const char *state = json_string_value(field(u, "state"));
     table_add(r->cells[0], name ? name : "?");
+    if (json_is_true(field(u, "drained")))
+        state = "drained";
     table_add(r->cells[1], state ? state : "?");
     print_time(field(u, "since"), r->cells[2]);
     print_probe(u, r->cells[3]);

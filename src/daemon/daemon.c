@@ -21,6 +21,7 @@
 #include "admin/http.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "base/stats.h"
 #include "conf/conf.h"
 #include "daemon/reports.h"
@@ -413,9 +414,18 @@ static int on_resync(struct str upstream, void *arg)
 {
     struct daemon *d = arg;
     int err = has_upstream(d, upstream) ? 0 : ERR_ABSENT;
+    uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < d->group.n && !err; i++)
-        err = worker_resync(d->group.workers[i], upstream);
+        err = worker_resync(d->group.workers[i], upstream, since_s);
     return err;
+}
+
+static int on_drain_upstream(struct str upstream, bool is_drained, void *arg)
+{
+    const struct daemon *d = arg;
+    return has_upstream(arg, upstream)
+               ? worker_drain_upstream(d->group.workers[0], upstream, is_drained)
+               : ERR_ABSENT;
 }
 
 static int on_drain(void *arg)
@@ -463,12 +473,12 @@ static const struct noise *noise_of(unsigned worker, void *arg)
 
 static int start_admin(struct daemon *d)
 {
-    const struct http_conf conf = {.admin = &d->conf->admin,
-                                   .hooks = {is_ready, n_workers, on_reload, on_resync, d,
-                                             d->group.sources, d->group.alarms, d->group.board,
-                                             d->store, running_conf, on_remove, trail_of, ledger_of,
-                                             d->group.shields, noise_of, on_drain},
-                                   .tap = &d->reports.tap};
+    const struct http_conf conf = {
+        .admin = &d->conf->admin,
+        .hooks = {is_ready, n_workers, on_reload, on_resync, d, d->group.sources, d->group.alarms,
+                  d->group.board, d->store, running_conf, on_remove, trail_of, ledger_of,
+                  d->group.shields, noise_of, on_drain, on_drain_upstream},
+        .tap = &d->reports.tap};
     return http_start(&conf, &d->http);
 }
 

@@ -6,6 +6,7 @@
 #include "service/auth.h"
 #include "service/dialog.h"
 #include "service/egress.h"
+#include "service/overload.h"
 #include "service/reach.h"
 #include "service/remote.h"
 #include "service/servers.h"
@@ -129,6 +130,7 @@ void forward_print_via(struct context *c, const struct forward *out, struct buf 
     buf_add(text, STR(";branch="));
     buf_add(text, out->branch);
     buf_add(text, STR(";rport"));
+    buf_add(text, overload_offered(out->offer));
 }
 
 /* The sender's Via gets received and rport (18.2.1); ours goes on top (16.6 step 8). */
@@ -371,6 +373,7 @@ static enum forward_refusal build(struct context *c, const struct packet *p, con
     struct build b;
     build_init(&b, &c->scratch, m);
     out->flow = plan->flow;
+    out->offer = CONF_OVERLOAD_OFF;
     out->branch = mark_branch(&c->marks, loop_mark(c, p, m), out->branch_text);
     edit_vias(c, &b, p, out);
     edit_max_forwards(c, &b, m);
@@ -455,6 +458,8 @@ static const struct {
     [FORWARD_DOMAIN] = {403, STAT_REFUSED_DOMAIN, "Domain Not Served Here"},
     [FORWARD_UNKNOWN] = {404, STAT_REFUSED_UNKNOWN, NULL},
     [FORWARD_EGRESS] = {500, STAT_REFUSED_EGRESS, "No Listener Fits The Next Hop"},
+    [FORWARD_DRAINED] = {503, STAT_REFUSED_DRAINED, NULL},
+    [FORWARD_OVERLOADED] = {503, STAT_REFUSED_OVERLOAD, NULL},
     [FORWARD_UNRESOLVED] = {503, STAT_REFUSED_UNRESOLVED, NULL},
     [FORWARD_NO_MEMORY] = {503, STAT_NO_MEMORY, NULL},
 };

@@ -34,6 +34,12 @@ bool outage_take_trial(const struct conf_upstream *u, enum outage_trial what);
 /* It should be asked again soon. */
 bool outage_is_open(const struct conf_upstream *u);
 
+/* The operator takes it out: it counts as down, whatever it answers, and no trial is sent; and lets
+ * it in again: it counts as back. True: it was otherwise. */
+bool outage_drain(struct context *c, const struct conf_upstream *u);
+bool outage_resume(struct context *c, const struct conf_upstream *u);
+bool outage_is_drained(const struct conf_upstream *u);
+
 /* Nobody asks any more. */
 void outage_forget(struct context *c, const struct conf_upstream *u);
 

@@ -9,11 +9,14 @@
 #include "service/egress.h"
 #include "service/gruu.h"
 #include "service/gruucall.h"
+#include "service/outage.h"
 #include "service/reach.h"
 #include "service/regview.h"
 #include "service/mandate.h"
 #include "service/trunk.h"
 #include "service/servers.h"
+#include "service/shield.h"
+#include "service/signs.h"
 #include "sip/uri.h"
 #include "store/store.h"
 
@@ -256,6 +259,8 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
         !egress_is_us(c->egress, u.host, u.port, &p->flow))
         line.contact = m->uri;
     line.domain = regview_domain(c->conf, line.aor);
+    if (has_token && m->method == METHOD_INVITE)
+        signs_on_delivered(c, &p->flow, line.aor, line.upreg_id);
     enum forward_refusal why = find_devices(c, &line, m, out);
     if (why == FORWARD_OK || why == FORWARD_AWAY)
         why = arrange(c, &line, m, out);
@@ -302,6 +307,21 @@ static int add_servers(struct context *c, const struct forward_plan *plan, struc
     return out->n_servers ? 0 : err;
 }
 
+/* RFC 7339 5.10.1: what begins outside a dialog may be held back, an emergency call never. */
+static enum forward_refusal may_go(struct context *c, const struct packet *p, const struct msg *m,
+                                   struct target_set *set)
+{
+    const struct conf_domain *d = set->caller_domain;
+    bool is_right = m->method == METHOD_ACK || barrier_is_emergency(c, p, m, d);
+    if (outage_is_drained(d->upstream) && !is_right) {
+        set->n = set->n_servers = 0; /* devices may have it */
+        return FORWARD_DRAINED;
+    }
+    bool is_let = shield_is_let(d->upstream, &set->list[0].plan.flow,
+                                is_right ? THROTTLE_ALWAYS : THROTTLE_CALL);
+    return is_let ? FORWARD_OK : FORWARD_OVERLOADED;
+}
+
 /* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there
  * goes: upstream trusts us and would follow it, to anywhere. In its place comes the Service-Route
  * that the phone was given with its registration, which is the same again if the phone does as it
@@ -331,7 +351,9 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
     struct uri u;
     if (why == FORWARD_OK && bridge_takes(m) && uri_parse(m->uri, &u) == 0 && gruu_is(c, &u))
         return gruucall_from_phone(c, &u, m, &plan, out);
-    return why == FORWARD_OK ? corehop_refusal(add_servers(c, &plan, out)) : why;
+    if (why == FORWARD_OK)
+        why = corehop_refusal(add_servers(c, &plan, out));
+    return why == FORWARD_OK ? may_go(c, p, m, out) : why;
 }
 
 static enum forward_refusal find(struct context *c, const struct packet *p, const struct msg *m,

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/stats.h"
+#include "base/sys.h"
 #include "net/handover.h"
 #include "net/inbox.h"
 #include "net/listener.h"
@@ -27,6 +28,7 @@
 #include "service/relisten.h"
 #include "service/removal.h"
 #include "service/renew.h"
+#include "service/outage.h"
 #include "service/resync.h"
 #include "service/outfit.h"
 #include "service/roster.h"
@@ -146,7 +148,8 @@ static void on_packet(const struct packet *p, void *arg)
 struct order {
     struct inbox_node node;
     struct conf *conf;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms, since_s;
+    bool is_drained;
     void (*on_idle)(void *arg);
     void *arg;
     char upstream[]; /* NUL-terminated */
@@ -249,21 +252,43 @@ static void on_resync(struct inbox_node *node, void *arg)
     struct worker *w = arg;
     struct order *o = container_of(node, struct order, node);
     keeper_resync(w->context.keeper, str_of(o->upstream));
-    resync_start(w->resync, str_of(o->upstream));
+    resync_start(w->resync, str_of(o->upstream), o->since_s);
     free(o);
 }
 
-int worker_resync(struct worker *w, struct str upstream)
+int worker_resync(struct worker *w, struct str upstream, uint64_t since_s)
 {
-    return give_order(w, on_resync, &(struct order){.conf = NULL}, upstream);
+    return give_order(w, on_resync, &(struct order){.since_s = since_s}, upstream);
 }
 
 static void resync_all(struct str upstream, void *arg)
 {
     const struct worker_group *group = arg;
+    uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < group->n; i++)
-        if (worker_resync(group->workers[i], upstream))
+        if (worker_resync(group->workers[i], upstream, since_s))
             log_error("resync: out of memory; worker %u does without", i);
+}
+
+static void on_drain_upstream(struct inbox_node *node, void *arg)
+{
+    struct worker *w = arg;
+    struct order *o = container_of(node, struct order, node);
+    for (size_t i = 0; i < w->conf->n_upstreams; i++) {
+        const struct conf_upstream *u = &w->conf->upstreams[i];
+        if (!str_eq(str_of(u->name), str_of(o->upstream)))
+            continue;
+        if (o->is_drained)
+            (void)outage_drain(&w->context, u);
+        else
+            (void)outage_resume(&w->context, u);
+    }
+    free(o);
+}
+
+int worker_drain_upstream(struct worker *w, struct str upstream, bool is_drained)
+{
+    return give_order(w, on_drain_upstream, &(struct order){.is_drained = is_drained}, upstream);
 }
 
 static void on_depart(struct inbox_node *node, void *arg)

@@ -279,6 +279,16 @@ static void judge_share(struct run *r, const struct storm *s)
                  (unsigned long long)s->n_to_upstream, (unsigned long long)s->n_from_phones);
 }
 
+/* "storm reached N": so many have gone upstream since they are counted. */
+static void judge_reached(struct run *r, const struct storm *s)
+{
+    uint32_t n;
+    if (str_to_u32(script_word(r->step, 2), UINT32_MAX, &n))
+        run_fail(r, "storm reached NUMBER");
+    else if (s->n_to_upstream < n)
+        run_fail(r, "only %llu REGISTERs to upstream", (unsigned long long)s->n_to_upstream);
+}
+
 static void begin(struct run *r)
 {
     struct storm_plan plan = {.n_phones = 100,
@@ -309,8 +319,10 @@ void storm_step(struct run *r)
         s->n_from_phones = s->n_to_upstream = 0;
     else if (str_eq(what, STR("share")))
         judge_share(r, s);
+    else if (str_eq(what, STR("reached")))
+        judge_reached(r, s);
     else if (str_eq(what, STR("end")))
         end(r);
     else if (!r->has_failed)
-        run_fail(r, "storm begin, flap, silent, back, count, share or end");
+        run_fail(r, "storm begin, flap, silent, back, count, share, reached or end");
 }

@@ -47,6 +47,14 @@ static int resync(struct str upstream, void *arg)
     return resync_result;
 }
 
+static int drain_upstream(struct str upstream, bool is_drained, void *arg)
+{
+    (void)arg;
+    (void)snprintf(resynced, sizeof resynced, "%s %.*s", is_drained ? "out" : "in",
+                   STR_FMT(upstream));
+    return resync_result;
+}
+
 static int drain_result;
 static unsigned n_drains;
 
@@ -77,7 +85,8 @@ static int set_up(void **state)
                                        .alarms = alarms,
                                        .board = board,
                                        .shields = shields,
-                                       .drain = drain});
+                                       .drain = drain,
+                                       .drain_upstream = drain_upstream});
     ready = true;
     reload_result = 0;
     return 0;
@@ -479,8 +488,15 @@ static void a_resync_is_of_an_upstream(void **state)
     assert_error("POST", "/api/v1/upstreams/resync", 404, "not-found");
     assert_error("POST", "/api/v1/upstreams/a/resyncs", 404, "not-found");
     assert_error("POST", "/api/v1/upstreams/a", 404, "not-found");
+    json_decref(ask_json("POST", "/api/v1/upstreams/a/b/drain", NULL, 202));
+    assert_string_equal(resynced, "out a/b");
+    json_decref(ask_json("POST", "/api/v1/upstreams/a/resume", NULL, 202));
+    assert_string_equal(resynced, "in a");
+    assert_error("GET", "/api/v1/upstreams/a/drain", 405, "method-not-allowed");
+    assert_error("POST", "/api/v1/upstreams/resume", 404, "not-found");
     resync_result = ERR_ABSENT;
     assert_error("POST", "/api/v1/upstreams/a/resync", 404, "no-upstream");
+    assert_error("POST", "/api/v1/upstreams/a/drain", 404, "no-upstream");
     resync_result = ERR_NOMEM;
     assert_error("POST", "/api/v1/upstreams/a/resync", 503, "no-memory");
     resync_result = 0;
