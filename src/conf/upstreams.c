@@ -130,7 +130,9 @@ static const struct schema_option options[] = {
      .max = 1000000,
      .fallback = "400",
      .offset = offsetof(struct conf_upstream, pace.burst),
-     .help = "REGISTERs that may go upstream at once after a quiet time."},
+     .help = "REGISTERs that may go upstream at once after a quiet time. Whatever it is, those who "
+             "wait "
+             "go at register-rate, and what comes due within 8 ms goes together."},
     {.section = SECTION_UPSTREAM,
      .name = "overload-control",
      .type = SCHEMA_WORD,

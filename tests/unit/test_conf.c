@@ -201,9 +201,9 @@ static const struct bad bad_values[] = {
       "t.conf:7: upstream \"v\" retry-after-cap: \"0\": out of range, expected a duration from 1s "
       "to 1h"}},
     {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n register-rate = fast\n "
-            "register-burst = -1 }",
+            "overload-control = yes }",
      {"t.conf:5: upstream \"v\" register-rate: \"fast\" is not right, expected a number",
-      "t.conf:6: upstream \"v\" register-burst: \"-1\" is not right, expected a number"}},
+      "t.conf:6: upstream \"v\" overload-control: \"yes\" is not right, expected one of off, "}},
     {SERVES "upstream v { servers = \"sip:192.0.2.2\"\n outage = wait\n serve-limit = 10s\n "
             "probe-interval = 2h }",
      {"t.conf:5: upstream \"v\" outage: \"wait\" is not right, expected one of serve, reject",
