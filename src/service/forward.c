@@ -13,7 +13,7 @@
 #include "sip/param.h"
 #include "sip/uri.h"
 
-enum { MAX_FORWARDS = 70, OUR_VIA_MAX = 400, WARNING_MAX = 200, PORT_SIP = 5060, PORT_SIPS = 5061 };
+enum { MAX_FORWARDS = 70, OUR_VIA_MAX = 440, WARNING_MAX = 200, PORT_SIP = 5060, PORT_SIPS = 5061 };
 
 static bool is_uri_us(struct context *c, const struct packet *p, const struct uri *u)
 {

@@ -146,10 +146,10 @@ static uint64_t accepted_s(struct context *c, struct str aor, uint64_t upreg_id)
 static void forget_calls(struct context *c, _Atomic uint64_t *signs, struct str aor,
                          uint64_t upreg_id)
 {
-    uint64_t first_s = UINT64_MAX;
+    uint64_t first_s = UINT64_MAX, now_s = sys_service_s();
     for (size_t i = 0; i < SIGNS_LINES; i++) {
         uint64_t sign = atomic_load(&signs[i]);
-        if (sign && seen_s(sign) < first_s)
+        if (is_recent(sign, now_s) && seen_s(sign) < first_s)
             first_s = seen_s(sign);
     }
     if (first_s == UINT64_MAX || accepted_s(c, aor, upreg_id) >= first_s)
