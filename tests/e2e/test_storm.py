@@ -114,14 +114,18 @@ def test_nobody_answers(site):
 
 # ---------------------------------------------------------------- proofs
 
-def test_due_phones_that_flap_are_not_refused(site):
+@pytest.mark.parametrize("challenge", ["never", "once"])
+def test_due_phones_that_flap_are_not_refused(site, challenge):
     """Many of them are due upstream when all come back within 5 s: none is refused, and upstream gets
-    no more than register-rate."""
+    no more than register-rate, of challenges and their answers, too."""
     n, begin_rate, rate = (100000, 500, 1000) if IS_SOAK else (100, 20, 15)
+    if challenge == "once":
+        begin_rate = 400 if IS_SOAK else 7
     expires_s, outage_s = (60, 20) if IS_SOAK else (30, 7)
     # by then all have registered, and the first one has just become due
     due_s = n // begin_rate + (12 if IS_SOAK else 2)
-    registrar = site.registrar("--domain", "example.test")
+    registrar = site.registrar("--domain", "example.test", "--password", "pw", "--challenge",
+                               challenge)
     site.judge_upstream()
     site.config.set("log", level="info")
     site.config.set("", durability="process")
@@ -131,6 +135,7 @@ def test_due_phones_that_flap_are_not_refused(site):
                     default_expires=expires_s, upstream_expires=due_s + 2 * expires_s + 64)
     site.start()
     told = storm.play(site, "--count", n, "--rate", begin_rate, "--expires", expires_s,
+                      "--password", "pw",
                       "--settle", 0, "--outage", outage_s, "--within", 5, "--watch", 8, "--control", registrar.control,
                       "--admin", site.config.sections["admin"]["http"], timeout=600)
     assert told["phones_back"] == n and told["phones_refused"] == 0
