@@ -50,12 +50,13 @@ struct api_hooks {
     const struct noise *(*noise)(unsigned worker, void *arg); /* worker_noise */
     /* Calls end, devices are told to come back soon: 0 or ERR_NOMEM. */
     int (*drain)(void *arg);
-    /* The upstream of that name is taken out, or let in again: 0, ERR_ABSENT or ERR_NOMEM. */
-    int (*drain_upstream)(struct str upstream, bool is_drained, void *arg);
     /* The keys that this process goes by; secret. */
     void (*keys)(struct keysjson *out, void *arg);
     /* Puts others in the place of its files, for the next start: 0 or ERR_IO. */
     int (*install_keys)(const struct keysjson *keys, void *arg);
+    /* Takes the upstream of that name out of use, or lets it come back: 0, ERR_ABSENT, ERR_BADCONF
+     * (it is not probed) or ERR_NOMEM. */
+    int (*hold)(struct str upstream, bool is_held, void *arg);
 };
 
 struct api {

@@ -47,7 +47,7 @@ static json_t *state_json(const struct shield *s)
     double pace = rate_of(s);
     return json_pack(
         "{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:b,s:I,s:I}", "state", health_word(state_of(s)), "drained",
-        atomic_load(&s->is_drained), "since", (json_int_t)(sys_wall_ms() / 1000 - ago_s),
+        (int)outage_is_held(s), "since", (json_int_t)(sys_wall_ms() / 1000 - ago_s),
         "probes_answered", (json_int_t)atomic_load(&s->n_probes_answered), "probes_failed",
         (json_int_t)atomic_load(&s->n_probes_failed), "probe_round_trip_ms",
         (json_int_t)atomic_load(&s->probe_ms), "outages",
@@ -147,7 +147,7 @@ static double overloaded(const struct shield *s)
 
 static double drained(const struct shield *s)
 {
-    return atomic_load(&s->is_drained);
+    return outage_is_held(s);
 }
 
 static const struct metric {

@@ -111,26 +111,44 @@ int operate_log_level(const struct call *c)
     return status;
 }
 
-/* ---------------------------------------------------------------- resync */
+/* ---------------------------------------------------------------- orders of an upstream */
 
-static bool show_resync(const json_t *answer)
+static bool show_upstream(const char *before, const json_t *answer, const char *behind)
 {
     const char *name = json_string_value(json_object_get(answer, "upstream"));
     if (!name)
         return false;
-    (void)fputs("what we can prove ourselves is registered again at upstream ", stdout);
+    (void)fputs(before, stdout);
     ask_print(stdout, name);
-    (void)puts(", one after another");
+    (void)puts(behind);
     return true;
 }
 
-static int order(const struct call *c, struct str what, bool (*show)(const json_t *answer))
+static bool show_resync(const json_t *answer)
+{
+    return show_upstream("what we can prove ourselves is registered again at upstream ", answer,
+                         ", one after another");
+}
+
+static bool show_hold(const json_t *answer)
+{
+    return show_upstream("upstream ", answer,
+                         " hears no REGISTERs any more; its devices are served as in an outage");
+}
+
+static bool show_release(const json_t *answer)
+{
+    return show_upstream("what became due meanwhile is registered at upstream ", answer,
+                         ", at its pace");
+}
+
+static int order(const struct call *c, const char *ending, bool (*show)(const json_t *answer))
 {
     char path[URLTEXT_MAX];
     struct buf b = buf_over(path, sizeof path - 1);
     buf_add(&b, STR("/api/v1/upstreams/"));
     urltext_add(&b, c->words[0]);
-    buf_add(&b, what);
+    buf_add(&b, str_of(ending));
     if (b.has_overflown)
         return EXIT_USAGE;
     path[b.len] = '\0';
@@ -139,38 +157,15 @@ static int order(const struct call *c, struct str what, bool (*show)(const json_
 
 int operate_resync(const struct call *c)
 {
-    return order(c, STR("/resync"), show_resync);
+    return order(c, "/resync", show_resync);
 }
 
-/* ---------------------------------------------------------------- an upstream out, and in again */
-
-static bool show_order(const json_t *answer, const char *text)
+int operate_hold(const struct call *c)
 {
-    const char *name = json_string_value(json_object_get(answer, "upstream"));
-    if (!name)
-        return false;
-    (void)fputs("upstream ", stdout);
-    ask_print(stdout, name);
-    (void)puts(text);
-    return true;
+    return order(c, "/drain", show_hold);
 }
 
-static bool show_out(const json_t *answer)
+int operate_release(const struct call *c)
 {
-    return show_order(answer, " is sent nothing new; devices are served as in an outage");
-}
-
-static bool show_in(const json_t *answer)
-{
-    return show_order(answer, " is in use again; what became due is registered at its pace");
-}
-
-int operate_drain_upstream(const struct call *c)
-{
-    return order(c, STR("/drain"), show_out);
-}
-
-int operate_resume(const struct call *c)
-{
-    return order(c, STR("/resume"), show_in);
+    return order(c, "/resume", show_release);
 }

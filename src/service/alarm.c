@@ -51,8 +51,8 @@ static const struct {
                          "upstream resync NAME registers again what we can prove ourselves",
                          STAT_ALARM_LOST, STAT_ALARM_STANDS_LOST},
     [ALARM_UPSTREAM_DRAINED] = {"upstream-drained",
-                                "the operator has taken it out; breakwaterctl upstream resume NAME "
-                                "lets it in again",
+                                "an operator has taken upstream out of use; breakwaterctl upstream "
+                                "resume NAME lets it come back",
                                 STAT_ALARM_DRAINED, STAT_ALARM_STANDS_DRAINED},
 };
 

@@ -20,7 +20,7 @@ enum alarm_code {
     ALARM_UNRESOLVED,       /* the DNS does not say where its servers are */
     ALARM_UPSTREAM_DOWN,    /* nobody answers there (outage.h) */
     ALARM_LOST_DATA,        /* it knows no more what it had accepted (lostdata.h) */
-    ALARM_UPSTREAM_DRAINED, /* the operator has taken it out (outage.h) */
+    ALARM_UPSTREAM_DRAINED, /* the operator has taken it out of use */
     ALARM_CODES
 };
 

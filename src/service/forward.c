@@ -129,7 +129,9 @@ void forward_print_via(struct context *c, const struct forward *out, struct buf 
     egress_print_sent_by(c->egress, &out->flow, text);
     buf_add(text, STR(";branch="));
     buf_add(text, out->branch);
-    buf_add(text, STR(";rport"));
+    /* of a stream it would be a port that nobody can connect to once that has ended (18.2.2) */
+    if (out->flow.transport == FLOW_UDP)
+        buf_add(text, STR(";rport"));
     buf_add(text, overload_offered(out->offer));
 }
 
@@ -195,6 +197,8 @@ static bool bend_to_strict(struct context *c, struct build *b, struct str *uri, 
     (void)nameaddr_parse(first, &next);
     struct buf out = buf_in(&c->scratch, rest.n + uri->n + 8);
     rest = str_trim(rest);
+    if (rest.n && *rest.p == ',')
+        rest = str_trim(str_skip(rest, 1));
     buf_add(&out, rest);
     buf_add(&out, rest.n ? STR(", <") : STR("<"));
     buf_add(&out, *uri);

@@ -38,18 +38,6 @@ static void count_change(struct shield *s, enum health_state from, enum health_s
     atomic_fetch_add(&s->n_changes[to], 1);
 }
 
-/* By the operator's hand. */
-static void tell_order(struct context *c, const struct conf_upstream *u, struct health from,
-                       struct health to, const char *why)
-{
-    const char *names[] = {health_word(from.state), health_word(to.state)};
-    if (from.state != to.state) {
-        count_change(u->shield, from.state, to.state);
-        lifecycle_on_upstream(c->lifecycle, u->name, names, why);
-    }
-    log_info("upstream \"%s\": %s -> %s: %s", u->name, names[0], names[1], why);
-}
-
 static void tell_change(struct context *c, const struct conf_upstream *u, struct health from,
                         struct health to, const char *why)
 {
@@ -64,7 +52,8 @@ static void tell_change(struct context *c, const struct conf_upstream *u, struct
     if (to.state == HEALTH_DOWN) {
         atomic_store(&u->shield->tried_s[OUTAGE_TRIAL_SERVED], sys_service_s());
         atomic_store(&u->shield->tried_s[OUTAGE_TRIAL_REFUSED], sys_service_s());
-        (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
+        if (!outage_is_held(u->shield))
+            (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
     }
 }
 
@@ -106,60 +95,13 @@ static bool counts(const struct conf_upstream *u, enum health_event e)
     return e != HEALTH_PROBE_FAILED || atomic_load(&u->shield->is_believed);
 }
 
-/* ---------------------------------------------------------------- by hand */
-
-static struct health set(const struct conf_upstream *u, enum health_state state)
-{
-    const struct health to = {
-        .state = state, .is_bad = state == HEALTH_DOWN, .since_s = (uint32_t)sys_service_s()};
-    return health_unpack(atomic_exchange(&u->shield->health, health_pack(to)));
-}
-
-/* Whoever had begun to step when the order came may have gone on. */
-static void keep_drained(struct context *c, const struct conf_upstream *u)
-{
-    if (!outage_is_down(u))
-        (void)set(u, HEALTH_DOWN);
-    (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DRAINED, u->name, sys_service_s());
-}
-
-bool outage_drain(struct context *c, const struct conf_upstream *u)
-{
-    static const struct health down = {HEALTH_DOWN, true, 0, 0};
-    if (!u->shield || atomic_exchange(&u->shield->is_drained, true))
-        return false;
-    tell_order(c, u, set(u, HEALTH_DOWN), down, "drained by the operator");
-    (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
-    (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DRAINED, u->name, sys_service_s());
-    return true;
-}
-
-bool outage_resume(struct context *c, const struct conf_upstream *u)
-{
-    static const struct health back = {HEALTH_RESYNC, false, 0, 0};
-    if (!u->shield || !atomic_exchange(&u->shield->is_drained, false))
-        return false;
-    tell_order(c, u, set(u, HEALTH_RESYNC), back, "resumed by the operator");
-    (void)alarm_end(c->alarms, ALARM_UPSTREAM_DRAINED, u->name);
-    return true;
-}
-
-bool outage_is_drained(const struct conf_upstream *u)
-{
-    return u->shield && atomic_load(&u->shield->is_drained);
-}
-
 void outage_note(struct context *c, const struct conf_upstream *u, enum health_event e)
 {
     struct health from, to;
-    if (!u->shield || (!u->probe_interval_s && e != HEALTH_RESYNCED))
+    if (!u->shield || !u->probe_interval_s)
         return;
     weigh_probes(u, e);
-    if (atomic_load_explicit(&u->shield->is_drained, memory_order_relaxed)) {
-        keep_drained(c, u);
-        return;
-    }
-    if (!counts(u, e))
+    if (!counts(u, e) || outage_is_held(u->shield))
         return;
     if (change(u, e, &from, &to))
         tell_change(c, u, from, to, health_event_word(e));
@@ -177,7 +119,7 @@ void outage_on_register(struct context *c, const struct conf_upstream *u, unsign
 
 static bool is_trial_due(const struct conf_upstream *u, enum outage_trial what, uint64_t last_s)
 {
-    return outage_is_down(u) && !outage_is_drained(u) &&
+    return outage_is_down(u) && !outage_is_held(u->shield) &&
            sys_service_s() >= last_s + trial_s[what] && !shield_is_pausing(u, sys_now_ms());
 }
 
@@ -217,16 +159,45 @@ void outage_add_left(struct shield *s, int64_t n)
         atomic_fetch_add(&s->n_left, n);
 }
 
+bool outage_is_held(const struct shield *s)
+{
+    return atomic_load_explicit(&s->is_held, memory_order_relaxed);
+}
+
+static void turn(struct context *c, const struct conf_upstream *u, enum health_event e)
+{
+    struct health from, to;
+    if (change(u, e, &from, &to))
+        tell_change(c, u, from, to, health_event_word(e));
+}
+
+void outage_hold(struct context *c, const struct conf_upstream *u)
+{
+    if (!u->shield || !u->probe_interval_s || atomic_exchange(&u->shield->is_held, true))
+        return;
+    (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DRAINED, u->name, sys_service_s());
+    turn(c, u, HEALTH_HELD);
+}
+
+void outage_release(struct context *c, const struct conf_upstream *u)
+{
+    if (!u->shield || !atomic_exchange(&u->shield->is_held, false))
+        return;
+    (void)alarm_end(c->alarms, ALARM_UPSTREAM_DRAINED, u->name);
+    turn(c, u, HEALTH_RELEASED);
+}
+
 void outage_forget(struct context *c, const struct conf_upstream *u)
 {
-    if (outage_is_drained(u))
-        return;
     uint64_t word = u->shield ? atomic_exchange(&u->shield->health, 0) : 0;
     struct health from = health_unpack(word), up = {HEALTH_UP, false, 0, 0};
     if (from.state != HEALTH_UP)
         tell_change(c, u, from, up, "it is not probed any more");
-    if (u->shield)
-        (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
+    if (!u->shield)
+        return;
+    (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
+    if (atomic_exchange(&u->shield->is_held, false))
+        (void)alarm_end(c->alarms, ALARM_UPSTREAM_DRAINED, u->name);
 }
 
 /* ---------------------------------------------------------------- looking */

@@ -223,7 +223,7 @@ void recover_sync(struct recover *r)
     if (!r->list)
         log_error("upstreams: out of memory; after an outage only devices renew what is due");
     for (size_t i = 0; r->list && i < conf->n_upstreams; i++)
-        if (conf->upstreams[i].shield)
+        if (conf->upstreams[i].shield && conf->upstreams[i].probe_interval_s)
             add(r, &before, &conf->upstreams[i]);
     stop(&before);
 }

@@ -75,7 +75,6 @@ static void forget_absent(struct shield *one, const struct conf *conf)
     if (atomic_exchange(&one->health, 0))
         atomic_store(&one->state_since_s, sys_service_s());
     atomic_store(&one->is_believed, false);
-    atomic_store(&one->is_drained, false);
 }
 
 int shield_table_link(struct shield_table *s, struct conf *conf)

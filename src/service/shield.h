@@ -45,13 +45,13 @@ struct shield {
     _Atomic uint32_t n_refused;
     _Atomic int64_t n_waiting;      /* REGISTERs in all workers' queues */
     _Atomic uint64_t health;        /* of outage.h, which alone changes it: health_pack */
+    _Atomic bool is_held;           /* by the operator, who alone ends it: outage.h */
     _Atomic uint64_t state_since_s; /* service clock */
     _Atomic uint64_t spent_s[HEALTH_STATES], n_changes[HEALTH_STATES]; /* before, and to it */
     _Atomic uint64_t recovered;
     _Atomic int64_t n_left; /* lines whose devices stand on what it has dropped */
     _Atomic uint64_t n_probes_answered, n_probes_failed;
     _Atomic uint32_t n_probes_silent; /* in a row */
-    _Atomic bool is_drained;          /* the operator has taken it out: outage.h */
     _Atomic bool is_believed;         /* its probes: outage.h */
     _Atomic uint64_t lost_s;          /* service clock: what it had accepted by then, it may know
                                          no more; 0: it has lost nothing */

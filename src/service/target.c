@@ -317,7 +317,7 @@ static enum forward_refusal may_go(struct context *c, const struct packet *p, co
 {
     const struct conf_domain *d = set->caller_domain;
     bool is_right = m->method == METHOD_ACK || barrier_is_emergency(c, p, m, d);
-    if (outage_is_drained(d->upstream) && !is_right) {
+    if (d->upstream->shield && outage_is_held(d->upstream->shield) && !is_right) {
         set->n = set->n_servers = 0; /* devices may have it */
         return FORWARD_DRAINED;
     }

@@ -28,8 +28,8 @@
 #include "service/relisten.h"
 #include "service/removal.h"
 #include "service/renew.h"
-#include "service/outage.h"
 #include "service/resync.h"
+#include "service/outage.h"
 #include "service/outfit.h"
 #include "service/roster.h"
 #include "service/servers.h"
@@ -149,7 +149,6 @@ struct order {
     struct inbox_node node;
     struct conf *conf;
     uint64_t timeout_ms, since_s;
-    bool is_drained;
     void (*on_idle)(void *arg);
     void *arg;
     char upstream[]; /* NUL-terminated */
@@ -261,6 +260,30 @@ int worker_resync(struct worker *w, struct str upstream, uint64_t since_s)
     return give_order(w, on_resync, &(struct order){.since_s = since_s}, upstream);
 }
 
+static void turn_upstream(struct order *o, struct worker *w,
+                          void (*fn)(struct context *c, const struct conf_upstream *u))
+{
+    for (size_t i = 0; i < w->conf->n_upstreams; i++)
+        if (strcmp(w->conf->upstreams[i].name, o->upstream) == 0)
+            fn(&w->context, &w->conf->upstreams[i]);
+    free(o);
+}
+
+static void on_hold(struct inbox_node *node, void *arg)
+{
+    turn_upstream(container_of(node, struct order, node), arg, outage_hold);
+}
+
+static void on_release(struct inbox_node *node, void *arg)
+{
+    turn_upstream(container_of(node, struct order, node), arg, outage_release);
+}
+
+int worker_hold(struct worker *w, struct str upstream, bool is_held)
+{
+    return give_order(w, is_held ? on_hold : on_release, &(struct order){.conf = NULL}, upstream);
+}
+
 static void resync_all(struct str upstream, void *arg)
 {
     const struct worker_group *group = arg;
@@ -268,27 +291,6 @@ static void resync_all(struct str upstream, void *arg)
     for (unsigned i = 0; i < group->n; i++)
         if (worker_resync(group->workers[i], upstream, since_s))
             log_error("resync: out of memory; worker %u does without", i);
-}
-
-static void on_drain_upstream(struct inbox_node *node, void *arg)
-{
-    struct worker *w = arg;
-    struct order *o = container_of(node, struct order, node);
-    for (size_t i = 0; i < w->conf->n_upstreams; i++) {
-        const struct conf_upstream *u = &w->conf->upstreams[i];
-        if (!str_eq(str_of(u->name), str_of(o->upstream)))
-            continue;
-        if (o->is_drained)
-            (void)outage_drain(&w->context, u);
-        else
-            (void)outage_resume(&w->context, u);
-    }
-    free(o);
-}
-
-int worker_drain_upstream(struct worker *w, struct str upstream, bool is_drained)
-{
-    return give_order(w, on_drain_upstream, &(struct order){.is_drained = is_drained}, upstream);
 }
 
 static void on_depart(struct inbox_node *node, void *arg)

@@ -342,7 +342,7 @@ bool host_resync(struct host *h, struct str upstream)
 
 bool host_drain_upstream(struct host *h, struct str upstream, bool is_drained)
 {
-    return worker_drain_upstream(h->group.workers[0], upstream, is_drained) == 0;
+    return worker_hold(h->group.workers[0], upstream, is_drained) == 0;
 }
 
 bool host_depart(struct host *h)
