@@ -9,11 +9,14 @@
 #include "service/egress.h"
 #include "service/gruu.h"
 #include "service/gruucall.h"
+#include "service/outage.h"
 #include "service/reach.h"
 #include "service/regview.h"
 #include "service/mandate.h"
 #include "service/trunk.h"
 #include "service/servers.h"
+#include "service/shield.h"
+#include "service/signs.h"
 #include "sip/uri.h"
 #include "store/store.h"
 
@@ -292,6 +295,8 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
         !egress_is_us(c->egress, u.host, u.port, &p->flow))
         line.contact = m->uri;
     line.domain = regview_domain(c->conf, line.aor);
+    if (has_token && m->method == METHOD_INVITE)
+        signs_on_delivered(c, &p->flow, line.aor, line.upreg_id);
     enum forward_refusal why = find_devices(c, &line, m, out);
     if (why == FORWARD_OK || why == FORWARD_AWAY)
         why = arrange(c, &line, m, out);
@@ -320,6 +325,21 @@ enum forward_refusal target_find_devices(struct context *c, struct str aor, cons
 }
 
 /* ---------------------------------------------------------------- from a phone */
+
+/* RFC 7339 5.10.1: what begins outside a dialog may be held back, an emergency call never. */
+static enum forward_refusal may_go(struct context *c, const struct packet *p, const struct msg *m,
+                                   struct target_set *set)
+{
+    const struct conf_domain *d = set->caller_domain;
+    bool is_right = m->method == METHOD_ACK || barrier_is_emergency(c, p, m, d);
+    if (d->upstream->shield && outage_is_held(d->upstream->shield) && !is_right) {
+        set->n = set->n_servers = 0; /* devices may have it */
+        return FORWARD_DRAINED;
+    }
+    bool is_let = shield_is_let(d->upstream, &set->list[0].plan.flow,
+                                is_right ? THROTTLE_ALWAYS : THROTTLE_CALL);
+    return is_let ? FORWARD_OK : FORWARD_OVERLOADED;
+}
 
 /* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there
  * goes: upstream trusts us and would follow it, to anywhere. In its place comes the Service-Route
@@ -352,7 +372,9 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
         return gruucall_from_phone(c, &u, m, &plan, out);
     const struct server_want want = {
         .upstream = sender.domain->upstream, .aor = out->caller, .home = sender.home};
-    return why == FORWARD_OK ? corehop_refusal(add_servers(c, &plan, &want, out)) : why;
+    if (why == FORWARD_OK)
+        why = corehop_refusal(add_servers(c, &plan, &want, out));
+    return why == FORWARD_OK ? may_go(c, p, m, out) : why;
 }
 
 static enum forward_refusal find(struct context *c, const struct packet *p, const struct msg *m,

@@ -49,6 +49,9 @@ static const struct {
      "t.conf:4: upstream \"v\" quarantine: \"2h\": out of range"},
     {LISTEN "upstream v { servers = \"sip:p.example\"\n quarantine = often }",
      "t.conf:4: upstream \"v\" quarantine: \"often\" is not right, expected a duration"},
+    {LISTEN "upstream v { servers = \"sip:p.example\"\n overload-control = yes }",
+     "t.conf:4: upstream \"v\" overload-control: \"yes\" is not right, expected one of off, loss, "
+     "rate"},
 };
 
 static void what_cannot_be_is_an_error(void **state)
