@@ -349,8 +349,8 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     v->user_agent = msg_value(m, HDR_USER_AGENT);
     v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
     v->has_account = upcreds_has(out->domain->upcreds, v->aor, out->domain->name);
-    uint64_t branch_hash = hash_str(&c->answer_key, m->via.branch);
-    uint64_t parts[3] = {hash_str(&c->answer_key, v->call_id), v->cseq, branch_hash};
+    const uint64_t branch_hash = hash_str(&c->answer_key, m->via.branch);
+    const uint64_t parts[3] = {hash_str(&c->answer_key, v->call_id), v->cseq, branch_hash};
     v->branch_hash = (uint32_t)branch_hash;
     v->spread = hash_bytes(&c->answer_key, parts, sizeof parts);
     return a->has_failed ? REASON_NO_MEMORY : REASON_MAX;
