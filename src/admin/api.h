@@ -13,6 +13,7 @@
 
 struct alarms;
 struct board;
+struct cluster;
 struct history;
 struct history_from;
 struct noise;
@@ -48,6 +49,7 @@ struct api_hooks {
     const struct noise *(*noise)(unsigned worker, void *arg); /* worker_noise */
     /* Calls end, devices are told to come back soon: 0 or ERR_NOMEM. */
     int (*drain)(void *arg);
+    struct cluster *cluster; /* NULL: there is none */
 };
 
 struct api {

@@ -125,6 +125,11 @@ static int parse_url(struct value *v)
     return is_off || origin_is_url(v->text) ? keep_text(v) : ERR_PARSE;
 }
 
+static int parse_database(struct value *v)
+{
+    return v->text.n ? keep_text(v) : ERR_PARSE;
+}
+
 static int parse_name(struct value *v)
 {
     if (v->text.n == 0 || v->text.n > NAME_MAX_LEN)
@@ -527,6 +532,7 @@ static const struct {
     [SCHEMA_DIALLED] = {sizeof(struct str), parse_dialled},
     [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
     [SCHEMA_URL] = {sizeof(char *), parse_url},
+    [SCHEMA_DATABASE] = {sizeof(char *), parse_database},
     [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},
 };
 
@@ -565,6 +571,7 @@ bool value_is_same(const struct schema_option *o, const void *a, const void *b)
     case SCHEMA_TARGET:
     case SCHEMA_NAME:
     case SCHEMA_URL:
+    case SCHEMA_DATABASE:
         return is_same_text(*(const char *const *)a, *(const char *const *)b);
     case SCHEMA_HOST:
     case SCHEMA_REALM:

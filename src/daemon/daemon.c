@@ -25,6 +25,7 @@
 #include "conf/conf.h"
 #include "daemon/reports.h"
 #include "daemon/sockets.h"
+#include "daemon/standby.h"
 #include "net/namebook.h"
 #include "net/tls.h"
 #include "service/alarm.h"
@@ -53,6 +54,7 @@ struct daemon {
     struct worker_group group;
     struct tickets tickets; /* of all TLS listeners */
     struct reports reports;
+    struct cluster *cluster; /* NULL: there is none */
     struct store *store;
     pthread_t store_thread;
     bool has_store_thread;
@@ -187,22 +189,37 @@ static bool on_signal(struct daemon *d, uint32_t number)
     }
 }
 
-static void wait_for_end(struct daemon *d)
+/* ERR_GONE: another node acts. */
+static int tend_cluster(struct daemon *d)
 {
-    struct pollfd fds[2] = {{.fd = d->signal_fd, .events = POLLIN},
-                            {.fd = d->idle_fd, .events = POLLIN}};
+    bool has_regained;
+    if (!standby_goes_on(d->cluster, &has_regained))
+        return ERR_GONE;
+    if (has_regained)
+        shield_table_recover(d->group.shields);
+    return 0;
+}
+
+static int wait_for_end(struct daemon *d)
+{
+    struct pollfd fds[] = {{.fd = d->signal_fd, .events = POLLIN},
+                           {.fd = d->idle_fd, .events = POLLIN},
+                           {.fd = d->cluster ? cluster_fd(d->cluster) : -1, .events = POLLIN}};
     uint64_t n_idle = 0, n;
     struct signalfd_siginfo info;
     while (n_idle < d->group.n) {
-        if (poll(fds, 2, TEND_MS) < 0 && errno != EINTR)
-            return;
+        if (poll(fds, sizeof fds / sizeof *fds, TEND_MS) < 0 && errno != EINTR)
+            return 0;
+        if (tend_cluster(d))
+            return ERR_GONE;
         http_tend(d->http);
         ticketfile_tend(d->first_conf->state_dir, &d->tickets);
         if (read(d->idle_fd, &n, sizeof n) == sizeof n)
             n_idle += n;
         if (read(d->signal_fd, &info, sizeof info) == sizeof info && on_signal(d, info.ssi_signo))
-            return;
+            return 0;
     }
+    return 0;
 }
 
 /* Before any other thread exists, so that all inherit the mask. */
@@ -245,7 +262,10 @@ static struct inbox *inbox_of(struct str aor, void *arg)
 static void on_change(const struct aor_record *was, const struct aor_record *now, bool is_lapse,
                       void *arg)
 {
-    lifecycle_on_commit(arg, was, now, is_lapse);
+    struct daemon *d = arg;
+    lifecycle_on_commit(&d->reports.lifecycle, was, now, is_lapse);
+    if (d->cluster)
+        cluster_wake(d->cluster);
 }
 
 static int set_log_names(const struct keyring *keys)
@@ -271,8 +291,6 @@ static int open_store(struct daemon *d)
     int err = keyring_load(d->conf->state_dir, &keys);
     if (!err)
         err = set_log_names(&keys);
-    if (!err)
-        err = name_listeners(d);
     if (err)
         return err;
     d->group.token_key = keys.token;
@@ -288,9 +306,12 @@ static int open_store(struct daemon *d)
                                     .on_event = worker_on_store_event,
                                     .arg = d,
                                     .on_change = on_change,
-                                    .change_arg = &d->reports.lifecycle};
+                                    .change_arg = d,
+                                    .is_marked = d->cluster != NULL};
     err = store_open(&conf, &d->store);
     d->group.store = d->store;
+    if (!err && d->cluster)
+        cluster_lead(d->cluster, d->store);
     if (!err)
         err = ticketfile_load(d->conf->state_dir, &d->tickets);
     share_tickets(d, d->conf);
@@ -333,7 +354,11 @@ static int make_workers(struct daemon *d)
     if (!d->group.workers || !d->threads || source_table_new(&d->group.sources) ||
         alarm_new(&d->group.alarms) || board_new(&d->group.board) ||
         namebook_new(&d->group.names) || tally_new(&d->group.tally) || told_new(&d->group.told) ||
-        shield_table_new(&d->group.shields) || shield_table_link(d->group.shields, d->conf))
+        shield_table_new(&d->group.shields))
+        return ERR_NOMEM;
+    if (d->cluster)
+        shield_table_limit(d->group.shields, cluster_deadline(d->cluster));
+    if (shield_table_link(d->group.shields, d->conf))
         return ERR_NOMEM;
     for (unsigned i = 0; i < d->group.n; i++) {
         const struct conf_listen *failed;
@@ -467,7 +492,7 @@ static int start_admin(struct daemon *d)
                                    .hooks = {is_ready, n_workers, on_reload, on_resync, d,
                                              d->group.sources, d->group.alarms, d->group.board,
                                              d->store, running_conf, on_remove, trail_of, ledger_of,
-                                             d->group.shields, noise_of, on_drain},
+                                             d->group.shields, noise_of, on_drain, d->cluster},
                                    .tap = &d->reports.tap};
     return http_start(&conf, &d->http);
 }
@@ -487,6 +512,10 @@ static int start(struct daemon *d)
     if (!err)
         err = reports_start(&d->reports, d->conf, &d->group);
     if (!err)
+        err = name_listeners(d);
+    if (!err)
+        err = standby_wait(d->conf, d->listener_names, d->signal_fd, &d->cluster);
+    if (!err)
         err = open_store(d);
     if (!err)
         err = sockets_take(&d->group.handover);
@@ -500,7 +529,7 @@ static int start(struct daemon *d)
         err = start_admin(d);
     if (!err)
         err = start_threads(d);
-    if (err)
+    if (err && err != ERR_AGAIN)
         log_error("start failed: %s", err_text(err));
     return err;
 }
@@ -513,6 +542,7 @@ static void stop(struct daemon *d)
     for (unsigned i = 0; i < d->n_threads; i++)
         (void)pthread_join(d->threads[i], NULL);
     stop_store(d);
+    cluster_finish(d->cluster);
     for (unsigned i = 0; d->group.workers && i < d->group.n; i++)
         worker_free(d->group.workers[i]);
     free(d->group.workers);
@@ -524,6 +554,7 @@ static void stop(struct daemon *d)
     told_free(d->group.told);
     shield_table_free(d->group.shields);
     store_close(d->store);
+    cluster_free(d->cluster);
     reports_stop(&d->reports);
     free(d->listener_names);
     free(d->threads);
@@ -549,10 +580,10 @@ int daemon_run(struct conf *conf)
     if (!err) {
         log_info("breakwater " PACKAGE_VERSION " is ready: %u workers", d.group.n);
         notify("READY=1");
-        wait_for_end(&d);
+        err = wait_for_end(&d);
         log_info("stopped");
     }
     stop(&d);
     log_close();
-    return err;
+    return err == ERR_AGAIN ? 0 : err; /* asked to stop while it stood by */
 }

@@ -58,7 +58,10 @@ static int count_on(struct reg *r)
 int flight_repeat(struct reg *r)
 {
     struct context *c = r->context;
+    const struct shield *shield = r->v.domain->upstream->shield;
     struct forward f;
+    if (shield && !shield_may_send(shield))
+        return ERR_AGAIN; /* whatever was decided before: another node may act */
     int err = count_on(r);
     own_authorize(r);
     if (!err)

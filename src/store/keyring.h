@@ -14,4 +14,7 @@ struct keyring {
  * another length or mode): logged with the path. */
 int keyring_load(const char *state_dir, struct keyring *out);
 
+/* The key of this node alone, which names it in a cluster; likewise. */
+int keyring_load_node(const char *state_dir, struct token_key *out);
+
 #endif
