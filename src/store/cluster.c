@@ -1,6 +1,5 @@
 #include "store/cluster.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 
 /* Between two attempts to connect, two readings, two purges; a turn in which nobody calls. */
 enum { RETRY_MS = 1000, READ_MS = 20, PURGE_MS = 3600000, TURN_MS = 250 };
-enum { PAGE_ROWS = 2000, HEX = 33, FINISH_MS = 8000, SAY_AGAIN_MS = 60000, SKEW_MS = 2000 };
+enum { PAGE_ROWS = 2000, HEX = 33, FINISH_MS = 8000 };
 
 struct cluster {
     struct cluster_conf conf;
@@ -25,15 +24,13 @@ struct cluster {
     char instance[HEX], keys[HEX];
     pthread_t thread;
     bool has_thread;
-    int stop_fd, wake_fd, phase_fd;
-    _Atomic uint64_t deadline_ms;
-    atomic_int phase;
-    atomic_bool is_finishing, is_woken, has_regained;
+    int stop_fd, wake_fd;
+    struct clusterface face;
+    atomic_bool is_finishing, is_woken;
     _Atomic(struct store *) store;
-    pthread_mutex_t lock; /* of status */
-    struct cluster_status status;
 
     /* the thread's */
+    struct cluster_status now;
     struct pg *pg;
     struct follower *follower;
     struct outbox *outbox;
@@ -42,35 +39,20 @@ struct cluster {
     struct tenure tenure;
     struct tenure_wish wish, granted;
     uint64_t generation, own_epoch; /* that it leads in */
-    uint64_t lag, retry_ms, read_ms, purge_ms, said_ms;
-    bool is_current, has_handed, has_acted;
+    uint64_t lag, retry_ms, read_ms, purge_ms;
+    bool is_current, has_handed;
 };
 
 /* ---------------------------------------------------------------- what others see */
 
-static void signal_fd(int fd)
+static enum cluster_phase phase_of(const struct cluster *c)
 {
-    uint64_t one = 1;
-    if (write(fd, &one, sizeof one) < 0 && errno != EAGAIN)
-        log_error("cluster: %s", strerror(errno));
-}
-
-static void drain_fd(int fd)
-{
-    uint64_t n;
-    if (read(fd, &n, sizeof n) < 0 && errno != EAGAIN)
-        log_error("cluster: %s", strerror(errno));
+    return clusterface_phase(&c->face);
 }
 
 static void publish(struct cluster *c)
 {
-    struct cluster_status *s = &c->status;
-    bool is_leading = atomic_load(&c->phase) == CLUSTER_LEADS;
-    uint64_t until_ms = is_leading ? tenure_acts_until_ms(&c->tenure, 0) : 0;
-    uint64_t was_ms = atomic_exchange(&c->deadline_ms, until_ms), now_ms = sys_now_ms();
-    bool has_regained = c->has_acted && was_ms <= now_ms && until_ms > now_ms;
-    c->has_acted = c->has_acted || until_ms;
-    (void)pthread_mutex_lock(&c->lock);
+    struct cluster_status *s = &c->now;
     s->is_connected = pg_is_open(c->pg);
     s->generation = c->generation;
     s->own_epoch = c->own_epoch;
@@ -80,50 +62,24 @@ static void publish(struct cluster *c)
     s->n_nodes = c->news.view.n_nodes;
     memcpy(s->nodes, c->news.view.nodes, sizeof s->nodes);
     memcpy(s->names, c->news.names, sizeof s->names);
-    (void)pthread_mutex_unlock(&c->lock);
-    if (has_regained) {
-        atomic_store(&c->has_regained, true);
-        signal_fd(c->phase_fd);
-    }
-}
-
-void cluster_status(struct cluster *c, struct cluster_status *out)
-{
-    uint64_t now_ms = sys_now_ms(), until_ms = atomic_load(&c->deadline_ms);
-    (void)pthread_mutex_lock(&c->lock);
-    *out = c->status;
-    (void)pthread_mutex_unlock(&c->lock);
-    out->phase = (enum cluster_phase)atomic_load(&c->phase);
-    out->acts_for_ms = until_ms > now_ms ? until_ms - now_ms : 0;
-}
-
-static void note_error(struct cluster *c, const char *text)
-{
-    (void)pthread_mutex_lock(&c->lock);
-    struct buf b = buf_over(c->status.error, sizeof c->status.error - 1);
-    buf_addf(&b, "%.*s", (int)sizeof c->status.error - 2, text);
-    c->status.error[b.len] = '\0';
-    (void)pthread_mutex_unlock(&c->lock);
-}
-
-/* Once a minute. */
-static void complain(struct cluster *c, const char *what, const char *why)
-{
-    uint64_t now_ms = sys_now_ms();
-    note_error(c, why);
-    if (c->said_ms && now_ms - c->said_ms < SAY_AGAIN_MS)
-        return;
-    c->said_ms = now_ms;
-    log_error("cluster: %s: %s", what, why);
+    clusterface_publish(&c->face, s,
+                        phase_of(c) == CLUSTER_LEADS ? tenure_acts_until_ms(&c->tenure, 0) : 0);
 }
 
 static void set_phase(struct cluster *c, enum cluster_phase phase)
 {
-    static const char *const words[] = {"stands by", "leads", "has lost its place"};
-    log_info("cluster: node \"%s\" %s", c->conf.node, words[phase]);
-    atomic_store(&c->phase, phase);
+    clusterface_set_phase(&c->face, phase);
     publish(c);
-    signal_fd(c->phase_fd);
+}
+
+static void complain(struct cluster *c, const char *what, const char *why)
+{
+    clusterface_complain(&c->face, what, why);
+}
+
+void cluster_status(struct cluster *c, struct cluster_status *out)
+{
+    clusterface_read(&c->face, out);
 }
 
 /* ---------------------------------------------------------------- tenure */
@@ -189,7 +145,7 @@ static void judge_lead(struct cluster *c)
 {
     const struct tenure_shard *s = &c->tenure.shards[0];
     bool is_unsettled = c->tenure.generation != c->generation && !c->news.view.is_settled;
-    if (atomic_load(&c->phase) != CLUSTER_LEADS || !c->tenure.is_member || is_unsettled)
+    if (phase_of(c) != CLUSTER_LEADS || !c->tenure.is_member || is_unsettled)
         return;
     if (s->hold == TENURE_NONE || (s->hold == TENURE_ADOPTING && !is_ours_again(c, s))) {
         log_error("cluster: the database has another node in our place");
@@ -202,16 +158,8 @@ static void judge_lead(struct cluster *c)
 
 static void judge_clock(struct cluster *c)
 {
-    int64_t ahead_ms = (int64_t)(sys_service_s() * 1000) - (int64_t)c->news.wall_ms;
-    bool is_skewed = ahead_ms > SKEW_MS || ahead_ms < -SKEW_MS;
-    (void)pthread_mutex_lock(&c->lock);
-    bool was_skewed = c->status.clock_ahead_ms > SKEW_MS || c->status.clock_ahead_ms < -SKEW_MS;
-    c->status.clock_ahead_ms = ahead_ms;
-    (void)pthread_mutex_unlock(&c->lock);
-    if (is_skewed && !was_skewed)
-        log_warn("cluster: this machine's clock and the database's differ by %lld ms; deadlines "
-                 "are taken over with that error",
-                 (long long)ahead_ms);
+    int64_t ours_ms = (int64_t)(sys_service_s() * 1000);
+    clusterface_note_clock(&c->face, ours_ms - (int64_t)c->news.wall_ms);
 }
 
 static void beat(struct cluster *c)
@@ -248,8 +196,7 @@ static void join(struct cluster *c)
     }
     if (err)
         return;
-    note_error(c, "");
-    c->said_ms = 0;
+    clusterface_note_success(&c->face);
     c->tenure.me = c->member.number;
     outbox_set_n(c->outbox, c->member.last_n);
     step(c, (struct tenure_event){
@@ -403,11 +350,16 @@ static void purge(struct cluster *c)
         on_error(c, err);
 }
 
-static bool lead(struct cluster *c)
+static void open_outbox(struct cluster *c)
 {
     struct store *s = atomic_load(&c->store);
     if (s && !outbox_is_open(c->outbox) && outbox_open(c->outbox, s))
         complain(c, "records", "no memory to read them");
+}
+
+static bool lead(struct cluster *c)
+{
+    open_outbox(c);
     bool has_more = write_rows(c);
     purge(c);
     return has_more;
@@ -415,12 +367,15 @@ static bool lead(struct cluster *c)
 
 /* ---------------------------------------------------------------- the end */
 
+/* A node that leads and could not even open its store hands over, too: its service manager would
+ * start it again and again, and so keep it the owner. */
 static void finish(struct cluster *c)
 {
     uint64_t end_ms = sys_now_ms() + FINISH_MS;
+    open_outbox(c);
     while (write_rows(c) && sys_now_ms() < end_ms)
         ;
-    if (outbox_is_open(c->outbox) && c->lag == 0 && pg_is_open(c->pg)) {
+    if (phase_of(c) == CLUSTER_LEADS && c->lag == 0 && pg_is_open(c->pg)) {
         step(c, (struct tenure_event){.what = TENURE_GOING});
         step(c, (struct tenure_event){.what = TENURE_QUIET});
         beat(c); /* and hands over, if there is somebody */
@@ -435,14 +390,14 @@ static void turn(struct cluster *c)
     bool has_more = false;
     keep_connected(c);
     tick(c);
-    if (atomic_load(&c->phase) == CLUSTER_FOLLOWS)
+    if (phase_of(c) == CLUSTER_FOLLOWS)
         follow(c);
-    else if (atomic_load(&c->phase) == CLUSTER_LEADS)
+    else if (phase_of(c) == CLUSTER_LEADS)
         has_more = lead(c);
     publish(c);
     if (!has_more)
         pg_wait(c->pg, c->wake_fd, TURN_MS);
-    drain_fd(c->wake_fd);
+    clusterface_drain(c->wake_fd);
     atomic_store(&c->is_woken, false);
 }
 
@@ -451,11 +406,11 @@ static void *run(void *arg)
     struct cluster *c = arg;
     log_thread_name("cluster");
     (void)stats_thread_start();
-    while (!atomic_load(&c->is_finishing) && atomic_load(&c->phase) != CLUSTER_LOST)
+    while (!atomic_load(&c->is_finishing) && phase_of(c) != CLUSTER_LOST)
         turn(c);
-    if (atomic_load(&c->phase) != CLUSTER_LOST)
+    if (phase_of(c) != CLUSTER_LOST)
         finish(c);
-    atomic_store(&c->deadline_ms, 0);
+    atomic_store(&c->face.deadline_ms, 0);
     return NULL;
 }
 
@@ -499,8 +454,7 @@ static int open_all(struct cluster *c)
     c->news.view.claims[0].node = TENURE_NOBODY;
     c->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     c->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    c->phase_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (c->stop_fd < 0 || c->wake_fd < 0 || c->phase_fd < 0)
+    if (c->stop_fd < 0 || c->wake_fd < 0)
         return ERR_IO;
     int err = name_node(c);
     if (!err)
@@ -518,9 +472,10 @@ int cluster_start(const struct cluster_conf *conf, struct cluster **out)
     if (!c)
         return ERR_NOMEM;
     c->conf = *conf;
-    c->stop_fd = c->wake_fd = c->phase_fd = -1;
-    (void)pthread_mutex_init(&c->lock, NULL);
-    int err = open_all(c);
+    c->stop_fd = c->wake_fd = -1;
+    int err = clusterface_init(&c->face, conf->node);
+    if (!err)
+        err = open_all(c);
     if (!err) {
         publish(c);
         c->has_thread = !pthread_create(&c->thread, NULL, run, c);
@@ -536,13 +491,13 @@ int cluster_start(const struct cluster_conf *conf, struct cluster **out)
 
 int cluster_fd(const struct cluster *c)
 {
-    return c->phase_fd;
+    return c->face.phase_fd;
 }
 
 enum cluster_phase cluster_phase(struct cluster *c)
 {
-    drain_fd(c->phase_fd);
-    return (enum cluster_phase)atomic_load(&c->phase);
+    clusterface_drain(c->face.phase_fd);
+    return phase_of(c);
 }
 
 void cluster_lead(struct cluster *c, struct store *s)
@@ -554,17 +509,17 @@ void cluster_lead(struct cluster *c, struct store *s)
 void cluster_wake(struct cluster *c)
 {
     if (!atomic_exchange(&c->is_woken, true))
-        signal_fd(c->wake_fd);
+        clusterface_signal(c->wake_fd);
 }
 
 bool cluster_has_regained(struct cluster *c)
 {
-    return atomic_exchange(&c->has_regained, false);
+    return atomic_exchange(&c->face.has_regained, false);
 }
 
 const _Atomic uint64_t *cluster_deadline(const struct cluster *c)
 {
-    return &c->deadline_ms;
+    return &c->face.deadline_ms;
 }
 
 void cluster_finish(struct cluster *c)
@@ -574,7 +529,7 @@ void cluster_finish(struct cluster *c)
     struct cluster_status s;
     cluster_status(c, &s);
     atomic_store(&c->is_finishing, true);
-    signal_fd(s.is_connected ? c->wake_fd : c->stop_fd);
+    clusterface_signal(s.is_connected ? c->wake_fd : c->stop_fd);
     (void)pthread_join(c->thread, NULL);
     c->has_thread = false;
     outbox_free(c->outbox);
@@ -593,8 +548,6 @@ void cluster_free(struct cluster *c)
         (void)close(c->stop_fd);
     if (c->wake_fd >= 0)
         (void)close(c->wake_fd);
-    if (c->phase_fd >= 0)
-        (void)close(c->phase_fd);
-    (void)pthread_mutex_destroy(&c->lock);
+    clusterface_fini(&c->face);
     free(c);
 }

@@ -17,12 +17,11 @@
 
 #include "core/token.h"
 #include "store/clusterdb.h"
+#include "store/clusterface.h"
 #include "store/codec.h"
 #include "store/store.h"
 
 struct cluster;
-
-enum cluster_phase { CLUSTER_FOLLOWS, CLUSTER_LEADS, CLUSTER_LOST };
 
 /* What it points to outlives the cluster. */
 struct cluster_conf {
@@ -60,20 +59,6 @@ void cluster_finish(struct cluster *c);
 void cluster_free(struct cluster *c); /* after cluster_finish; NULL is legal */
 
 /* ---- any thread */
-
-struct cluster_status {
-    enum cluster_phase phase;
-    bool is_connected;
-    char error[CLUSTERDB_NAME * 4]; /* the last one; "" */
-    uint64_t acts_for_ms;           /* so long from now; 0: it may not act */
-    uint64_t generation, own_epoch;
-    uint64_t lag;           /* rows to write, or to read */
-    int64_t clock_ahead_ms; /* ours, of the database's */
-    int me, owner;
-    size_t n_nodes;
-    struct tenure_node nodes[TENURE_NODES_MAX];
-    struct clusterdb_name names[TENURE_NODES_MAX];
-};
 
 void cluster_status(struct cluster *c, struct cluster_status *out);
 
