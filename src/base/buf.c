@@ -10,25 +10,35 @@ struct buf buf_in(struct arena *a, size_t n)
     return (struct buf){.p = p, .cap = p ? n : 0, .has_overflown = !p};
 }
 
+static unsigned n_digits(uint64_t v)
+{
+    unsigned n = 1;
+    for (; v >= 1000; v /= 1000)
+        n += 3;
+    return n + (v >= 10) + (v >= 100);
+}
+
+/* So many digits up to p, from the last one on. */
+static void print_digits(char *p, uint64_t v)
+{
+    for (; v > UINT32_MAX; v /= 10)
+        *--p = (char)('0' + v % 10);
+    uint32_t rest = (uint32_t)v; /* whose division is cheaper */
+    for (; rest >= 10; rest /= 10)
+        *--p = (char)('0' + rest % 10);
+    *--p = (char)('0' + rest);
+}
+
 void buf_add_u64(struct buf *b, uint64_t v)
 {
-    char digits[20];
-    if (v < 10) {
-        buf_add_char(b, (char)('0' + v));
-        return;
-    }
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    if (sizeof digits - at > b->cap - b->len) {
+    const unsigned n = n_digits(v);
+    if (n > b->cap - b->len) {
         b->has_overflown = true;
         b->cap = b->len;
         return;
     }
-    while (at < sizeof digits) /* few: a call to copy them would cost more */
-        b->p[b->len++] = digits[at++];
+    b->len += n;
+    print_digits(b->p + b->len, v);
 }
 
 void buf_add_digits(struct buf *b, uint32_t v, unsigned width)
@@ -49,9 +59,11 @@ void buf_add_hex(struct buf *b, const void *bytes, size_t n)
         b->cap = b->len;
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        b->p[b->len++] = hex[in[i] >> 4];
-        b->p[b->len++] = hex[in[i] & 15];
+    char *p = b->p + b->len;
+    b->len += 2 * n;
+    for (const uint8_t *end = in + n; in < end; in++, p += 2) {
+        p[0] = hex[*in >> 4];
+        p[1] = hex[*in & 15];
     }
 }
 

@@ -1,5 +1,7 @@
 #include "core/survey.h"
 
+#include <string.h>
+
 #include "base/err.h"
 
 static uint64_t bit(int index)
@@ -47,7 +49,7 @@ static void look_at_contact(const struct register_contact *c, int at, struct sur
 void survey_take(const struct absorb_input *in, struct survey *out)
 {
     const struct register_view *view = in->view;
-    *out = (struct survey){0};
+    memset(out, 0, offsetof(struct survey, at));
     look_at_leases(in, out);
     for (size_t k = 0; k < view->n_contacts && k < RECORD_BINDINGS_MAX; k++) {
         out->at[k] = index_of(in->now_state, &view->contacts[k]);
@@ -60,14 +62,16 @@ void survey_take(const struct absorb_input *in, struct survey *out)
 
 size_t survey_excess(const struct absorb_input *in, const struct survey *s)
 {
+    if (s->n_growth == 0)
+        return 0;
     size_t n = count(s->current & ~s->removed) + s->n_growth;
     size_t max = in->conf->max_contacts;
-    return s->n_growth && n > max ? n - max : 0;
+    return n > max ? n - max : 0;
 }
 
 bool survey_is_beyond_record(const struct survey *s)
 {
-    return count(s->alive & ~s->removed) + s->n_unknown > RECORD_BINDINGS_MAX;
+    return s->n_unknown && count(s->alive & ~s->removed) + s->n_unknown > RECORD_BINDINGS_MAX;
 }
 
 uint64_t survey_of_upreg(const struct aor_record *r, uint64_t upreg_id)

@@ -226,7 +226,7 @@ static bool answer_absorbed(struct context *c, const struct packet *p, const str
     reach_hold(c, v->domain, &p->flow);
     reply_send(c, p, m,
                &(struct build_reply){.status = 200,
-                                     .to_tag = mark_tag_of_hash(&c->marks, v->view.spread, tag),
+                                     .to_tag = mark_tag_of_hash(v->view.spread, tag),
                                      .headers = lines});
     if (c->in_hand_us)
         stats_add_time_us(STAT_ABSORB_TIME, sys_now_us() - c->in_hand_us);

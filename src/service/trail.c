@@ -88,6 +88,17 @@ static uint64_t word_of(const struct slot *s, size_t offset)
 
 #define WORD(s, field) word_of(s, offsetof(struct trail_entry, field))
 
+/* A half of one. */
+static uint32_t half_of(const struct slot *s, size_t offset)
+{
+    const uint64_t word = word_of(s, offset);
+    uint32_t half;
+    memcpy(&half, (const char *)&word + offset % sizeof word, sizeof half);
+    return half;
+}
+
+#define HALF(s, field) half_of(s, offsetof(struct trail_entry, field))
+
 /* The newest of the AoR, or NULL. */
 static struct slot *newest(struct set *set, uint64_t aor_hash)
 {
@@ -122,18 +133,20 @@ void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struc
     struct set *set = &t->sets[aor_hash % SETS];
     struct slot *s = newest(set, aor_hash);
     uint64_t now_s = sys_service_s();
-    struct trail_entry e = {.first_s = now_s};
-    if (s)
-        copy(s, &e);
-    if (!s || e.reason != (uint32_t)why || e.last.status != f->status) {
+    struct trail_entry e = {.aor_hash = aor_hash,
+                            .order = next_order(t),
+                            .first_s = now_s,
+                            .last_s = now_s,
+                            .times = 1,
+                            .reason = (uint32_t)why,
+                            .last = *f};
+    if (s && HALF(s, reason) == e.reason && HALF(s, last.status) == (uint32_t)f->status) {
+        e.first_s = WORD(s, first_s);
+        e.times = HALF(s, times) + 1;
+    } else {
         s = oldest(set->slots);
         set->hashes[s - set->slots] = aor_hash;
-        e = (struct trail_entry){.aor_hash = aor_hash, .first_s = now_s, .reason = (uint32_t)why};
     }
-    e.order = next_order(t);
-    e.last_s = now_s;
-    e.times++;
-    e.last = *f;
     put(s, &e);
 }
 

@@ -4,23 +4,38 @@
 #include "base/err.h"
 #include "sip/lex.h"
 
+const char *param_read(const char *p, const char *end, struct param *out)
+{
+    const char *from = lex_behind_space(p + 1, end);
+    p = lex_run(from, end, LEX_TOKEN, true);
+    *out = (struct param){.name = str_span(from, p)};
+    if (p == from)
+        return NULL;
+    const char *equal = lex_behind_space(p, end);
+    if (equal == end || *equal != '=')
+        return p;
+    from = lex_behind_space(equal + 1, end);
+    if (from < end && *from == '"')
+        p = lex_quoted(from, end);
+    else
+        p = lex_run(from, end, LEX_VALUE, true);
+    /* an empty one stands behind its "=", not behind the white space that follows */
+    if (p)
+        out->value = p == from ? (struct str){equal + 1, 0} : str_span(from, p);
+    return p;
+}
+
 int param_next(struct str *rest, struct param *out)
 {
-    lex_skip_space(rest);
-    if (rest->n == 0)
+    const char *end = str_end(*rest), *p = lex_behind_space(rest->p, end);
+    if (p == end) {
+        *rest = (struct str){p, 0};
         return 0;
-    if (!lex_take_separator(rest, ';'))
+    }
+    p = *p == ';' ? param_read(p, end, out) : NULL;
+    if (!p)
         return ERR_PARSE;
-    *out = (struct param){.name = lex_take(rest, LEX_TOKEN)};
-    if (out->name.n == 0)
-        return ERR_PARSE;
-    if (!lex_take_separator(rest, '='))
-        return 1;
-    if (lex_starts_with(*rest, '"'))
-        return lex_take_quoted(rest, &out->value) ? 1 : ERR_PARSE;
-    out->value = lex_take(rest, LEX_VALUE);
-    if (out->value.n == 0) /* it stands behind its "=", not behind the white space that follows */
-        out->value.p = str_end(str_trim(str_span(out->name.p, rest->p)));
+    *rest = str_span(p, end);
     return 1;
 }
 
@@ -70,15 +85,15 @@ static const char *skip_piece(const char *p, const char *end)
 
 bool param_split(struct str *rest, struct str *element)
 {
-    while (rest->n) {
-        const char *end = str_end(*rest);
-        const char *p = rest->p;
-        while ((p = lex_run(p, end, LEX_LIST, false)) < end && *p != ',')
-            p = skip_piece(p, end);
-        *element = str_trim(str_span(rest->p, p));
-        *rest = str_span(p < end ? p + 1 : end, end);
-        if (element->n)
-            return true;
-    }
-    return false;
+    const char *end = rest->p + rest->n, *p = rest->p;
+    while (p < end && (*p == ',' || lex_is(*p, LEX_SPACE)))
+        p++;
+    const char *from = p;
+    while ((p = lex_run(p, end, LEX_LIST, false)) < end && *p != ',')
+        p = skip_piece(p, end);
+    *rest = str_span(p, end);
+    while (p > from && lex_is(p[-1], LEX_SPACE))
+        p--;
+    *element = str_span(from, p);
+    return p > from;
 }

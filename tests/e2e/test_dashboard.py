@@ -12,14 +12,18 @@ from urllib.parse import quote
 
 import pytest
 
-from harness import webdriver
+from harness import promtool, storm, webdriver
 from test_admin import TOKEN, with_token
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.dirname(os.environ.get("BREAKWATER_BIN", os.path.join(ROOT, "build", "bin")))
 WEB = os.path.join(ROOT, "src", "admin", "web")
 RULES = os.path.join(ROOT, "etc", "prometheus", "breakwater.rules.yml")
+RULE_TESTS = os.path.join(ROOT, "tests", "prometheus", "rules.test.yml")
 GRAFANA = os.path.join(ROOT, "etc", "grafana", "breakwater.json")
+REASONS = os.path.join(ROOT, "src", "base", "reason.def")
+RULE_NUMBER = r"\((?:[DL]\d+[a-z]?(?:, )?)+\)"  # as the sources name theirs
+PHONES = 300  # of a storm
 HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>"
 
 
@@ -151,11 +155,29 @@ def test_every_metric_has_help_and_is_in_the_manual(busy):
     for name in kinds:
         helped = re.search(rf"^# HELP {name} (.+)$", text, re.M)
         assert helped and helped.group(1)[-1] == ".", name
+        assert not re.search(RULE_NUMBER, helped.group(1)), name
     for line in text.splitlines():
         if line[0] != "#":
             name = re.match(r"\w+", line).group(0)
             family = name if name in kinds else re.sub("_(bucket|sum|count)$", "", name)
             assert family in kinds, line
+
+
+def test_no_reason_is_told_with_the_number_of_a_rule():
+    meanings = re.findall(r'^REASON\(\w+, "[\w-]+", "(.*)"\)', read(REASONS), re.M)
+    assert len(meanings) > 50
+    for meaning in meanings:
+        assert meaning[-1] == "." and not re.search(RULE_NUMBER, meaning), meaning
+
+
+def test_the_names_that_others_use_lead_to_metrics_of_ours(busy):
+    """The manual's table of what session border controllers call them."""
+    manual = read(os.path.join(BUILD, "docs", "man", "breakwater-metrics.7"))
+    table = re.search(r"^\.Ss By other names\n(.*?)^\.El$", manual, re.M | re.S).group(1)
+    rows = re.findall(r"^\.It .* Ta Ic (breakwater_\w+)(.*)$", table, re.M)
+    assert len(rows) == table.count(".It ") > 15
+    assert_known(busy, [name + label for name, rest in rows
+                        for label in re.findall(r"\{[^}]*\}", rest) or [""]])
 
 
 def assert_known(site, expressions):
@@ -177,10 +199,8 @@ def test_the_alert_rules_are_about_metrics_of_ours(busy):
     assert text.count("- alert:") == text.count("expr:") == text.count("summary:") >= 10
     rules = re.sub(r"(?s)annotations:.*?(?=\n\n|\Z)", "", text)
     assert_known(busy, [rules])
-    if shutil.which("promtool"):
-        checked = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True,
-                                 text=True, timeout=60, check=False)
-        assert checked.returncode == 0, checked.stdout + checked.stderr
+    series = re.findall(r"series: '([^']+)'", read(RULE_TESTS))  # with names of the tests' own
+    assert_known(busy, [re.sub(r'(?:instance|domain|upstream|le)="[^"]*",?', "", s) for s in series])
 
 
 def test_grafanas_dashboard_is_about_metrics_of_ours(busy):
@@ -191,13 +211,9 @@ def test_grafanas_dashboard_is_about_metrics_of_ours(busy):
 
 
 def test_what_is_promised_to_prometheus_promtool_reads(busy):
-    if not shutil.which("promtool"):
-        pytest.skip("promtool is not there")
-    text = busy.http.get("/metrics").text
-    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
-                             text=True, timeout=60, check=False)
-    assert checked.returncode in (0, 3), checked.stderr  # 3: remarks on style
-    assert "error" not in checked.stderr.lower(), checked.stderr
+    code, said = promtool.check("check", "metrics", input=busy.http.get("/metrics").body)
+    assert code in (0, 3), said  # 3: remarks on style
+    assert "error" not in said.lower(), said
 
 
 # ---------------------------------------------------------------- the library
@@ -309,6 +325,79 @@ def search_and_read(page):
     assert "Upstream holds it for another" in text
     assert "new-contact" in text and "A contact that this line does not have yet." in text
     assert page.run("return location.hash") == "#" + quote("alice@example.test", safe="")
+
+
+class Storm(threading.Thread):
+    """Phones whose network goes and comes back, while the page is looked at."""
+    def __init__(self, site):
+        super().__init__(daemon=True)
+        self.site, self.figures, self.error = site, None, None
+
+    def run(self):
+        try:
+            self.figures = storm.play(
+                self.site, "--kind", "flap", "--count", PHONES, "--rate", 150, "--password", "pw",
+                "--settle", 1, "--outage", 1, "--within", 3, "--watch", 3, "--first-user", 100,
+                "--admin", self.site.path("admin.sock"))
+        except BaseException as e:  # told by the test
+            self.error = e
+
+
+def count_of(page, script):
+    return int(page.run("return " + script).replace(",", "") or 0)
+
+
+@pytest.mark.skipif(not webdriver.is_there(), reason="chromium and chromedriver are not there")
+def test_the_page_in_a_storm(site):
+    """What it shows is what /metrics says, while the phones come back and after."""
+    site.judge_upstream()
+    site.registrar("--password", "pw")
+    site.config.set("limits", exempt=["127.0.0.0/8"])
+    site.start()
+    raging = Storm(site)
+    into, out, absorbed = ('domain_registers_total{domain="example.test",kind="%s"}' % kind
+                           for kind in ("received", "relayed", "absorbed"))
+    with webdriver.Page(width=1280, height=900) as page:
+        raging.start()
+        page.open(f"http://{site.http.where[0]}:{site.http.where[1]}/")
+        page.wait("return (document.querySelector('[data-tile=devices] .value') || {}).textContent "
+                  f"=== '{PHONES}'")
+        before = site.http.metrics()
+        page.wait("return parseInt(document.querySelector('[data-tile=in] .note').textContent"
+                  ".replace(/,/g, '')) > arguments[0]", before[into] + PHONES / 2)
+        shown = tile(page, "in")[1]
+        assert before[into] < shown <= site.http.metrics()[into]
+        page.shot(os.path.join(BUILD, "dashboard-storm.png"), whole=True)
+        raging.join(120)
+        assert raging.error is None and raging.figures, raging.error
+        assert raging.figures["upstream"]["registers"] == 0 and raging.figures["phones_refused"] == 0
+        metrics = site.http.metrics()
+        assert metrics[absorbed] >= PHONES and metrics[out] == 2 * PHONES  # each was challenged once
+        page.wait("return document.querySelector('[data-tile=in] .note').textContent"
+                  ".replace(/,/g, '').startsWith(arguments[0] + ' ')", f"{metrics[into]:.0f}")
+        assert tile(page, "out")[1] == metrics[out]
+        share = page.run("return document.querySelector('[data-tile=absorbed] .note').textContent")
+        assert abs(float(share.split(" ")[0]) - 100 * metrics[absorbed] / metrics[into]) < 0.1
+        page.wait("return document.querySelectorAll('#domains tbody td')[3].textContent === "
+                  f"'{PHONES}'")
+        assert count_of(page, "document.querySelectorAll('#domains tbody td')[2].textContent") == \
+            metrics['domain_lines{domain="example.test"}'] == PHONES
+        assert page.run("return document.querySelector('#refusals').innerText") == \
+            "Nothing was refused."
+        page.run("location.hash = '#' + encodeURIComponent('phone107@example.test')")
+        text = page.wait("const l = document.getElementById('line'); return !l.hidden && l.innerText")
+        assert "licensed-source" in text and "its refresh is due within" in text
+        assert page.complaints() == []
+
+
+def test_the_page_knows_every_refusal():
+    reasons = read(REASONS)
+    ours = re.search(r"/\* refused here \*/(.*?)/\* what upstream", reasons, re.S).group(1)
+    listed = re.search(r"const REFUSALS = \[(.*?)\]", read(os.path.join(WEB, "panels.js")),
+                       re.S).group(1)
+    listed = set(re.findall(r'"([\w-]+)"', listed))
+    assert set(re.findall(r'"([\w-]+)", "', ours)) <= listed
+    assert listed <= set(re.findall(r'^REASON\(\w+, "([\w-]+)"', reasons, re.M))
 
 
 @pytest.mark.skipif(not webdriver.is_there(), reason="chromium and chromedriver are not there")
