@@ -18,7 +18,7 @@ static bool is_given(const struct settings_section *s, const char *option)
 static void check_database(struct findings *f, const struct settings_section *s,
                            const char *database)
 {
-    switch (pg_check(database)) {
+    switch (*database ? pg_check(database) : PG_UNKNOWN) {
     case PG_GOOD:
         break;
     case PG_UNKNOWN:

@@ -125,11 +125,6 @@ static int parse_url(struct value *v)
     return is_off || origin_is_url(v->text) ? keep_text(v) : ERR_PARSE;
 }
 
-static int parse_database(struct value *v)
-{
-    return v->text.n ? keep_text(v) : ERR_PARSE;
-}
-
 static int parse_name(struct value *v)
 {
     if (v->text.n == 0 || v->text.n > NAME_MAX_LEN)
@@ -547,7 +542,7 @@ static const struct {
     [SCHEMA_DIALLED] = {sizeof(struct str), parse_dialled},
     [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
     [SCHEMA_URL] = {sizeof(char *), parse_url},
-    [SCHEMA_DATABASE] = {sizeof(char *), parse_database},
+    [SCHEMA_DATABASE] = {sizeof(char *), keep_text},
     [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},
 };
 

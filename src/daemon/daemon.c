@@ -190,17 +190,6 @@ static bool on_signal(struct daemon *d, uint32_t number)
     }
 }
 
-/* ERR_GONE: another node acts. */
-static int tend_cluster(struct daemon *d)
-{
-    bool has_regained;
-    if (!standby_goes_on(d->cluster, &has_regained))
-        return ERR_GONE;
-    if (has_regained)
-        shield_table_recover(d->group.shields);
-    return 0;
-}
-
 static int wait_for_end(struct daemon *d)
 {
     struct pollfd fds[] = {{.fd = d->signal_fd, .events = POLLIN},
@@ -211,7 +200,7 @@ static int wait_for_end(struct daemon *d)
     while (n_idle < d->group.n) {
         if (poll(fds, sizeof fds / sizeof *fds, TEND_MS) < 0 && errno != EINTR)
             return 0;
-        if (tend_cluster(d))
+        if (!standby_goes_on(d->cluster, d->group.shields))
             return ERR_GONE;
         http_tend(d->http);
         ticketfile_tend(d->first_conf->state_dir, &d->tickets);

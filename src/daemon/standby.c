@@ -86,8 +86,12 @@ int standby_wait(const struct conf *conf, const char *const *listeners, int sign
     return err;
 }
 
-bool standby_goes_on(struct cluster *c, bool *has_regained)
+bool standby_goes_on(struct cluster *c, struct shield_table *shields)
 {
-    *has_regained = c && cluster_has_regained(c);
-    return !c || cluster_phase(c) != CLUSTER_LOST;
+    if (!c)
+        return true;
+    bool goes_on = cluster_phase(c) != CLUSTER_LOST;
+    if (goes_on && cluster_has_regained(c))
+        shield_table_recover(shields);
+    return goes_on;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
+#include "service/shield.h"
 #include "store/cluster.h"
 
 /* Joins, and waits as long as another node acts. 0: this one is to act, or *out is NULL as there is
@@ -15,8 +16,8 @@
 int standby_wait(const struct conf *conf, const char *const *listeners, int signal_fd,
                  struct cluster **out);
 
-/* What cluster_fd has told. False: another node acts; it is to end at once. *has_regained:
- * REGISTERs may go upstream again. NULL: true. */
-bool standby_goes_on(struct cluster *c, bool *has_regained);
+/* Looks at what cluster_fd has told, for these upstreams. False: another node acts; this one is to
+ * end at once. c is NULL: true. */
+bool standby_goes_on(struct cluster *c, struct shield_table *shields);
 
 #endif

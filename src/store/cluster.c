@@ -40,6 +40,7 @@ struct cluster {
     struct tenure_wish wish, granted;
     uint64_t generation, own_epoch; /* that it leads in */
     uint64_t lag, retry_ms, read_ms, purge_ms;
+    int64_t shown[3]; /* of the gauges */
     bool is_current, has_handed;
 };
 
@@ -50,9 +51,23 @@ static enum cluster_phase phase_of(const struct cluster *c)
     return clusterface_phase(&c->face);
 }
 
+static void show(struct cluster *c, uint64_t until_ms)
+{
+    static const enum stats_id ids[] = {STAT_CLUSTER_TO_WRITE, STAT_CLUSTER_MAY_SEND,
+                                        STAT_CLUSTER_NODES_CURRENT};
+    int64_t values[] = {(int64_t)c->lag, until_ms > sys_now_ms(), 0};
+    for (size_t i = 0; i < c->news.view.n_nodes; i++)
+        values[2] += c->news.view.nodes[i].is_member && c->news.view.nodes[i].is_current;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        stats_add(ids[i], values[i] - c->shown[i]);
+        c->shown[i] = values[i];
+    }
+}
+
 static void publish(struct cluster *c)
 {
     struct cluster_status *s = &c->now;
+    uint64_t until_ms = phase_of(c) == CLUSTER_LEADS ? tenure_acts_until_ms(&c->tenure, 0) : 0;
     s->is_connected = pg_is_open(c->pg);
     s->generation = c->generation;
     s->own_epoch = c->own_epoch;
@@ -62,8 +77,8 @@ static void publish(struct cluster *c)
     s->n_nodes = c->news.view.n_nodes;
     memcpy(s->nodes, c->news.view.nodes, sizeof s->nodes);
     memcpy(s->names, c->news.names, sizeof s->names);
-    clusterface_publish(&c->face, s,
-                        phase_of(c) == CLUSTER_LEADS ? tenure_acts_until_ms(&c->tenure, 0) : 0);
+    clusterface_publish(&c->face, s, until_ms);
+    show(c, until_ms);
 }
 
 static void set_phase(struct cluster *c, enum cluster_phase phase)
@@ -311,6 +326,7 @@ static void follow(struct cluster *c)
     int err = read_all(c, &is_first);
     c->read_ms = sys_now_ms() + READ_MS;
     if (err) {
+        c->is_current = false;
         complain(c, "reading", pg_is_open(c->pg) ? err_text(err) : pg_error(c->pg));
         return;
     }
@@ -395,8 +411,8 @@ static void turn(struct cluster *c)
     else if (phase_of(c) == CLUSTER_LEADS)
         has_more = lead(c);
     publish(c);
-    if (!has_more)
-        pg_wait(c->pg, c->wake_fd, TURN_MS);
+    if (!has_more && pg_wait(c->pg, c->wake_fd, TURN_MS))
+        c->tenure.sent_ms = 0; /* somebody's ownership has changed: ask at once */
     clusterface_drain(c->wake_fd);
     atomic_store(&c->is_woken, false);
 }

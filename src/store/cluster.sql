@@ -7,7 +7,8 @@ create table if not exists breakwater.meta (
     name text not null,
     generation bigint not null default 1,
     since timestamptz not null default clock_timestamp(),
-    keys text
+    keys text,
+    fence_ms bigint
 );
 create table if not exists breakwater.node (
     id integer generated always as identity primary key,
@@ -51,7 +52,7 @@ end $$;
 -- A node comes, or comes again over a new connection: it gets a new epoch, so nothing that it has
 -- sent before can arrive any more.
 create or replace function breakwater.join(cluster text, node_name text, inst text, ver text,
-    fingerprint text, fence_ms bigint, out what text, out id integer, out epoch bigint,
+    fingerprint text, fence bigint, out what text, out id integer, out epoch bigint,
     out last_n bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -67,11 +68,19 @@ begin
     elsif m.keys <> fingerprint then
         what := 'keys'; return;
     end if;
+    if m.fence_ms <> fence and exists (select from breakwater.node n
+            where n.name <> node_name and n.state = 'member'
+            and n.seen > clock_timestamp() - m.fence_ms * interval '1 ms') then
+        what := 'takeover'; return;
+    end if;
+    if m.fence_ms is distinct from fence then
+        update breakwater.meta set fence_ms = fence;
+    end if;
     insert into breakwater.node (name, instance, version) values (node_name, inst, ver)
         on conflict (name) do nothing;
     select * into o from breakwater.node n where n.name = node_name for update;
     if o.instance <> inst and o.state = 'member'
-        and o.seen > clock_timestamp() - fence_ms * interval '1 ms' then
+        and o.seen > clock_timestamp() - fence * interval '1 ms' then
         what := 'busy'; return;
     end if;
     if o.instance <> inst then
@@ -123,6 +132,7 @@ begin
         and state = 'member' and seen < clock_timestamp() - fence_ms * interval '1 ms';
     if found then
         update breakwater.own set node = heir, epoch = epoch + 1 where node = x;
+        perform pg_notify('breakwater', 'own');
     end if;
     return true;
 end $$;
@@ -148,6 +158,7 @@ begin
     end if;
     update breakwater.own set node = heir, epoch = epoch + 1
         where shard = s and node = me and epoch = oe;
+    perform pg_notify('breakwater', 'own');
     return true;
 end $$;
 

@@ -69,6 +69,8 @@ static const char *refusal(struct str word)
         return "the database belongs to another cluster, or to none";
     if (str_eq(word, STR("keys")))
         return "the other nodes have other keys: token.key of state-dir must be the same on all";
+    if (str_eq(word, STR("takeover")))
+        return "the other nodes have another takeover-after: it is changed when all have stopped";
     if (str_eq(word, STR("busy")))
         return "another machine is a member under this node's name";
     return "the database's functions are of another version";
@@ -318,8 +320,9 @@ int clusterdb_ends(struct pg *p, struct clusterdb_end out[TENURE_NODES_MAX], siz
 {
     struct call c = {.n = 0};
     int err = run(p, "select id, purged, last from breakwater.ends()", &c, CLUSTERDB_SOON_MS);
-    size_t rows = err ? 0 : pg_rows(p);
-    *n = rows < TENURE_NODES_MAX ? rows : TENURE_NODES_MAX;
+    *n = err ? 0 : pg_rows(p);
+    if (*n > TENURE_NODES_MAX)
+        return ERR_TOOBIG; /* what is not read would be missed */
     for (size_t i = 0; i < *n; i++)
         out[i] = (struct clusterdb_end){.origin = (int)pg_number(p, i, 0),
                                         .purged = (uint64_t)pg_number(p, i, 1),

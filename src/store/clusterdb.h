@@ -85,6 +85,7 @@ struct clusterdb_end {
     uint64_t purged; /* removals up to here were forgotten */
     uint64_t last;
 };
+/* ERR_TOOBIG: there are more of them. */
 int clusterdb_ends(struct pg *p, struct clusterdb_end out[TENURE_NODES_MAX], size_t *n);
 
 /* To be told when there are rows. */

@@ -16,6 +16,7 @@ struct pg {
     int stop_fd;
     PGconn *conn;
     PGresult *result;
+    bool is_called; /* a notification had a payload */
     char error[PG_TEXT];
 };
 
@@ -179,10 +180,12 @@ static int await_result(struct pg *p, uint64_t until_ms)
     return 0;
 }
 
-static void forget_notices(struct pg *p)
+static void take_notices(struct pg *p)
 {
-    for (PGnotify *n = PQnotifies(p->conn); n; n = PQnotifies(p->conn))
+    for (PGnotify *n = PQnotifies(p->conn); n; n = PQnotifies(p->conn)) {
+        p->is_called = p->is_called || n->extra[0];
         PQfreemem(n);
+    }
 }
 
 int pg_run(struct pg *p, const struct pg_query *q)
@@ -206,7 +209,7 @@ int pg_run(struct pg *p, const struct pg_query *q)
     if (err)
         return err;
     PQclear(PQgetResult(p->conn)); /* the end of it: NULL */
-    forget_notices(p);
+    take_notices(p);
     return 0;
 }
 
@@ -239,15 +242,17 @@ int64_t pg_number(const struct pg *p, size_t row, size_t column)
     return (int64_t)v;
 }
 
-void pg_wait(struct pg *p, int fd, uint32_t timeout_ms)
+bool pg_wait(struct pg *p, int fd, uint32_t timeout_ms)
 {
     struct pollfd fds[FDS_MAX] = {{.fd = p->stop_fd, .events = POLLIN},
                                   {.fd = fd, .events = POLLIN},
                                   {.fd = p->conn ? PQsocket(p->conn) : -1, .events = POLLIN}};
-    if (poll(fds, FDS_MAX, (int)timeout_ms) <= 0 || !fds[2].revents)
-        return;
-    if (PQconsumeInput(p->conn))
-        forget_notices(p);
-    else
+    bool is_ready = !p->is_called && poll(fds, FDS_MAX, (int)timeout_ms) > 0 && fds[2].revents;
+    if (is_ready && PQconsumeInput(p->conn))
+        take_notices(p);
+    else if (is_ready)
         (void)fail(p, PQerrorMessage(p->conn));
+    bool is_called = p->is_called;
+    p->is_called = false;
+    return is_called;
 }

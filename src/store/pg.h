@@ -47,7 +47,7 @@ struct str pg_bytes(const struct pg *p, size_t row, size_t column); /* none: NUL
 int64_t pg_number(const struct pg *p, size_t row, size_t column);
 
 /* Waits until the server says something by itself (LISTEN), or fd (-1: none) becomes readable; at
- * most so long. What it said is taken and forgotten. */
-void pg_wait(struct pg *p, int fd, uint32_t timeout_ms);
+ * most so long. True: among what it has said since the last call was something with a payload. */
+bool pg_wait(struct pg *p, int fd, uint32_t timeout_ms);
 
 #endif

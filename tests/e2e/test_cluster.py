@@ -154,11 +154,31 @@ def test_the_first_node_brings_its_records(site):
     assert_absorbed(registrar, phones)
 
 
-def test_a_node_with_other_keys_may_not_join(site):
+def test_who_is_not_alike_may_not_join(site):
+    """Other keys, or another takeover-after, with which two could act at the same time."""
     cluster = Cluster(site)
     cluster.start("a").wait_output(" is ready")
+    cluster.start("b", takeover_after="11s").wait_output("another takeover-after")
     with open(site.path("keys/token.key"), "wb") as f:
         f.write(b"x" * 32)
-    b = cluster.start("b")
-    b.wait_output("token.key of state-dir must be the same on all")
+    cluster.start("c").wait_output("token.key of state-dir must be the same on all")
     assert cluster.current() == ["a"] and cluster.owner() == "a"
+
+
+def test_a_restored_database_gets_what_it_has_lost(site):
+    """Nobody sends upstream until all nodes must have noticed; then the node that is named writes
+    its records anew."""
+    registrar, cluster, a, _ = begin(site)
+    phones = registered(site, 3)
+    site.wait_for(lambda: len(cluster.rows()) == 3)
+    cluster.postgres.sql("delete from breakwater.rec where k <> 'user1@example.test'")
+    cluster.postgres.sql(cluster.command("restored", "a"))
+    site.wait_for(lambda: may_send_for(a) == 0)
+    before = registrar.count()
+    assert_absorbed(registrar, phones)
+    assert site.registering("new", "pw").register(expires=300).status == 503
+    assert registrar.count() == before
+    site.wait_for(lambda: len(cluster.rows()) == 3, 40)
+    site.wait_for(lambda: cluster.current() == ["a", "b"], 30)
+    assert cluster.owner() == "a" and may_send_for(a) > 0
+    assert site.registering("new", "pw").register(expires=300).status == 200

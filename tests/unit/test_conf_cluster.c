@@ -12,7 +12,7 @@ static const struct {
      "E t.conf:4: cluster node: missing, expected it in a cluster"},
     {SERVES "cluster { takeover-after = 60s }",
      "E t.conf:4: cluster database: missing, expected it in a cluster"},
-    {SERVES "cluster { " NAMES "database = \"\" }", "cluster database: \"\" is not right"},
+    {SERVES "cluster { " NAMES "database = \"\" }", "cluster database: not understood"},
     {SERVES "cluster {\n" NAMES "\ndatabase = \"db:5432\" }",
      "E t.conf:6: cluster database: not understood, expected a URI postgresql://HOST/DATABASE or a "
      "string of KEY=VALUE, as libpq takes it"},

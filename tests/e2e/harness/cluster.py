@@ -11,7 +11,7 @@ from .program import run
 
 
 class Node(Daemon):
-    def __init__(self, cluster, name, is_alone):
+    def __init__(self, cluster, name, is_alone, options):
         site = cluster.site
         self.name_in_cluster, self.directory = name, site.path(name)
         os.makedirs(os.path.join(self.directory, "state"), exist_ok=True)
@@ -20,7 +20,7 @@ class Node(Daemon):
         config.set("", runtime_dir=self.directory, state_dir=os.path.join(self.directory, "state"))
         if not is_alone:
             config.set("cluster", name="pair", node=name, database=cluster.postgres.uri("node"),
-                       takeover_after=cluster.takeover_s)
+                       **{"takeover_after": cluster.takeover_s, **options})
         super().__init__(config, self.directory, name)
 
     def path_in_state(self, name):
@@ -63,9 +63,9 @@ class Cluster:
         for name in os.listdir(first):
             shutil.copy2(os.path.join(first, name), os.path.join(directory, "state", name))
 
-    def start(self, name, is_alone=False):
-        """The node, not waited for."""
-        node = self.nodes[name] = self.site.keep(Node(self, name, is_alone))
+    def start(self, name, is_alone=False, **options):
+        """The node, not waited for. options: of the section "cluster"."""
+        node = self.nodes[name] = self.site.keep(Node(self, name, is_alone, options))
         return node
 
     def kill(self, name):
