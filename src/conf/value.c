@@ -559,11 +559,6 @@ int value_parse(const struct schema_option *o, struct str text, struct arena *a,
     return types[o->type].parse(&v);
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static bool is_same_listen(const struct conf_listen *a, const struct conf_listen *b)
 {
     return a->transport == b->transport && addr_is_equal(&a->addr, &b->addr);
@@ -582,7 +577,7 @@ bool value_is_same(const struct schema_option *o, const void *a, const void *b)
     case SCHEMA_NAME:
     case SCHEMA_URL:
     case SCHEMA_DATABASE:
-        return is_same_text(*(const char *const *)a, *(const char *const *)b);
+        return str_eq(str_of(*(const char *const *)a), str_of(*(const char *const *)b));
     case SCHEMA_HOST:
     case SCHEMA_CERTNAME:
     case SCHEMA_REALM:

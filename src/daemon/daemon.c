@@ -13,9 +13,6 @@
 #include <unistd.h>
 
 #include "config.h"
-#ifdef HAVE_LIBSYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
 
 #include "admin/history.h"
 #include "admin/http.h"
@@ -67,15 +64,6 @@ struct daemon {
     atomic_bool is_draining;
     atomic_bool is_departing; /* the operator's drain: it goes on until the stop */
 };
-
-static void notify(const char *state)
-{
-#ifdef HAVE_LIBSYSTEMD
-    (void)sd_notify(0, state);
-#else
-    (void)state;
-#endif
-}
 
 /* ---------------------------------------------------------------- reload */
 
@@ -160,7 +148,7 @@ static void start_drain(struct daemon *d)
     if (atomic_exchange(&d->is_draining, true))
         return;
     uint32_t timeout_s = drain_timeout_s(d);
-    notify("STOPPING=1");
+    sockets_tell("STOPPING=1");
     log_info("stopping: waiting up to %u s for requests under way", timeout_s);
     for (unsigned i = 0; i < d->group.n; i++)
         if (worker_drain(d->group.workers[i], timeout_s * 1000ULL, on_worker_idle, d))
@@ -174,9 +162,9 @@ static bool on_signal(struct daemon *d, uint32_t number)
 {
     switch (number) {
     case SIGHUP:
-        notify("RELOADING=1");
+        sockets_tell("RELOADING=1");
         (void)reload(d, say_to_log, NULL);
-        notify("READY=1");
+        sockets_tell("READY=1");
         return false;
     case SIGUSR1:
         if (log_reopen())
@@ -414,23 +402,32 @@ static int on_reload(conf_say_fn *say, void *say_arg, void *arg)
     return reload(arg, say_twice, &ears);
 }
 
-static bool has_upstream(struct daemon *d, struct str name)
+/* 0, ERR_ABSENT, or ERR_BADCONF: it is not probed. */
+static int look_up(struct daemon *d, struct str name)
 {
-    bool is_there = false;
+    int err = ERR_ABSENT;
     pthread_mutex_lock(&d->lock);
     for (size_t i = 0; i < d->conf->n_upstreams; i++)
-        is_there = is_there || str_eq(str_of(d->conf->upstreams[i].name), name);
+        if (str_eq(str_of(d->conf->upstreams[i].name), name))
+            err = d->conf->upstreams[i].probe_interval_s ? 0 : ERR_BADCONF;
     pthread_mutex_unlock(&d->lock);
-    return is_there;
+    return err;
 }
 
 static int on_resync(struct str upstream, void *arg)
 {
     struct daemon *d = arg;
-    int err = has_upstream(d, upstream) ? 0 : ERR_ABSENT;
+    int err = look_up(d, upstream) == ERR_ABSENT ? ERR_ABSENT : 0;
     for (unsigned i = 0; i < d->group.n && !err; i++)
         err = worker_resync(d->group.workers[i], upstream);
     return err;
+}
+
+static int on_hold(struct str upstream, bool is_held, void *arg)
+{
+    struct daemon *d = arg;
+    int err = look_up(d, upstream);
+    return err ? err : worker_hold(d->group.workers[0], upstream, is_held);
 }
 
 static int on_drain(void *arg)
@@ -494,9 +491,10 @@ static int start_admin(struct daemon *d)
 {
     const struct http_conf conf = {
         .admin = &d->conf->admin,
-        .hooks = {is_ready, n_workers, on_reload, on_resync, d, d->group.sources, d->group.alarms,
-                  d->group.board, d->store, running_conf, on_remove, trail_of, ledger_of,
-                  d->group.shields, noise_of, on_drain, keys_of, install_keys, d->cluster},
+        .hooks = {is_ready,         n_workers,       on_reload,      on_resync,        d,
+                  d->group.sources, d->group.alarms, d->group.board, d->store,         running_conf,
+                  on_remove,        trail_of,        ledger_of,      d->group.shields, noise_of,
+                  on_drain,         keys_of,         install_keys,   on_hold,          d->cluster},
         .tap = &d->reports.tap};
     return http_start(&conf, &d->http);
 }
@@ -583,7 +581,7 @@ int daemon_run(struct conf *conf)
     int err = start(&d);
     if (!err) {
         log_info("breakwater " PACKAGE_VERSION " is ready: %u workers", d.group.n);
-        notify("READY=1");
+        sockets_tell("READY=1");
         err = wait_for_end(&d);
         log_info("stopped");
     }

@@ -6,23 +6,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "config.h"
-#ifdef HAVE_LIBSYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
 #include "base/err.h"
 #include "base/log.h"
+#include "daemon/sockets.h"
 #include "store/keyring.h"
-
-static void notify(const char *state)
-{
-#ifdef HAVE_LIBSYSTEMD
-    (void)sd_notify(0, state);
-#else
-    (void)state;
-#endif
-}
 
 /* True: it is to end. */
 static bool on_signal(int signal_fd)
@@ -79,10 +66,10 @@ int standby_wait(const struct conf *conf, const char *const *listeners, int sign
     if (err)
         return err;
     log_info("cluster \"%s\": node \"%s\" stands by", conf->cluster.name, conf->cluster.node);
-    notify("READY=1\nSTATUS=standing by: another node of the cluster acts, or none yet");
+    sockets_tell("READY=1\nSTATUS=standing by: another node of the cluster acts, or none yet");
     err = await_turn(*out, signal_fd);
     if (!err)
-        notify("STATUS=acting for the cluster");
+        sockets_tell("STATUS=acting for the cluster");
     return err;
 }
 

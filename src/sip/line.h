@@ -61,7 +61,7 @@ static inline const char *line_known_name(const char *p, const char *end, enum h
         return NULL;
     const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
     const unsigned colons = (unsigned)_mm_movemask_epi8(lex_is_char(block, ':'));
-    if (colons <= 1) /* there is none, or no name before it */
+    if (!colons || colons & 1) /* there is none, or no name before it */
         return NULL;
     const unsigned n = (unsigned)__builtin_ctz(colons);
     const struct hdr_place *place = hdr_place(p, n);
