@@ -122,7 +122,7 @@ int clustercmd_restored(const struct call *c)
                  "    end if;\n"
                  "end $$;\n"
                  "update breakwater.meta set generation = generation + 1,\n"
-                 "    since = clock_timestamp();\n"
+                 "    is_first = false, since = clock_timestamp();\n"
                  "update breakwater.node set state = 'fenced',\n"
                  "    epoch = greatest(epoch, breakwater.floor()) + 1;\n"
                  "update breakwater.own set epoch = breakwater.floor() + 1,\n"

@@ -159,7 +159,8 @@ static bool is_ours_again(struct cluster *c, const struct tenure_shard *s)
 static void judge_lead(struct cluster *c)
 {
     const struct tenure_shard *s = &c->tenure.shards[0];
-    bool is_unsettled = c->tenure.generation != c->generation && !c->news.view.is_settled;
+    bool is_unsettled = c->tenure.generation != c->generation &&
+                        (!c->news.view.is_settled || !outbox_is_open(c->outbox));
     if (phase_of(c) != CLUSTER_LEADS || !c->tenure.is_member || is_unsettled)
         return;
     if (s->hold == TENURE_NONE || (s->hold == TENURE_ADOPTING && !is_ours_again(c, s))) {
@@ -264,29 +265,39 @@ static int read_origin(struct cluster *c, int origin, uint64_t last)
     return err || atomic_load(&c->is_finishing) ? ERR_IO : 0;
 }
 
-/* Rows of others, in the place of what is here. */
-static int begin_reading(struct cluster *c, const struct clusterdb_end *ends, size_t n)
+/* What is here is newer than the database, or has to be in it yet. */
+enum truth { TRUTH_THERE, TRUTH_HERE, TRUTH_HERE_ALONE };
+
+/* The epoch that breakwaterctl cluster restored gives to the node that it names. */
+static bool is_named(const struct cluster *c)
 {
-    uint64_t last = 0;
-    for (size_t i = 0; i < n; i++)
-        last = ends[i].last > last ? ends[i].last : last;
-    if (follower_can_go_on(c->follower, c->tenure.generation, ends, n))
-        return 0;
-    if (follower_is_own(c->follower) && !last)
-        return 0; /* the first of all nodes: its records will be the cluster's */
-    if (follower_has_led(c->follower, c->tenure.generation, c->tenure.shards[0].epoch) &&
-        c->tenure.shards[0].hold == TENURE_ADOPTING)
-        return 0; /* it was this node all the time */
-    log_info("cluster: the records are read anew");
-    stats_inc(STAT_CLUSTER_RESYNCS);
-    return follower_reset(c->follower, c->tenure.generation, ends, n);
+    const struct tenure_shard *s = &c->tenure.shards[0];
+    return s->hold == TENURE_ADOPTING && s->epoch == (c->tenure.generation << 32) + 1 &&
+           follower_led_last(c->follower);
 }
 
-/* Nothing but what the record here says is newer than the database. */
-static bool is_complete(const struct cluster *c)
+/* last: of all rows that the database has. */
+static enum truth judge_truth(const struct cluster *c, uint64_t last)
 {
-    return follower_is_own(c->follower) ||
-           follower_has_led(c->follower, c->tenure.generation, c->tenure.shards[0].epoch);
+    const struct tenure_shard *s = &c->tenure.shards[0];
+    if (follower_is_foreign(c->follower, c->tenure.generation) && (!last || is_named(c)))
+        return TRUTH_HERE_ALONE;
+    bool has_led =
+        s->hold == TENURE_ADOPTING && follower_has_led(c->follower, c->tenure.generation, s->epoch);
+    return has_led ? TRUTH_HERE : TRUTH_THERE; /* here: it was this node all the time */
+}
+
+static int read_rows(struct cluster *c, const struct clusterdb_end *ends, size_t n)
+{
+    int err = 0;
+    if (!follower_can_go_on(c->follower, c->tenure.generation, ends, n)) {
+        log_info("cluster: the records are read anew");
+        stats_inc(STAT_CLUSTER_RESYNCS);
+        err = follower_reset(c->follower, c->tenure.generation, ends, n);
+    }
+    for (size_t i = 0; i < n && !err; i++)
+        err = read_origin(c, ends[i].origin, ends[i].last);
+    return err;
 }
 
 static int read_all(struct cluster *c, bool *is_first)
@@ -294,13 +305,12 @@ static int read_all(struct cluster *c, bool *is_first)
     struct clusterdb_end ends[TENURE_NODES_MAX];
     size_t n;
     int err = clusterdb_ends(c->pg, ends, &n);
-    if (!err)
-        err = begin_reading(c, ends, n);
-    *is_first = !err && follower_is_own(c->follower);
-    bool is_whole = !err && is_complete(c);
-    for (size_t i = 0; i < n && !err && !is_whole; i++)
-        err = read_origin(c, ends[i].origin, ends[i].last);
-    return err;
+    uint64_t last = 0;
+    for (size_t i = 0; i < n && !err; i++)
+        last = ends[i].last > last ? ends[i].last : last;
+    enum truth truth = err ? TRUTH_THERE : judge_truth(c, last);
+    *is_first = truth == TRUTH_HERE_ALONE;
+    return err || truth != TRUTH_THERE ? err : read_rows(c, ends, n);
 }
 
 static void take_the_lead(struct cluster *c, bool is_first)

@@ -5,7 +5,10 @@ create schema if not exists breakwater;
 create table if not exists breakwater.meta (
     one boolean primary key default true check (one),
     name text not null,
-    generation bigint not null default 1,
+    -- Another one for each database that was made: seconds since 2026. One more with each restore.
+    generation bigint not null
+        default extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00+00')::bigint,
+    is_first boolean not null default true,
     since timestamptz not null default clock_timestamp(),
     keys text,
     fence_ms bigint
@@ -95,9 +98,10 @@ begin
     what := 'joined';
 end $$;
 
--- A heartbeat, and what the node has to know: rows of meta (generation, ms since it began, ms of
--- the clock), node (id, epoch, ms of silence, state, is_current, name, lag) and own (shard, node,
--- epoch). No row: not a member in that epoch.
+-- A heartbeat, and what the node has to know: rows of meta (0: generation, ms since it began, ms of
+-- the clock, whether it is the first), node (1: id, epoch, ms of silence, whether it is a member,
+-- is_current, name), own (2: shard, node, epoch) and node again (3: id, lag, state). No row: not a
+-- member in that epoch.
 create or replace function breakwater.beat(me integer, e bigint, current_now boolean, lag_now bigint)
 returns table (kind integer, a bigint, b bigint, c bigint, x boolean, y boolean, t text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -109,7 +113,7 @@ begin
     end if;
     return query select 0, m.generation,
         (extract(epoch from clock_timestamp() - m.since) * 1000)::bigint,
-        (extract(epoch from clock_timestamp()) * 1000)::bigint, true, true, m.name
+        (extract(epoch from clock_timestamp()) * 1000)::bigint, m.is_first, true, m.name
         from breakwater.meta m;
     return query select 1, n.id::bigint, n.epoch,
         greatest(0, (extract(epoch from clock_timestamp() - n.seen) * 1000)::bigint),

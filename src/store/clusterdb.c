@@ -147,8 +147,7 @@ static void read_row(const struct pg *p, size_t at, uint64_t fence_ms, struct cl
     switch (pg_number(p, at, 0)) {
     case KIND_META:
         out->view.generation = (uint64_t)pg_number(p, at, 1);
-        out->view.is_settled =
-            out->view.generation == 1 || pg_number(p, at, 2) >= (int64_t)fence_ms;
+        out->view.is_settled = pg_number(p, at, 4) || pg_number(p, at, 2) >= (int64_t)fence_ms;
         out->wall_ms = (uint64_t)pg_number(p, at, 3);
         break;
     case KIND_NODE:

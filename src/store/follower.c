@@ -52,12 +52,19 @@ bool follower_can_go_on(const struct follower *f, uint64_t generation,
     return is_good;
 }
 
-bool follower_is_own(const struct follower *f)
+bool follower_is_foreign(const struct follower *f, uint64_t generation)
 {
     struct lmdb_txn *t = lmdb_reader_begin(f->reader);
-    bool is_own = records_count(t) > 0 && !notes_generation(t);
+    bool is_foreign = records_count(t) > 0 && notes_generation(t) != generation;
     lmdb_reader_end(f->reader);
-    return is_own;
+    return is_foreign;
+}
+
+bool follower_led_last(const struct follower *f)
+{
+    bool has_led = notes_led(lmdb_reader_begin(f->reader)) != 0;
+    lmdb_reader_end(f->reader);
+    return has_led;
 }
 
 /* ---------------------------------------------------------------- opening */

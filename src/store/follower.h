@@ -37,8 +37,12 @@ bool follower_has_led(const struct follower *f, uint64_t generation, uint64_t ow
 bool follower_can_go_on(const struct follower *f, uint64_t generation,
                         const struct clusterdb_end *ends, size_t n);
 
-/* Whether there are records that never were a cluster's: of a node that was alone. */
-bool follower_is_own(const struct follower *f);
+/* There are records, and they are not of that generation: of a node that was alone, or that knew
+ * another database. */
+bool follower_is_foreign(const struct follower *f, uint64_t generation);
+
+/* The last that happened to the records was that this node led. */
+bool follower_led_last(const struct follower *f);
 
 /* All records go, leases too; reading begins anew. ERR_IO: logged. */
 int follower_reset(struct follower *f, uint64_t generation, const struct clusterdb_end *ends,

@@ -84,18 +84,17 @@ static int collect(struct outbox *o, size_t *n)
     return err;
 }
 
-/* What cannot be unmarked now is written again. */
-static void unmark(struct outbox *o, size_t n)
+/* What cannot be unmarked now is written again later; ERR_FULL until the store has grown its map.
+ */
+static int unmark(struct outbox *o, size_t n)
 {
     struct lmdb_txn t;
     if (!n)
-        return;
+        return 0;
     lmdb_begin_guest(store_records(o->store)->env, &t);
     for (size_t i = 0; i < n; i++)
         records_unmark(&t, &o->marks[i]);
-    int err = lmdb_commit(&t);
-    if (err)
-        log_warn("cluster: rows are written again: %s", lmdb_text(t.code));
+    return lmdb_commit(&t);
 }
 
 static size_t count_left(struct outbox *o)
@@ -113,7 +112,7 @@ int outbox_write(struct outbox *o, struct pg *p, const struct clusterdb_member *
     if (!err && n)
         err = clusterdb_put(p, m, own_epoch, o->rows, n);
     if (!err)
-        unmark(o, n);
+        err = unmark(o, n);
     stats_add(STAT_CLUSTER_ROWS_OUT, err ? 0 : (int64_t)n);
     arena_reset(&o->scratch, SCRATCH_KEEP);
     *n_left = count_left(o);

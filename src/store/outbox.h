@@ -24,7 +24,7 @@ bool outbox_is_open(const struct outbox *o);
 void outbox_set_n(struct outbox *o, uint64_t last_n);
 
 /* The oldest marks, as many as one transaction takes. *n_left: how many there are then. ERR_GONE,
- * ERR_IO, ERR_NOMEM: none was taken away. */
+ * ERR_IO, ERR_NOMEM, ERR_FULL: none was taken away. */
 int outbox_write(struct outbox *o, struct pg *p, const struct clusterdb_member *m,
                  uint64_t own_epoch, size_t *n_left);
 
