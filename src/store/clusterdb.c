@@ -238,7 +238,7 @@ static size_t arrays_room(const struct clusterdb_row *rows, size_t n)
 {
     size_t room = ITEM_EXTRA;
     for (size_t i = 0; i < n; i++)
-        room += 2 * (rows[i].key.n + rows[i].data.n) + 2 * ITEM_EXTRA + NUMBER;
+        room += 2 * (rows[i].key.n + rows[i].data.n) + (size_t)2 * ITEM_EXTRA + NUMBER;
     return room;
 }
 
