@@ -13,6 +13,8 @@ static const struct schema_table *table_of(enum schema_section_id section)
         return &schema_of_outlets;
     if (section == SECTION_CLUSTER)
         return &schema_of_cluster;
+    if (section == SECTION_UPSTREAM)
+        return &schema_of_upstreams;
     return &schema_of_others;
 }
 

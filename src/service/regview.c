@@ -350,9 +350,9 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
     v->has_account = upcreds_has(out->domain->upcreds, v->aor, out->domain->name);
     const uint64_t branch_hash = hash_str(&c->answer_key, m->via.branch);
-    const struct hash_key of_branch = {c->answer_key.k0 ^ branch_hash, c->answer_key.k1 ^ v->cseq};
+    const uint64_t parts[3] = {hash_str(&c->answer_key, v->call_id), v->cseq, branch_hash};
     v->branch_hash = (uint32_t)branch_hash;
-    v->spread = hash_str(&of_branch, v->call_id);
+    v->spread = hash_bytes(&c->answer_key, parts, sizeof parts);
     return a->has_failed ? REASON_NO_MEMORY : REASON_MAX;
 }
 

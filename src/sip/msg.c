@@ -192,9 +192,8 @@ static int read_fields(struct scan *s)
 {
     struct msg *m = s->m;
     const char *p = s->rest.p, *end = str_end(s->rest), *next;
-    for (int err = 0;; p = next) {
-        if (m->n_lines == s->n_room)
-            err = grow(s);
+    for (;; p = next) {
+        int err = m->n_lines == s->n_room ? grow(s) : 0;
         if (err)
             return err;
         struct msg_line *l = &m->lines[m->n_lines];
@@ -204,6 +203,8 @@ static int read_fields(struct scan *s)
         err = check_field(s, l);
         if (!err)
             err = note_field(s, l);
+        if (err)
+            return err;
     }
     if (line_blank_len(str_span(p, end)) != 2)
         return refuse(s, 400, "Missing End Of Header Fields");

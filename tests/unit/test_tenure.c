@@ -22,6 +22,15 @@ static void feed(struct tenure *t, struct tenure_event e, struct tenure_wish *ou
     tenure_step(t, &e, out);
 }
 
+static void hear(struct tenure *t, const struct tenure_view *v, uint64_t at_ms,
+                 struct tenure_wish *out)
+{
+    feed(t,
+         (struct tenure_event){
+             .what = TENURE_HEARD, .now_ms = at_ms, .sent_ms = at_ms, .epoch = 7, .view = v},
+         out);
+}
+
 /* Node 1, whose shard 0 is. */
 static void hold(struct tenure *t, struct tenure_wish *out)
 {
@@ -92,18 +101,14 @@ static void what_is_lost_is_lost_at_once(void **state)
 {
     static struct tenure t;
     static struct tenure_wish wish;
-    struct tenure_view v = two_nodes(1);
+    struct tenure_view restored = two_nodes(1), of_other = two_nodes(2);
+    restored.generation = 2;
     (void)state;
-    struct tenure_event e = {
-        .what = TENURE_HEARD, .now_ms = 6000, .sent_ms = 6000, .epoch = 7, .view = &v};
     hold(&t, &wish);
-    v.generation = 2; /* restored */
-    feed(&t, e, &wish);
+    hear(&t, &restored, 6000, &wish);
     assert_true(wish.join && !tenure_can_act(&t, 0, 6000));
     hold(&t, &wish);
-    v.generation = 1;
-    v.claims[0].node = 2;
-    feed(&t, e, &wish);
+    hear(&t, &of_other, 6000, &wish);
     assert_false(tenure_can_act(&t, 0, 6000));
     hold(&t, &wish);
     feed(&t, (struct tenure_event){.what = TENURE_LOST, .now_ms = 6000}, &wish);
@@ -115,24 +120,21 @@ static void a_hand_is_not_taken_back(void **state)
 {
     static struct tenure t;
     static struct tenure_wish wish;
-    struct tenure_view v = two_nodes(1);
-    struct tenure_event e = {
-        .what = TENURE_HEARD, .now_ms = 6000, .sent_ms = 6000, .epoch = 7, .view = &v};
+    struct tenure_view both = two_nodes(1), alone = two_nodes(1), given = two_nodes(TENURE_NOBODY);
+    alone.nodes[1].is_member = given.nodes[1].is_member = false;
     (void)state;
     hold(&t, &wish);
     feed(&t, (struct tenure_event){.what = TENURE_GOING, .now_ms = 5900}, &wish);
     assert_false(tenure_can_act(&t, 0, 5900));
-    feed(&t, e, &wish);
+    hear(&t, &both, 6000, &wish);
     assert_int_equal(wish.n_hands, 0); /* something may be on its way */
     feed(&t, (struct tenure_event){.what = TENURE_QUIET, .now_ms = 6000}, &wish);
-    feed(&t, e, &wish);
+    hear(&t, &both, 6000, &wish);
     assert_int_equal(wish.n_hands, 1);
     assert_int_equal(wish.hands[0].to, 2);
-    v.nodes[1].is_member = false;
-    feed(&t, e, &wish);
+    hear(&t, &alone, 6000, &wish);
     assert_int_equal(wish.hands[0].to, TENURE_NOBODY);
-    v.claims[0] = (struct tenure_claim){TENURE_NOBODY, 4};
-    feed(&t, e, &wish);
+    hear(&t, &given, 6000, &wish);
     assert_int_equal(wish.n_hands + wish.n_takes, 0);
     assert_int_equal(t.shards[0].hold, TENURE_NONE);
 }
