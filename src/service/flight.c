@@ -59,7 +59,10 @@ static int count_on(struct reg *r)
 int flight_repeat(struct reg *r)
 {
     struct context *c = r->context;
+    const struct shield *shield = r->v.domain->upstream->shield;
     struct forward f;
+    if (shield && !shield_may_send(shield))
+        return ERR_AGAIN; /* whatever was decided before: another node may act */
     if (r->sent_ms)
         (void)shield_is_let(r->v.domain->upstream, &r->up.flow, THROTTLE_ALWAYS);
     int err = count_on(r);

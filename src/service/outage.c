@@ -138,7 +138,7 @@ void outage_on_register(struct context *c, const struct conf_upstream *u, unsign
 
 static bool is_trial_due(const struct conf_upstream *u, enum outage_trial what, uint64_t last_s)
 {
-    return outage_is_down(u) && !outage_is_held(u->shield) &&
+    return outage_is_down(u) && !outage_is_held(u->shield) && shield_may_send(u->shield) &&
            sys_service_s() >= last_s + trial_s[what] && !shield_is_pausing(u, sys_now_ms());
 }
 
@@ -221,13 +221,13 @@ enum health_state outage_state(const struct conf_upstream *u)
 
 bool outage_is_down(const struct conf_upstream *u)
 {
-    return outage_state(u) == HEALTH_DOWN;
+    return outage_state(u) == HEALTH_DOWN || (u->shield && !shield_may_send(u->shield));
 }
 
 bool outage_serves(const struct conf_upstream *u)
 {
     enum health_state s = outage_state(u);
-    return s == HEALTH_DOWN || s == HEALTH_RESYNC;
+    return s == HEALTH_RESYNC || outage_is_down(u);
 }
 
 bool outage_is_open(const struct conf_upstream *u)

@@ -99,7 +99,8 @@ static void judge_outage(const struct regview *v, bool is_in_flight, struct deci
     if (!outage_is_down(v->domain->upstream))
         return;
     bool is_waiting = d->verdict.what == VERDICT_WAIT && !is_in_flight;
-    if (is_waiting || (!d->in.conf->serve_limit_s && is_extending(&d->verdict)))
+    bool is_lost = outage_state(v->domain->upstream) == HEALTH_DOWN; /* it, not the right to send */
+    if (is_waiting || (is_lost && !d->in.conf->serve_limit_s && is_extending(&d->verdict)))
         d->verdict =
             (struct verdict){.what = VERDICT_REJECT, .reason = REASON_UPSTREAM_DOWN, .status = 503};
 }

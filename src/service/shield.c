@@ -12,6 +12,7 @@ enum { WINDOW_MS = 1000, RECENT_MS = 60000, DOWN_US = 1000000 };
 
 struct shield_table {
     pthread_mutex_t lock;
+    const _Atomic uint64_t *may_until_ms;
     struct shield *first, **end;
 };
 
@@ -48,6 +49,29 @@ static struct shield *find(const struct shield_table *s, const char *name)
     return NULL;
 }
 
+void shield_table_limit(struct shield_table *s, const _Atomic uint64_t *until_ms)
+{
+    s->may_until_ms = until_ms;
+}
+
+bool shield_may_send(const struct shield *s)
+{
+    return !s->may_until_ms || sys_now_ms() < atomic_load(s->may_until_ms);
+}
+
+/* The probes bring it back. */
+void shield_table_recover(struct shield_table *s)
+{
+    const struct health down = {.state = HEALTH_DOWN};
+    (void)pthread_mutex_lock(&s->lock);
+    for (struct shield *one = s->first; one; one = one->next) {
+        uint64_t word = atomic_load(&one->health);
+        if (atomic_load(&one->is_believed) && health_unpack(word).state != HEALTH_DOWN)
+            (void)atomic_compare_exchange_strong(&one->health, &word, health_pack(down));
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 static struct shield *add(struct shield_table *s, const char *name)
 {
     struct shield *one = calloc(1, sizeof *one);
@@ -58,6 +82,7 @@ static struct shield *add(struct shield_table *s, const char *name)
         free(one);
         return NULL;
     }
+    one->may_until_ms = s->may_until_ms;
     overload_init(&one->overload);
     atomic_init(&one->ceiling, PACE_WHOLE);
     atomic_init(&one->state_since_s, sys_service_s());
@@ -125,7 +150,7 @@ static uint64_t longer(uint64_t a, uint64_t b)
 
 static bool is_down(const struct shield *s)
 {
-    return health_unpack(load(&s->health)).state == HEALTH_DOWN;
+    return health_unpack(load(&s->health)).state == HEALTH_DOWN || !shield_may_send(s);
 }
 
 /* Its own share of the rate a class has before all others, as long as there is a token at all; else

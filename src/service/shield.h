@@ -33,6 +33,7 @@ enum shield_count {
 struct shield {
     struct shield *next;
     char *name;
+    const _Atomic uint64_t *may_until_ms;          /* of the table; NULL: for ever */
     struct overload overload;                      /* what its servers ask for */
     _Atomic uint64_t bucket, shares[PACE_CLASSES]; /* full at; 0: they are full */
     _Atomic uint64_t pause_until_ms;
@@ -75,6 +76,17 @@ void shield_table_free(struct shield_table *s);  /* NULL is legal */
 /* Gives each upstream of a snapshot its shield, before the snapshot is shared. They live as long as
  * the table. ERR_NOMEM. The main thread. */
 int shield_table_link(struct shield_table *s, struct conf *conf);
+
+/* Of a cluster: REGISTERs may go to any upstream only while sys_now_ms is below *until_ms, which
+ * outlives the table. Before the first shield_table_link. */
+void shield_table_limit(struct shield_table *s, const _Atomic uint64_t *until_ms);
+
+/* It is so. What may not go is treated like what goes to an upstream that is down. Any thread. */
+bool shield_may_send(const struct shield *s);
+
+/* REGISTERs may go again after a time in which they might not: what became due meanwhile is made up
+ * for like after an outage. */
+void shield_table_recover(struct shield_table *s);
 
 /* Each one that has ever been, the oldest first. */
 void shield_each(struct shield_table *s, void (*fn)(const struct shield *one, void *arg),

@@ -273,7 +273,7 @@ static int write_all(struct group *g)
     lmdb_begin(g->conf.records->env, &t);
     for (size_t i = 0; i < g->n; i++)
         if (g->jobs[i].next)
-            records_put(&t, g->jobs[i].now, g->jobs[i].next, g->jobs[i].bytes);
+            records_put(g->conf.records, &t, g->jobs[i].now, g->jobs[i].next, g->jobs[i].bytes);
     int err = lmdb_commit(&t);
     if (err == ERR_IO)
         complain(g, t.code);
