@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <endian.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -10,25 +11,27 @@ struct buf buf_in(struct arena *a, size_t n)
     return (struct buf){.p = p, .cap = p ? n : 0, .has_overflown = !p};
 }
 
+static size_t count_digits(uint64_t v)
+{
+    size_t n = 1;
+    for (; v >= 10000; v /= 10000)
+        n += 4;
+    return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+/* Into their place: few, so that a call to copy them would cost more than they do. */
 void buf_add_u64(struct buf *b, uint64_t v)
 {
-    char digits[20];
-    if (v < 10) {
-        buf_add_char(b, (char)('0' + v));
-        return;
-    }
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    if (sizeof digits - at > b->cap - b->len) {
+    const size_t n = count_digits(v);
+    if (n > b->cap - b->len) {
         b->has_overflown = true;
         b->cap = b->len;
         return;
     }
-    while (at < sizeof digits) /* few: a call to copy them would cost more */
-        b->p[b->len++] = digits[at++];
+    b->len += n;
+    char *at = b->p + b->len;
+    for (size_t i = 0; i < n; i++, v /= 10)
+        *--at = (char)('0' + v % 10);
 }
 
 void buf_add_digits(struct buf *b, uint32_t v, unsigned width)
@@ -40,6 +43,19 @@ void buf_add_digits(struct buf *b, uint32_t v, unsigned width)
     buf_add(b, (struct str){digits + sizeof digits - n, n});
 }
 
+/* Eight digits at once: a nibble for each byte, the first on top; those above 9 are 39 further on.
+ */
+static void put_hex8(char *out, const uint8_t *in)
+{
+    uint64_t x = (uint64_t)in[0] << 24 | (uint64_t)in[1] << 16 | (uint64_t)in[2] << 8 | in[3];
+    x = (x | x << 16) & 0x0000ffff0000ffff;
+    x = (x | x << 8) & 0x00ff00ff00ff00ff;
+    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
+    x += 0x3030303030303030 + ((x + 0x0606060606060606) >> 4 & 0x0101010101010101) * 39;
+    x = htobe64(x);
+    memcpy(out, &x, sizeof x);
+}
+
 void buf_add_hex(struct buf *b, const void *bytes, size_t n)
 {
     static const char hex[] = "0123456789abcdef";
@@ -49,9 +65,13 @@ void buf_add_hex(struct buf *b, const void *bytes, size_t n)
         b->cap = b->len;
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        b->p[b->len++] = hex[in[i] >> 4];
-        b->p[b->len++] = hex[in[i] & 15];
+    char *out = b->p + b->len;
+    b->len += 2 * n;
+    for (; n >= 4; n -= 4, in += 4, out += 8)
+        put_hex8(out, in);
+    for (; n; n--, in++, out += 2) {
+        out[0] = hex[*in >> 4];
+        out[1] = hex[*in & 15];
     }
 }
 

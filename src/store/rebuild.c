@@ -6,6 +6,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "net/flow.h"
+#include "store/leasememo.h"
 
 enum { SCRATCH_LIMIT = 1 << 20, NAMES_LIMIT = 4 << 20 };
 
@@ -81,11 +82,13 @@ static void take_leases(struct scan *s, struct aor_record *rec)
     bool is_misfit = false, is_rebuilt;
     for (size_t i = 0; i < rec->n_bindings; i++) {
         struct binding *b = &rec->bindings[i];
-        if (claim(s, b, &is_rebuilt))
+        if (claim(s, b, &is_rebuilt)) {
+            leasememo_set_revision(s->r->leases, b->lease.slot, rec->revision);
             prolong(s, b, grace_s,
                     s->origin == LEASE_SAME_BOOT && !is_rebuilt && !has_lost_flow(b));
-        else
+        } else {
             is_misfit = true;
+        }
     }
     if (is_misfit)
         note(s, &s->misfits, rec->aor);
