@@ -266,6 +266,11 @@ struct refresh {
     const struct conf_domain *domain;
 };
 
+static uint32_t slot_of(uint64_t what)
+{
+    return (uint32_t)(what & ((1U << SLOT_BITS) - 1));
+}
+
 /* False: the entry is of other bytes, or void. */
 static bool read_entry(const struct context *c, const struct entry *e, uint64_t name,
                        struct refresh *r)
@@ -274,8 +279,7 @@ static bool read_entry(const struct context *c, const struct entry *e, uint64_t 
     if (what >> 56 != name >> 56 || !what)
         return false;
     uint64_t check = atomic_load_explicit(&e->check, memory_order_relaxed);
-    uint32_t slot = (uint32_t)(what & ((1U << SLOT_BITS) - 1));
-    if (!leasememo_read(store_leases(c->store), slot, &r->view))
+    if (!leasememo_read(store_leases(c->store), slot_of(what), &r->view))
         return false;
     unpack(what, &r->view.memo, &r->claim);
     if (r->claim.domain >= c->conf->n_domains || r->claim.reason >= REASONS)
@@ -284,9 +288,25 @@ static bool read_entry(const struct context *c, const struct entry *e, uint64_t 
     return check == (name ^ blend(what, &r->view, shield_lost_s(r->domain->upstream)));
 }
 
-static bool find(const struct context *c, uint64_t name, struct refresh *r)
+/* Memory that is wanted soon is fetched while something else is done. */
+static const struct set *fetch_set(const struct context *c, uint64_t name)
 {
     const struct set *set = set_of(c->memos, name);
+    __builtin_prefetch(set);
+    return set;
+}
+
+static void fetch_slots(const struct context *c, const struct set *set, uint64_t name)
+{
+    for (size_t i = 0; i < WAYS; i++) {
+        uint64_t what = atomic_load_explicit(&set->entries[i].what, memory_order_relaxed);
+        if (what >> 56 == name >> 56)
+            __builtin_prefetch(lease_slot(store_leases(c->store), slot_of(what)), 1);
+    }
+}
+
+static bool find(const struct context *c, const struct set *set, uint64_t name, struct refresh *r)
+{
     for (size_t i = 0; name && i < WAYS; i++)
         if (read_entry(c, &set->entries[i], name, r))
             return true;
@@ -356,16 +376,21 @@ bool memo_answer(struct context *c, const struct packet *p)
 {
     struct refresh r;
     uint64_t expires_at_s, now_s = sys_service_s();
-    if (is_off(c, p) || !glance_parse(p->bytes, &r.glance) ||
-        !find(c, name_of(c, p, &r.glance), &r) || !is_good(&r, now_s) ||
-        txn_server_has(c->txns, &r.glance.via, STR("REGISTER"), &p->flow.peer))
+    if (is_off(c, p) || !glance_parse(p->bytes, &r.glance))
         return false;
-    const struct regview_spread spread =
-        regview_spread(c, r.glance.call_id, r.glance.cseq, r.glance.via.branch);
+    const struct glance *g = &r.glance;
+    const uint64_t name = name_of(c, p, g);
+    const struct set *set = fetch_set(c, name);
+    const struct regview_spread spread = regview_spread(c, g->call_id, g->cseq, g->via.branch);
+    fetch_slots(c, set, name);
+    if (txn_server_has(c->txns, &g->via, STR("REGISTER"), &p->flow.peer) ||
+        !find(c, set, name, &r) || !is_good(&r, now_s))
+        return false;
+    trail_fetch(c->trail, r.claim.trail_hash);
     if (!extend(c, &r, &spread, now_s, &expires_at_s))
         return false;
-    note(c, p, &r, now_s);
     answer(c, p, &r, &spread, expires_at_s - now_s);
+    note(c, p, &r, now_s);
     return true;
 }
 
@@ -426,11 +451,10 @@ static bool is_same_answer(struct context *c, const struct memo_lesson *l, const
 /* The place of the same bytes, an empty one, or any. */
 static struct entry *choose(struct set *set, uint64_t what)
 {
-    static const uint64_t slot_mask = ((uint64_t)1 << SLOT_BITS) - 1;
     struct entry *free = NULL;
     for (size_t i = 0; i < WAYS; i++) {
         uint64_t has = atomic_load_explicit(&set->entries[i].what, memory_order_relaxed);
-        if ((has & slot_mask) == (what & slot_mask) && has)
+        if (slot_of(has) == slot_of(what) && has)
             return &set->entries[i];
         if (!has)
             free = &set->entries[i];

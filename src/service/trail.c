@@ -18,10 +18,10 @@ struct slot {
     _Atomic uint64_t words[WORDS];
 };
 
-/* hashes: of the slots' AoRs, once more and together, so that one look finds whose they are. Only
- * the worker reads them. */
+/* Once more of all slots together, so that one look finds whose they are, and the oldest. Only the
+ * worker reads them. */
 struct set {
-    uint64_t hashes[TRAIL_WAYS];
+    uint64_t hashes[TRAIL_WAYS], orders[TRAIL_WAYS];
     struct slot slots[TRAIL_WAYS];
 };
 
@@ -80,33 +80,23 @@ static bool get(const struct slot *s, struct trail_entry *out)
 
 /* ---------------------------------------------------------------- noting */
 
-/* The worker's own thread wrote it: nobody is in between. */
-static uint64_t word_of(const struct slot *s, size_t offset)
+/* Which is the newest of the AoR; TRAIL_WAYS: none is. */
+static size_t newest(const struct set *set, uint64_t aor_hash)
 {
-    return atomic_load_explicit(&s->words[offset / sizeof(uint64_t)], memory_order_relaxed);
-}
-
-#define WORD(s, field) word_of(s, offsetof(struct trail_entry, field))
-
-/* The newest of the AoR, or NULL. */
-static struct slot *newest(struct set *set, uint64_t aor_hash)
-{
-    struct slot *found = NULL;
-    for (size_t i = 0; i < TRAIL_WAYS; i++) {
-        struct slot *s = &set->slots[i];
-        if (set->hashes[i] == aor_hash && WORD(s, last_s) &&
-            (!found || WORD(s, order) > WORD(found, order)))
-            found = s;
-    }
+    size_t found = TRAIL_WAYS;
+    for (size_t i = 0; i < TRAIL_WAYS; i++)
+        if (set->hashes[i] == aor_hash && set->orders[i] &&
+            (found == TRAIL_WAYS || set->orders[i] > set->orders[found]))
+            found = i;
     return found;
 }
 
-static struct slot *oldest(struct slot *set)
+static size_t oldest(const struct set *set)
 {
-    struct slot *found = &set[0];
+    size_t found = 0;
     for (size_t i = 1; i < TRAIL_WAYS; i++)
-        if (WORD(&set[i], order) < WORD(found, order))
-            found = &set[i];
+        if (set->orders[i] < set->orders[found])
+            found = i;
     return found;
 }
 
@@ -117,24 +107,32 @@ static uint64_t next_order(struct trail *t)
     return t->order;
 }
 
+void trail_fetch(const struct trail *t, uint64_t aor_hash)
+{
+    const struct set *set = &t->sets[aor_hash % SETS];
+    __builtin_prefetch(set->hashes);
+    __builtin_prefetch(set->orders);
+}
+
 void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struct trail_figures *f)
 {
     struct set *set = &t->sets[aor_hash % SETS];
-    struct slot *s = newest(set, aor_hash);
+    size_t at = newest(set, aor_hash);
     uint64_t now_s = sys_service_s();
     struct trail_entry e = {.first_s = now_s};
-    if (s)
-        copy(s, &e);
-    if (!s || e.reason != (uint32_t)why || e.last.status != f->status) {
-        s = oldest(set->slots);
-        set->hashes[s - set->slots] = aor_hash;
+    if (at < TRAIL_WAYS)
+        copy(&set->slots[at], &e);
+    if (at == TRAIL_WAYS || e.reason != (uint32_t)why || e.last.status != f->status) {
+        at = oldest(set);
+        set->hashes[at] = aor_hash;
         e = (struct trail_entry){.aor_hash = aor_hash, .first_s = now_s, .reason = (uint32_t)why};
     }
     e.order = next_order(t);
     e.last_s = now_s;
     e.times++;
     e.last = *f;
-    put(s, &e);
+    set->orders[at] = e.order;
+    put(&set->slots[at], &e);
 }
 
 size_t trail_read(const struct trail *t, uint64_t aor_hash, struct trail_entry *out)
