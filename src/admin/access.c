@@ -66,17 +66,40 @@ static bool is_cross_site(const struct access_request *q)
     return site.n == 0 || !str_ieq(site, q->host);
 }
 
+/* Without a body, but not without a cost: of traces only so many run at a time. */
+static bool is_costly(struct str path)
+{
+    return str_eq(path, STR("/api/v1/trace")) || str_eq(path, STR("/api/v1/export"));
+}
+
+/* A browser says whose page asks (Sec-Fetch-Site), but over plain HTTP only to a loopback address.
+ * One that does not say it could be made to ask by anybody, where it adds Basic credentials by
+ * itself; no page can make it add a Bearer token, or leave its name out. */
+static bool is_made_to_ask(const struct access_request *q)
+{
+    if (!str_is_none(q->fetch_site))
+        return !str_ieq(q->fetch_site, STR("same-origin")) && !str_ieq(q->fetch_site, STR("none"));
+    return str_has_iprefix(q->authorization, STR("Basic ")) &&
+           str_has_iprefix(q->user_agent, STR("Mozilla/"));
+}
+
+static bool is_foreign(const struct access_request *q)
+{
+    if (is_costly(q->path))
+        return is_cross_site(q) || is_made_to_ask(q);
+    return !is_read_only(q->method) && is_cross_site(q);
+}
+
 enum access_verdict access_decide(struct str token, const struct access_request *q)
 {
-    bool is_read = is_read_only(q->method);
     if (str_is_none(token)) {
         if (!is_loopback_name(q->host))
             return ACCESS_FOREIGN_HOST;
-        if (str_eq(q->path, STR("/api/v1/trace")) || str_eq(q->path, STR("/api/v1/export")))
+        if (is_costly(q->path))
             return ACCESS_TOKEN_ONLY;
-        return is_read ? ACCESS_GRANTED : ACCESS_READ_ONLY;
+        return is_read_only(q->method) ? ACCESS_GRANTED : ACCESS_READ_ONLY;
     }
     if (!has_token(q->authorization, token))
         return ACCESS_NO_TOKEN;
-    return is_read || !is_cross_site(q) ? ACCESS_GRANTED : ACCESS_CROSS_SITE;
+    return is_foreign(q) ? ACCESS_CROSS_SITE : ACCESS_GRANTED;
 }

@@ -6,7 +6,7 @@
 
 /* The parts of an HTTP request that decide; none where the header is absent. */
 struct access_request {
-    struct str method, host, origin, authorization, path;
+    struct str method, host, origin, authorization, path, fetch_site, user_agent;
 };
 
 enum access_verdict {
@@ -15,7 +15,8 @@ enum access_verdict {
     ACCESS_READ_ONLY,    /* no token is set, and the request may change something */
     ACCESS_FOREIGN_HOST, /* no token is set, and Host names no loopback: DNS rebinding */
     ACCESS_TOKEN_ONLY,   /* no token is set, and it would show what others say: trace, export */
-    ACCESS_CROSS_SITE    /* another site's page makes a browser change something */
+    ACCESS_CROSS_SITE    /* another site's page makes a browser change something, or take one of the
+                            few places of traces and exports */
 };
 
 /* token: none if none is set. A wrong token takes as long as a right one of its length. */

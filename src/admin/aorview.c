@@ -112,9 +112,10 @@ static json_t *upreg_json(const struct aorview *v, const struct conf_domain *d,
     bool is_live = u->state == UPREG_LIVE;
     json_t *refresh =
         is_live ? until_json(expiry_refresh_by_s(v->record, u), v->now_s) : json_null();
-    return json_pack("{s:s,s:o*,s:o*,s:o*,s:i,s:b,s:b}", "state", words[u->state], "contact",
-                     jsontext_of(u->contact), "expires_in", until_json(u->dead_at_s, v->now_s),
-                     "refresh_in", refresh, "granted", (int)u->granted_s, "refreshed_by_us",
+    return json_pack("{s:s,s:o*,s:o*,s:o*,s:o*,s:i,s:b,s:b}", "state", words[u->state], "contact",
+                     jsontext_of(u->contact), "server", address_json(&u->server.addr), "expires_in",
+                     until_json(u->dead_at_s, v->now_s), "refresh_in", refresh, "granted",
+                     (int)u->granted_s, "refreshed_by_us",
                      (int)(d && is_live && expiry_can_refresh(&in)), "fixed_line",
                      (int)u->is_fixed);
 }

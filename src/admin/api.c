@@ -6,6 +6,7 @@
 
 #include "admin/alarmview.h"
 #include "admin/aors.h"
+#include "admin/banview.h"
 #include "admin/domainview.h"
 #include "admin/history.h"
 #include "admin/jsontext.h"
@@ -23,53 +24,19 @@
 #include "base/sys.h"
 #include "config.h"
 #include "service/removal.h"
-#include "service/source.h"
 #include "store/store.h"
 
 enum { FINDINGS_MAX = 1000, METHODS_MAX = 3 };
 
-/* Bans: of a page of the list, and of one. */
-enum { PAGE = 64, SECONDS_DEFAULT = 600, SECONDS_MAX = 366 * 86400 };
-
-typedef void serve_fn(const struct api *a, const struct api_request *q, struct api_response *out);
-
-/* ---------------------------------------------------------------- responses */
-
-static void set_text(struct api_response *out, unsigned status, const char *text)
-{
-    out->status = status;
-    out->type = "text/plain; charset=utf-8";
-    out->body = strdup(text);
-    out->len = out->body ? strlen(text) : 0;
-}
-
-static void set_json(struct api_response *out, unsigned status, json_t *json)
-{
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-    json_decref(json);
-    out->status = text ? status : 500;
-    out->type = "application/json";
-    out->body = text;
-    out->len = text ? strlen(text) : 0;
-}
-
-static json_t *error_json(const char *code, const char *message)
-{
-    return json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message);
-}
-
-void api_fail(struct api_response *out, unsigned status, const char *code, const char *message)
-{
-    set_json(out, status, error_json(code, message));
-}
+typedef void serve_fn(const struct api *a, const struct api_request *q, struct answer *out);
 
 /* ---------------------------------------------------------------- health and metrics */
 
-static void get_healthz(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_healthz(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)a;
     (void)q;
-    set_text(out, 200, "ok\n");
+    answer_text(out, 200, "ok\n");
 }
 
 static bool is_ready(const struct api *a, const char **why)
@@ -78,14 +45,14 @@ static bool is_ready(const struct api *a, const char **why)
     return a->hooks.is_ready(why, a->hooks.arg);
 }
 
-static void get_readyz(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_readyz(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)q;
     const char *why;
     if (is_ready(a, &why))
-        set_text(out, 200, "ok\n");
+        answer_text(out, 200, "ok\n");
     else
-        api_fail(out, 503, "not-ready", why);
+        answer_fail(out, 503, "not-ready", why);
 }
 
 static uint64_t uptime_ms(const struct api *a)
@@ -104,7 +71,7 @@ static const struct headcount *headcount_of(const struct api *a)
     return a->hooks.store ? store_headcount(a->hooks.store) : NULL;
 }
 
-static void get_metrics(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_metrics(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)q;
     const char *why;
@@ -124,7 +91,7 @@ static void get_metrics(const struct api *a, const struct api_request *q, struct
 
 /* ---------------------------------------------------------------- status */
 
-static void get_status(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_status(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)q;
     const char *why;
@@ -135,21 +102,19 @@ static void get_status(const struct api *a, const struct api_request *q, struct 
                                (int)a->hooks.workers(a->hooks.arg), "totals", totalsview_json());
     if (status && !ready)
         (void)json_object_set_new(status, "not_ready_reason", json_string(why));
-    set_json(out, 200, status);
+    answer_json(out, 200, status);
 }
 
 /* ---------------------------------------------------------------- log level */
 
-static void get_log_level(const struct api *a, const struct api_request *q,
-                          struct api_response *out)
+static void get_log_level(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)a;
     (void)q;
-    set_json(out, 200, json_pack("{s:s}", "level", log_level_word(log_level())));
+    answer_json(out, 200, json_pack("{s:s}", "level", log_level_word(log_level())));
 }
 
-static void put_log_level(const struct api *a, const struct api_request *q,
-                          struct api_response *out)
+static void put_log_level(const struct api *a, const struct api_request *q, struct answer *out)
 {
     json_t *body = json_loadb(q->body.n ? q->body.p : "", q->body.n, 0, NULL);
     const char *word = json_string_value(json_object_get(body, "level"));
@@ -159,8 +124,8 @@ static void put_log_level(const struct api *a, const struct api_request *q,
         log_info("admin: the log level is %s now", word);
         get_log_level(a, q, out);
     } else {
-        api_fail(out, 400, "bad-request",
-                 "expected {\"level\": \"error\" | \"warning\" | \"info\" | \"debug\"}");
+        answer_fail(out, 400, "bad-request",
+                    "expected {\"level\": \"error\" | \"warning\" | \"info\" | \"debug\"}");
     }
     json_decref(body);
 }
@@ -192,54 +157,53 @@ static void add_finding(bool is_error, const char *text, void *arg)
                                           "text", text_json(text)));
 }
 
-static void post_reload(const struct api *a, const struct api_request *q, struct api_response *out)
+static void post_reload(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)q;
     json_t *findings = json_array();
     int err = a->hooks.reload(add_finding, findings, a->hooks.arg);
-    json_t *answer = err ? error_json(err == ERR_BADCONF ? "bad-configuration" : "reload-failed",
-                                      "the running configuration stays")
+    json_t *answer = err ? answer_error(err == ERR_BADCONF ? "bad-configuration" : "reload-failed",
+                                        "the running configuration stays")
                          : json_pack("{s:b}", "reloaded", 1);
     if (answer)
         (void)json_object_set(answer, "findings", findings);
     json_decref(findings);
-    set_json(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
+    answer_json(out, err == ERR_BADCONF ? 422 : err ? 500 : 200, answer);
 }
 
 /* ---------------------------------------------------------------- drain */
 
-static void post_drain(const struct api *a, const struct api_request *q, struct api_response *out)
+static void post_drain(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)q;
     if (a->hooks.drain(a->hooks.arg))
-        api_fail(out, 503, "no-memory", "not all of it could be asked for");
+        answer_fail(out, 503, "no-memory", "not all of it could be asked for");
     else
-        set_json(out, 202, json_pack("{s:b}", "draining", 1));
+        answer_json(out, 202, json_pack("{s:b}", "draining", 1));
 }
 
 /* ---------------------------------------------------------------- alarms */
 
-static void get_alarms(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_alarms(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)q;
-    set_json(out, 200, alarmview_json(a->hooks.alarms, a->hooks.board));
+    answer_json(out, 200, alarmview_json(a->hooks.alarms, a->hooks.board));
 }
 
 /* ---------------------------------------------------------------- fixed lines */
 
-static void get_lines(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_lines(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)q;
-    set_json(out, 200, lineview_json(a->hooks.board));
+    answer_json(out, 200, lineview_json(a->hooks.board));
 }
 
 /* ---------------------------------------------------------------- upstreams */
 
-static void get_upstreams(const struct api *a, const struct api_request *q,
-                          struct api_response *out)
+static void get_upstreams(const struct api *a, const struct api_request *q, struct answer *out)
 {
     (void)q;
-    set_json(out, 200, upview_json(a->hooks.shields));
+    answer_json(out, 200, upview_json(a->hooks.shields));
 }
 
 static const struct str resync_path[] = {{"/api/v1/upstreams/", 18}, {"/resync", 7}};
@@ -255,110 +219,37 @@ static bool is_resync(struct str path, struct str *name)
     return true;
 }
 
-static void post_resync(const struct api *a, const struct api_request *q, struct api_response *out)
+static void post_resync(const struct api *a, const struct api_request *q, struct answer *out)
 {
     struct str name = STR_NONE;
     (void)is_resync(q->path, &name);
     int err = a->hooks.resync(name, a->hooks.arg);
     if (err == ERR_ABSENT) {
-        api_fail(out, 404, "no-upstream", "there is no upstream of this name");
+        answer_fail(out, 404, "no-upstream", "there is no upstream of this name");
     } else if (err) {
-        api_fail(out, 503, "no-memory", "not all of it could be asked for");
+        answer_fail(out, 503, "no-memory", "not all of it could be asked for");
     } else {
         log_info("admin: resync of upstream \"%.*s\"", STR_FMT(name));
-        set_json(out, 202, json_pack("{s:o*}", "upstream", json_stringn(name.p, name.n)));
+        answer_json(out, 202, json_pack("{s:o*}", "upstream", json_stringn(name.p, name.n)));
     }
 }
 
 /* ---------------------------------------------------------------- bans */
 
-/* IPv6 bans are of the /64 around the address. */
-static const char *ban_text(const struct addr *a, char text[ADDR_TEXT])
+static void get_bans(const struct api *a, const struct api_request *q, struct answer *out)
 {
-    struct addr net = *a;
-    struct buf out = buf_over(text, ADDR_TEXT - 1);
-    if (a->family == 6)
-        memset(net.ip + 8, 0, 8);
-    addr_print_bare(&net, &out);
-    buf_add(&out, a->family == 6 ? STR("/64") : STR(""));
-    text[out.len] = '\0';
-    return text;
-}
-
-static json_t *ban_json(const struct source_banned *b, uint64_t now_s)
-{
-    char text[ADDR_TEXT];
-    return json_pack("{s:s,s:I}", "address", ban_text(&b->addr, text), "seconds_left",
-                     (json_int_t)(b->until_s - now_s));
-}
-
-static void get_bans(const struct api *a, const struct api_request *q, struct api_response *out)
-{
-    struct source_banned page[PAGE];
-    uint64_t now_s = sys_service_s();
-    json_t *list = json_array();
-    size_t at = 0, n = PAGE;
     (void)q;
-    while (n == PAGE) {
-        n = source_list_banned(a->hooks.sources, now_s, &at, page, PAGE);
-        for (size_t i = 0; i < n; i++)
-            (void)json_array_append_new(list, ban_json(&page[i], now_s));
-    }
-    set_json(out, 200, json_pack("{s:o*}", "bans", list));
+    banview_list(a->hooks.sources, out);
 }
 
-/* {"address": "192.0.2.7" | "2001:db8::1", "seconds": 600}, the second one optional. */
-struct ban_order {
-    struct addr addr;
-    json_int_t seconds;
-};
-
-static bool ban_parse(const struct api_request *q, struct ban_order *out)
+static void post_bans(const struct api *a, const struct api_request *q, struct answer *out)
 {
-    json_t *body = json_loadb(q->body.n ? q->body.p : "", q->body.n, 0, NULL);
-    const char *address = json_string_value(json_object_get(body, "address"));
-    const json_t *seconds = json_object_get(body, "seconds");
-    *out = (struct ban_order){.seconds = seconds ? json_integer_value(seconds) : SECONDS_DEFAULT};
-    bool is_right = address && addr_parse_host(str_of(address), &out->addr) == 0 &&
-                    (!seconds || json_is_integer(seconds)) && out->seconds > 0 &&
-                    out->seconds <= SECONDS_MAX;
-    json_decref(body);
-    return is_right;
+    banview_add(a->hooks.sources, q->body, out);
 }
 
-static void post_bans(const struct api *a, const struct api_request *q, struct api_response *out)
+static void delete_bans(const struct api *a, const struct api_request *q, struct answer *out)
 {
-    struct ban_order o;
-    char text[ADDR_TEXT];
-    uint64_t now_s = sys_service_s();
-    if (!ban_parse(q, &o)) {
-        api_fail(out, 400, "bad-request",
-                 "expected {\"address\": an IP address, \"seconds\": 1 to 31622400}");
-        return;
-    }
-    if (source_ban(a->hooks.sources, source_key(&o.addr), now_s, now_s + (uint64_t)o.seconds)) {
-        api_fail(out, 503, "full", "no room for one more ban");
-        return;
-    }
-    (void)ban_text(&o.addr, text);
-    stats_inc(STAT_BANS);
-    log_info("admin: ban source=%s for %lld s", text, (long long)o.seconds);
-    set_json(out, 200, json_pack("{s:s,s:I}", "address", text, "seconds_left", o.seconds));
-}
-
-static void delete_bans(const struct api *a, const struct api_request *q, struct api_response *out)
-{
-    struct ban_order o;
-    char text[ADDR_TEXT];
-    if (!ban_parse(q, &o)) {
-        api_fail(out, 400, "bad-request", "expected {\"address\": an IP address}");
-    } else if (!source_unban(a->hooks.sources, source_key(&o.addr), sys_service_s())) {
-        api_fail(out, 404, "not-banned", "this address is not banned");
-    } else {
-        (void)ban_text(&o.addr, text);
-        log_info("admin: ban of source=%s lifted", text);
-        set_json(out, 200, json_pack("{s:s}", "address", text));
-    }
+    banview_remove(a->hooks.sources, q->body, out);
 }
 
 /* ---------------------------------------------------------------- addresses of record */
@@ -367,15 +258,15 @@ enum { AOR_ARENA = 64 * 1024 };
 
 static const struct str aor_path = {"/api/v1/aors/", 13}, why_path = {"/api/v1/why/", 12};
 
-static void set_found(struct api_response *out, json_t *json, const struct fault *f)
+static void set_found(struct answer *out, json_t *json, const struct fault *f)
 {
     if (json || !f->status)
-        set_json(out, 200, json);
+        answer_json(out, 200, json);
     else
-        api_fail(out, f->status, f->code, f->message);
+        answer_fail(out, f->status, f->code, f->message);
 }
 
-static void get_aors(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_aors(const struct api *a, const struct api_request *q, struct answer *out)
 {
     struct fault f = {0};
     struct conf *conf = a->hooks.conf(a->hooks.arg);
@@ -389,7 +280,7 @@ static json_t *decisions_json(const struct api *a, struct str aor)
     return whyview_json(&v, aor);
 }
 
-static void get_aor(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_aor(const struct api *a, const struct api_request *q, struct answer *out)
 {
     struct fault f = {0};
     struct conf *conf = a->hooks.conf(a->hooks.arg);
@@ -402,28 +293,28 @@ static void get_aor(const struct api *a, const struct api_request *q, struct api
     conf_unref(conf);
 }
 
-static void remove_aor(const struct api *a, struct str aor, struct api_response *out)
+static void remove_aor(const struct api *a, struct str aor, struct answer *out)
 {
     struct removal r;
     int err = a->hooks.remove(aor, &r, a->hooks.arg);
     if (err == ERR_ABSENT) {
-        api_fail(out, 404, "no-aor", "nothing is known of this address of record");
+        answer_fail(out, 404, "no-aor", "nothing is known of this address of record");
     } else if (err == ERR_AGAIN) {
-        api_fail(out, 503, "late", "it is not done yet, but may still be");
+        answer_fail(out, 503, "late", "it is not done yet, but may still be");
     } else if (err) {
-        api_fail(out, 503, "store-failed", "nothing was removed: the store cannot take it now");
+        answer_fail(out, 503, "store-failed", "nothing was removed: the store cannot take it now");
     } else {
         log_info("admin: %.*s is removed, with %u devices", STR_FMT(LOG_NAME_OF(aor)),
                  r.n_bindings);
-        set_json(out, 200,
-                 json_pack("{s:o*,s:i,s:s}", "aor", jsontext_of(aor), "bindings", (int)r.n_bindings,
-                           "upstream", removal_word(r.upstream)));
+        answer_json(out, 200,
+                    json_pack("{s:o*,s:i,s:s}", "aor", jsontext_of(aor), "bindings",
+                              (int)r.n_bindings, "upstream", removal_word(r.upstream)));
     }
 }
 
 /* What fn answers of the AoR that a text means. */
-static void serve_found(const struct api *a, struct str text, struct api_response *out,
-                        void (*fn)(const struct api *a, struct str aor, struct api_response *out))
+static void serve_found(const struct api *a, struct str text, struct answer *out,
+                        void (*fn)(const struct api *a, struct str aor, struct answer *out))
 {
     struct fault f = {0};
     struct arena arena;
@@ -431,36 +322,36 @@ static void serve_found(const struct api *a, struct str text, struct api_respons
     arena_init(&arena, AOR_ARENA);
     struct str aor = aors_find(&(struct aors){a->hooks.store, conf}, &arena, text, &f);
     if (str_is_none(aor))
-        api_fail(out, f.status, f.code, f.message);
+        answer_fail(out, f.status, f.code, f.message);
     else
         fn(a, aor, out);
     arena_fini(&arena);
     conf_unref(conf);
 }
 
-static void delete_aor(const struct api *a, const struct api_request *q, struct api_response *out)
+static void delete_aor(const struct api *a, const struct api_request *q, struct answer *out)
 {
     serve_found(a, str_skip(q->path, aor_path.n), out, remove_aor);
 }
 
-static void explain(const struct api *a, struct str aor, struct api_response *out)
+static void explain(const struct api *a, struct str aor, struct answer *out)
 {
-    set_json(
+    answer_json(
         out, 200,
         json_pack("{s:o*,s:o*}", "aor", jsontext_of(aor), "decisions", decisions_json(a, aor)));
 }
 
-static void get_why(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_why(const struct api *a, const struct api_request *q, struct answer *out)
 {
     serve_found(a, str_skip(q->path, why_path.n), out, explain);
 }
 
-static void get_savings(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_savings(const struct api *a, const struct api_request *q, struct answer *out)
 {
     struct conf *conf = a->hooks.conf(a->hooks.arg);
     (void)q;
     const struct savingsview v = savings_of(a, conf);
-    set_json(out, 200, savingsview_json(&v));
+    answer_json(out, 200, savingsview_json(&v));
     conf_unref(conf);
 }
 
@@ -471,39 +362,39 @@ void api_history_from(const struct api *a, struct history_from *out)
     *out = (struct history_from){savings_of(a, NULL), headcount_of(a), a->hooks.shields};
 }
 
-static void get_history(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_history(const struct api *a, const struct api_request *q, struct answer *out)
 {
     static const char *const names[] = {"since"};
     struct history_from from;
     uint32_t since_s = 0;
     if (!query_is_of(q->query, names, 1) ||
         !query_u32(q->query, STR("since"), 0, UINT32_MAX, &since_s)) {
-        api_fail(out, 400, "bad-request", "expected since, seconds after 1970, or nothing");
+        answer_fail(out, 400, "bad-request", "expected since, seconds after 1970, or nothing");
         return;
     }
     api_history_from(a, &from);
-    set_json(out, 200, history_json(a->history, &from, since_s));
+    answer_json(out, 200, history_json(a->history, &from, since_s));
 }
 
-static void get_domains(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_domains(const struct api *a, const struct api_request *q, struct answer *out)
 {
     struct conf *conf = a->hooks.conf(a->hooks.arg);
     (void)q;
-    set_json(out, 200, domainview_json(headcount_of(a), conf));
+    answer_json(out, 200, domainview_json(headcount_of(a), conf));
     conf_unref(conf);
 }
 
-static void get_sources(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_sources(const struct api *a, const struct api_request *q, struct answer *out)
 {
     struct conf *conf = a->hooks.conf(a->hooks.arg);
     (void)q;
     const struct sourceview v = {conf, a->hooks.workers(a->hooks.arg), a->hooks.noise,
                                  a->hooks.arg};
-    set_json(out, 200, sourceview_json(&v));
+    answer_json(out, 200, sourceview_json(&v));
     conf_unref(conf);
 }
 
-static void get_page(const struct api *a, const struct api_request *q, struct api_response *out)
+static void get_page(const struct api *a, const struct api_request *q, struct answer *out)
 {
     struct page p = {0};
     (void)a;
@@ -537,7 +428,9 @@ static const struct route {
       {"/api/v1/status", "GET, HEAD", {{"GET", get_status}}},
       {"/api/v1/alarms", "GET, HEAD", {{"GET", get_alarms}}},
       {"/api/v1/aors", "GET, HEAD", {{"GET", get_aors}}},
-      {"/api/v1/trace", "GET", {{NULL, NULL}}}, /* by http.c, as it does not end */
+      {"/api/v1/trace", "GET", {{NULL, NULL}}},  /* by http.c: one has no end, one is long, */
+      {"/api/v1/export", "GET", {{NULL, NULL}}}, /* and with two it matters who asks */
+      {"/api/v1/import", "POST", {{NULL, NULL}}},
       {"/api/v1/savings", "GET, HEAD", {{"GET", get_savings}}},
       {"/api/v1/history", "GET, HEAD", {{"GET", get_history}}},
       {"/api/v1/domains", "GET, HEAD", {{"GET", get_domains}}},
@@ -583,17 +476,17 @@ void api_init(struct api *a, const struct api_hooks *hooks)
         (struct api){.hooks = *hooks, .started_ms = sys_now_ms(), .started_wall_ms = sys_wall_ms()};
 }
 
-void api_serve(const struct api *a, const struct api_request *q, struct api_response *out)
+void api_serve(const struct api *a, const struct api_request *q, struct answer *out)
 {
-    *out = (struct api_response){0};
+    *out = (struct answer){0};
     const struct route *r = route_find(q->path);
     serve_fn *serve = r ? method_find(r, q->method) : NULL;
     if (serve) {
         serve(a, q, out);
     } else if (r) {
-        api_fail(out, 405, "method-not-allowed", "this path has other methods: see Allow");
+        answer_fail(out, 405, "method-not-allowed", "this path has other methods: see Allow");
         out->allow = r->allow;
     } else {
-        api_fail(out, 404, "not-found", "no such path");
+        answer_fail(out, 404, "not-found", "no such path");
     }
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "admin/answer.h"
 #include "admin/query.h"
 #include "base/str.h"
 #include "conf/model.h"
@@ -15,6 +16,7 @@ struct alarms;
 struct board;
 struct history;
 struct history_from;
+struct keysjson;
 struct noise;
 struct removal;
 struct shield_table;
@@ -48,6 +50,10 @@ struct api_hooks {
     const struct noise *(*noise)(unsigned worker, void *arg); /* worker_noise */
     /* Calls end, devices are told to come back soon: 0 or ERR_NOMEM. */
     int (*drain)(void *arg);
+    /* The keys that this process goes by; secret. */
+    void (*keys)(struct keysjson *out, void *arg);
+    /* Puts others in the place of its files, for the next start: 0 or ERR_IO. */
+    int (*install_keys)(const struct keysjson *keys, void *arg);
 };
 
 struct api {
@@ -62,15 +68,6 @@ struct api_request {
     const struct query *query; /* NULL: none */
 };
 
-struct api_response {
-    unsigned status;
-    const char *type;   /* of the content */
-    const char *allow;  /* of a 405; else NULL */
-    const char *policy; /* of a page: its Content-Security-Policy; else NULL */
-    char *body; /* malloc; the caller frees. NULL: no memory, and then there is no content */
-    size_t len;
-};
-
 /* The longest body that any request may have. */
 enum { API_BODY_MAX = 4096 };
 
@@ -80,9 +77,6 @@ void api_init(struct api *a, const struct api_hooks *hooks);
 /* What the figures of the history are read from. */
 void api_history_from(const struct api *a, struct history_from *out);
 
-void api_serve(const struct api *a, const struct api_request *q, struct api_response *out);
-
-/* {"error":{"code":…,"message":…}} */
-void api_fail(struct api_response *out, unsigned status, const char *code, const char *message);
+void api_serve(const struct api *a, const struct api_request *q, struct answer *out);
 
 #endif

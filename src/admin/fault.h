@@ -1,4 +1,4 @@
-/* Why a request is not answered as it was meant: what api_fail says. Any thread. */
+/* Why a request is not answered as it was meant: what answer_fail says. Any thread. */
 #ifndef BW_ADMIN_FAULT_H
 #define BW_ADMIN_FAULT_H
 

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "admin/access.h"
+#include "admin/exporter.h"
 #include "admin/history.h"
+#include "admin/importer.h"
 #include "admin/listen.h"
 #include "admin/tracer.h"
 #include "base/err.h"
@@ -32,14 +34,14 @@ struct http {
 
 /* What one request has brought so far. */
 struct inquiry {
-    char body[API_BODY_MAX];
-    size_t len;
-    bool is_too_long;
+    char *body;
+    size_t len, room, max;
+    bool is_too_long, has_no_memory;
 };
 
 /* ---------------------------------------------------------------- answering */
 
-static void add_headers(struct MHD_Response *r, const struct api_response *a)
+static void add_headers(struct MHD_Response *r, const struct answer *a)
 {
     if (a->type)
         (void)MHD_add_response_header(r, "Content-Type", a->type);
@@ -58,7 +60,7 @@ static void add_headers(struct MHD_Response *r, const struct api_response *a)
 }
 
 /* Takes the body. */
-static enum MHD_Result send_response(struct MHD_Connection *c, const struct api_response *a)
+static enum MHD_Result send_response(struct MHD_Connection *c, const struct answer *a)
 {
     struct MHD_Response *r =
         MHD_create_response_from_buffer(a->len, a->body, MHD_RESPMEM_MUST_FREE);
@@ -75,8 +77,8 @@ static enum MHD_Result send_response(struct MHD_Connection *c, const struct api_
 static enum MHD_Result send_failure(struct MHD_Connection *c, unsigned status, const char *code,
                                     const char *message)
 {
-    struct api_response a = {0};
-    api_fail(&a, status, code, message);
+    struct answer a = {0};
+    answer_fail(&a, status, code, message);
     return send_response(c, &a);
 }
 
@@ -94,6 +96,8 @@ static enum access_verdict decide(const struct door *d, struct MHD_Connection *c
                                .host = header(c, "Host"),
                                .origin = header(c, "Origin"),
                                .authorization = header(c, "Authorization"),
+                               .fetch_site = header(c, "Sec-Fetch-Site"),
+                               .user_agent = header(c, "User-Agent"),
                                .path = str_of(path)};
     return d->is_trusted ? ACCESS_GRANTED : access_decide(str_of(d->http->token), &q);
 }
@@ -111,7 +115,8 @@ static enum MHD_Result send_refusal(struct MHD_Connection *c, enum access_verdic
                                  "without a token-file Host must name a loopback address"},
         [ACCESS_TOKEN_ONLY] = {403, "token-only",
                                "without a token-file this is served over the Unix socket only"},
-        [ACCESS_CROSS_SITE] = {403, "cross-site", "Origin is not this server"},
+        [ACCESS_CROSS_SITE] = {403, "cross-site",
+                               "another site's page has asked: Origin, or Sec-Fetch-Site"},
     };
     return send_failure(c, refusals[verdict].status, refusals[verdict].code,
                         refusals[verdict].message);
@@ -119,11 +124,29 @@ static enum MHD_Result send_refusal(struct MHD_Connection *c, enum access_verdic
 
 /* ---------------------------------------------------------------- requests */
 
+static bool is_import(struct str path)
+{
+    return str_eq(path, STR("/api/v1/import"));
+}
+
 static void collect(struct inquiry *i, const char *data, size_t len)
 {
-    if (len > sizeof i->body - i->len) {
+    if (i->is_too_long || i->has_no_memory)
+        return;
+    if (len > i->max - i->len) {
         i->is_too_long = true;
         return;
+    }
+    if (len > i->room - i->len) {
+        size_t room = i->room ? i->room : API_BODY_MAX;
+        while (room - i->len < len)
+            room *= 2;
+        char *more = realloc(i->body, room);
+        i->has_no_memory = !more;
+        if (!more)
+            return;
+        i->body = more;
+        i->room = room;
     }
     memcpy(i->body + i->len, data, len);
     i->len += len;
@@ -136,8 +159,12 @@ static enum MHD_Result begin(const struct door *d, struct MHD_Connection *c,
     enum access_verdict verdict = decide(d, c, q->method.p, q->path.p);
     if (verdict != ACCESS_GRANTED)
         return send_refusal(c, verdict);
-    *context = calloc(1, sizeof(struct inquiry));
-    return *context ? MHD_YES : MHD_NO;
+    struct inquiry *i = calloc(1, sizeof *i);
+    *context = i;
+    if (!i)
+        return MHD_NO;
+    i->max = is_import(q->path) ? IMPORTER_BODY_MAX : API_BODY_MAX;
+    return MHD_YES;
 }
 
 static enum MHD_Result add_param(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -152,6 +179,19 @@ static enum MHD_Result add_param(void *arg, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+/* One that comes piece by piece; takes the response, NULL: *f says why. */
+static enum MHD_Result send_stream(struct MHD_Connection *c, struct MHD_Response *r,
+                                   const char *type, const struct fault *f)
+{
+    const struct answer head = {.type = type};
+    if (!r)
+        return send_failure(c, f->status, f->code, f->message);
+    add_headers(r, &head);
+    enum MHD_Result result = MHD_queue_response(c, 200, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
 static enum MHD_Result send_trace(const struct door *d, struct MHD_Connection *c,
                                   const struct query *q)
 {
@@ -161,25 +201,33 @@ static enum MHD_Result send_trace(const struct door *d, struct MHD_Connection *c
     struct MHD_Response *r =
         tracer_start(d->http->tracer, &(struct aors){hooks->store, conf}, q, c, &f);
     conf_unref(conf);
-    if (!r)
-        return send_failure(c, f.status, f.code, f.message);
-    const struct api_response head = {.type = "text/event-stream"};
-    add_headers(r, &head);
-    enum MHD_Result result = MHD_queue_response(c, 200, r);
-    MHD_destroy_response(r);
-    return result;
+    return send_stream(c, r, "text/event-stream", &f);
+}
+
+static enum MHD_Result send_export(const struct door *d, struct MHD_Connection *c,
+                                   const struct query *q)
+{
+    struct fault f = {0};
+    struct MHD_Response *r = exporter_start(&d->http->api.hooks, q, d->is_trusted, &f);
+    return send_stream(c, r, "application/x-ndjson", &f);
 }
 
 static enum MHD_Result finish(const struct door *d, struct MHD_Connection *c,
                               const struct api_request *q)
 {
-    struct api_response a;
+    struct answer a;
     struct query query = {.n = 0};
     (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, &query);
-    if (str_eq(q->path, STR("/api/v1/trace")) && str_eq(q->method, STR("GET")))
+    bool is_get = str_eq(q->method, STR("GET"));
+    if (is_get && str_eq(q->path, STR("/api/v1/trace")))
         return send_trace(d, c, &query);
+    if (is_get && str_eq(q->path, STR("/api/v1/export")))
+        return send_export(d, c, &query);
     const struct api_request whole = {q->method, q->path, q->body, &query};
-    api_serve(&d->http->api, &whole, &a);
+    if (is_import(q->path) && str_eq(q->method, STR("POST")))
+        importer_serve(&d->http->api.hooks, &whole, d->is_trusted, &a);
+    else
+        api_serve(&d->http->api, &whole, &a);
     return send_response(c, &a);
 }
 
@@ -201,6 +249,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     }
     if (i->is_too_long)
         return send_failure(c, 413, "too-long", "the body is too long");
+    if (i->has_no_memory)
+        return send_failure(c, 503, "no-memory", "out of memory");
     struct api_request q = {str_of(method), str_of(path), {i->body, i->len}, NULL};
     return finish(d, c, &q);
 }
@@ -211,7 +261,11 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     (void)arg;
     (void)c;
     (void)why;
-    free(*context);
+    struct inquiry *i = *context;
+    if (i && i->body)
+        explicit_bzero(i->body, i->len); /* it may have brought keys */
+    free(i ? i->body : NULL);
+    free(i);
     *context = NULL;
 }
 
@@ -225,6 +279,24 @@ static void on_log(void *arg, const char *fmt, va_list ap)
     log_debug("admin: %s", text);
 }
 
+/* A NUL would end the text for whoever looks at it as a string, so it stays escaped: a path with
+ * one is no other path. */
+static size_t unescape(void *arg, struct MHD_Connection *c, char *s)
+{
+    (void)arg;
+    (void)c;
+    char *const first = s, *out = s;
+    while (*s) {
+        int high = s[0] == '%' ? ascii_hex(s[1]) : -1;
+        int low = high >= 0 ? ascii_hex(s[2]) : -1;
+        bool is_escape = low >= 0 && high + low > 0;
+        *out++ = is_escape ? (char)(high * 16 + low) : *s;
+        s += is_escape ? 3 : 1;
+    }
+    *out = '\0';
+    return (size_t)(out - first);
+}
+
 /* ---------------------------------------------------------------- start and stop */
 
 /* Takes the descriptor. */
@@ -236,7 +308,8 @@ static int door_open(struct door *d, int fd)
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_A_CONNECTION,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_OF_ONE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+        NULL, MHD_OPTION_END);
     if (d->daemon)
         return 0;
     (void)close(fd);

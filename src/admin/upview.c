@@ -166,9 +166,7 @@ static const struct metric {
      "REGISTERs of phones that heard 503, as their turn could not come "
      "in time.",
      NULL, SHIELD_REFUSED},
-    {"refreshes_postponed_total",
-     "Refreshes that were due, found no turn and were answered here "
-     "(D56a).",
+    {"refreshes_postponed_total", "Refreshes that were due, found no turn and were answered here.",
      NULL, SHIELD_POSTPONED},
     {"pauses_total", "503 with Retry-After: no REGISTER was sent for a while.", NULL,
      SHIELD_PAUSES},

@@ -24,22 +24,31 @@ bool addr_is_any(const struct addr *a)
     return a->family && memcmp(a->ip, zero, 16) == 0;
 }
 
-/* As inet_pton takes it: four decimal numbers up to 255 without leading zeros. */
+/* A number up to 255 without leading zeros; behind it, or NULL. */
+static inline const char *parse_byte(const char *p, const char *end, uint8_t *out)
+{
+    unsigned v, digit;
+    if (p == end || (v = (unsigned)(*p++ - '0')) > 9)
+        return NULL;
+    for (int i = 0; i < 2 && p < end && (digit = (unsigned)(*p - '0')) <= 9; i++, p++) {
+        if (v == 0)
+            return NULL;
+        v = v * 10 + digit;
+    }
+    *out = (uint8_t)v;
+    return v <= UINT8_MAX ? p : NULL;
+}
+
+/* As inet_pton takes it: four of them. */
 static bool parse_v4(struct str s, uint8_t ip[4])
 {
-    size_t at = 0;
-    for (int i = 0; i < 4; i++) {
-        const size_t from = at;
-        unsigned v = 0;
-        for (; at < s.n && at - from < 4 && ascii_is_digit(s.p[at]); at++)
-            v = v * 10 + (unsigned)(s.p[at] - '0');
-        if (at == from || v > 255 || (s.p[from] == '0' && at - from > 1))
-            return false;
-        ip[i] = (uint8_t)v;
-        if (i < 3 && (at == s.n || s.p[at++] != '.'))
+    const char *p = s.p, *end = s.p + s.n;
+    for (int i = 0; i < 3; i++) {
+        p = parse_byte(p, end, &ip[i]);
+        if (!p || p == end || *p++ != '.')
             return false;
     }
-    return at == s.n;
+    return parse_byte(p, end, &ip[3]) == end;
 }
 
 static int set_host(struct addr *out, uint8_t family, const uint8_t ip[16])
@@ -51,20 +60,25 @@ static int set_host(struct addr *out, uint8_t family, const uint8_t ip[16])
     return 0;
 }
 
-int addr_parse_host(struct str s, struct addr *out)
+static int parse_v6(struct str s, struct addr *out)
 {
     char text[INET6_ADDRSTRLEN];
-    bool is_bracketed = s.n >= 2 && s.p[0] == '[' && s.p[s.n - 1] == ']';
-    if (is_bracketed)
-        s = (struct str){s.p + 1, s.n - 2};
-    uint8_t ip[16] = {0};
-    if (!is_bracketed && parse_v4(s, ip))
-        return set_host(out, 4, ip);
+    uint8_t ip[16];
     if (s.n == 0 || s.n >= sizeof text || !str_find(s, ':') || str_find(s, '\0'))
         return ERR_PARSE;
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
     return inet_pton(AF_INET6, text, ip) == 1 ? set_host(out, 6, ip) : ERR_PARSE;
+}
+
+int addr_parse_host(struct str s, struct addr *out)
+{
+    uint8_t ip[16] = {0};
+    if (s.n >= 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
+        return parse_v6((struct str){s.p + 1, s.n - 2}, out);
+    if (s.n && parse_v4(s, ip))
+        return set_host(out, 4, ip);
+    return parse_v6(s, out);
 }
 
 /* Where the port's colon stands: after the bracket, or the only colon there is. */

@@ -1,6 +1,5 @@
 #include "base/arena.h"
 
-#include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@ enum { CHUNK_MIN = 4096 };
 
 struct arena_chunk {
     struct arena_chunk *next;
-    size_t cap, used;
+    size_t cap; /* whole units of alignment */
     alignas(max_align_t) char data[];
 };
 
@@ -28,38 +27,34 @@ static void free_from(struct arena *a, struct arena_chunk *c)
     }
 }
 
+/* All of it is free. */
+static void set_current(struct arena *a, struct arena_chunk *c)
+{
+    a->current = c;
+    a->at = c ? c->data : NULL;
+    a->end = c ? c->data + c->cap : NULL;
+}
+
 void arena_fini(struct arena *a)
 {
     free_from(a, a->first);
-    a->first = a->current = NULL;
-}
-
-/* Those behind the current one are empty. */
-static void empty_used(struct arena *a)
-{
-    for (struct arena_chunk *c = a->first; c; c = c == a->current ? NULL : c->next)
-        c->used = 0;
+    a->first = NULL;
+    set_current(a, NULL);
 }
 
 void arena_reset(struct arena *a, size_t keep)
 {
     size_t kept = 0;
-    if (a->held <= keep) {
-        empty_used(a);
-        a->current = a->first;
-        a->has_failed = false;
-        return;
-    }
-    for (struct arena_chunk **link = &a->first; *link; link = &(*link)->next) {
-        if (kept + (*link)->cap > keep) {
-            free_from(a, *link);
-            *link = NULL;
-            break;
-        }
+    struct arena_chunk **link = &a->first;
+    while (a->held > keep && *link && kept + (*link)->cap <= keep) {
         kept += (*link)->cap;
-        (*link)->used = 0;
+        link = &(*link)->next;
     }
-    a->current = a->first;
+    if (a->held > keep) {
+        free_from(a, *link);
+        *link = NULL;
+    }
+    set_current(a, a->first);
     a->has_failed = false;
 }
 
@@ -76,7 +71,6 @@ static struct arena_chunk *next_chunk(struct arena *a, size_t n)
     if (!c)
         return NULL;
     c->cap = cap;
-    c->used = 0;
     struct arena_chunk **link = a->current ? &a->current->next : &a->first;
     c->next = *link;
     *link = c;
@@ -84,25 +78,19 @@ static struct arena_chunk *next_chunk(struct arena *a, size_t n)
     return c;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+void *arena_alloc_more(struct arena *a, size_t n)
 {
     const size_t align = alignof(max_align_t);
-    if (n > SIZE_MAX - align || a->held > a->limit)
-        goto fail;
-    n = (n + align - 1) & ~(align - 1);
-    struct arena_chunk *c = a->current;
-    if (!c || n > c->cap - c->used) {
-        c = next_chunk(a, n);
-        if (!c)
-            goto fail;
-        a->current = c;
+    struct arena_chunk *c = NULL;
+    if (n <= SIZE_MAX - align && a->held <= a->limit)
+        c = next_chunk(a, (n + align - 1) & ~(align - 1));
+    if (!c) {
+        a->has_failed = true;
+        return NULL;
     }
-    void *p = c->data + c->used;
-    c->used += n;
-    return p;
-fail:
-    a->has_failed = true;
-    return NULL;
+    set_current(a, c);
+    a->at += (n + align - 1) & ~(align - 1);
+    return c->data;
 }
 
 void *arena_calloc(struct arena *a, size_t count, size_t size)

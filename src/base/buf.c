@@ -11,27 +11,27 @@ struct buf buf_in(struct arena *a, size_t n)
     return (struct buf){.p = p, .cap = p ? n : 0, .has_overflown = !p};
 }
 
-static size_t count_digits(uint64_t v)
+static unsigned n_digits(uint64_t v)
 {
-    size_t n = 1;
-    for (; v >= 10000; v /= 10000)
-        n += 4;
-    return n + (v >= 10) + (v >= 100) + (v >= 1000);
+    unsigned n = 1;
+    for (; v >= 1000; v /= 1000)
+        n += 3;
+    return n + (v >= 10) + (v >= 100);
 }
 
-/* Into their place: few, so that a call to copy them would cost more than they do. */
 void buf_add_u64(struct buf *b, uint64_t v)
 {
-    const size_t n = count_digits(v);
+    const unsigned n = n_digits(v);
     if (n > b->cap - b->len) {
         b->has_overflown = true;
         b->cap = b->len;
         return;
     }
     b->len += n;
-    char *at = b->p + b->len;
-    for (size_t i = 0; i < n; i++, v /= 10)
-        *--at = (char)('0' + v % 10);
+    char *p = b->p + b->len;
+    for (; v >= 10; v /= 10)
+        *--p = (char)('0' + v % 10);
+    *--p = (char)('0' + v);
 }
 
 void buf_add_digits(struct buf *b, uint32_t v, unsigned width)

@@ -11,6 +11,27 @@ int ascii_hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* Eight characters at once: the highest bit of each byte says what it is. */
+static uint64_t lower_word(uint64_t word)
+{
+    const uint64_t each = 0x0101010101010101;
+    const uint64_t low = word & 0x7f * each;
+    const uint64_t beyond_z = low + (0x7f - 'Z') * each, from_a = low + (0x80 - 'A') * each;
+    return word | (~word & (beyond_z ^ from_a) & 0x80 * each) >> 2;
+}
+
+void str_lower(char *p, size_t n)
+{
+    uint64_t word;
+    for (; n >= sizeof word; n -= sizeof word, p += sizeof word) {
+        memcpy(&word, p, sizeof word);
+        word = lower_word(word);
+        memcpy(p, &word, sizeof word);
+    }
+    for (; n; n--, p++)
+        *p = ascii_lower(*p);
+}
+
 bool str_has_prefix(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && str_eq((struct str){s.p, prefix.n}, prefix);

@@ -70,16 +70,19 @@ static inline bool ascii_is_same(char a, char b)
     return differ == 0 || (differ == 0x20 && ascii_is_alpha(a));
 }
 
-/* Equal without regard to ASCII case. */
+/* Equal without regard to ASCII case. What differs mostly does so at once. */
 static inline bool str_ieq(struct str a, struct str b)
 {
-    if (a.n != b.n)
+    if (a.n != b.n || (a.n && !ascii_is_same(*a.p, *b.p)))
         return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (!ascii_is_same(a.p[i], b.p[i]))
+    for (size_t i = 1; i < a.n; i++)
+        if (a.p[i] != b.p[i] && !ascii_is_same(a.p[i], b.p[i]))
             return false;
     return true;
 }
+
+/* In place, ASCII letters. */
+void str_lower(char *p, size_t n);
 
 bool str_has_prefix(struct str s, struct str prefix);
 bool str_has_iprefix(struct str s, struct str prefix);

@@ -80,6 +80,12 @@ enum upreg_state {
 
 enum { UPREG_KNOWN_S = 30 * 86400 };
 
+/* A server of an upstream. */
+struct server_at {
+    struct addr addr;  /* family 0: none, or not known */
+    uint8_t transport; /* enum flow_transport */
+};
+
 /* One registration upstream: of an AoR in aor-throttle, of a device otherwise. */
 struct upreg {
     uint64_t id; /* random; in the token of aor-throttle and contact-throttle alike */
@@ -95,7 +101,8 @@ struct upreg {
     uint8_t is_bulk;                /* stands for all numbers of the line (RFC 6140) */
     struct str pub_gruu, temp_gruu; /* upstream's, as they stood in its answer, quotes and all */
     uint8_t has_instance;           /* upstream was told the device's instance for their sake */
-    uint8_t is_fixed; /* of a fixed line: stands without any device, until it is released */
+    uint8_t is_fixed;        /* of a fixed line: stands without any device, until it is released */
+    struct server_at server; /* that has accepted it last (D90) */
 };
 
 struct aor_record {
@@ -120,6 +127,10 @@ struct binding *binding_find(const struct aor_record *r, struct str contact, str
                              uint32_t reg_id);
 struct binding *binding_find_id(const struct aor_record *r, uint64_t id);
 struct upreg *binding_upreg(const struct aor_record *r, uint64_t upreg_id);
+
+/* The server that a line stays with: the one that has accepted any of its registrations last, while
+ * that one stands (D90); of equal ones that of upreg_id. NULL: none. */
+const struct server_at *binding_home(const struct aor_record *r, uint64_t upreg_id, uint64_t now_s);
 
 /* Of records from binding_record_new and binding_record_copy only. A new last one, zeroed but for
  * q = -1; NULL: the record is full. Deleting moves those behind it up. */

@@ -122,6 +122,7 @@ static void begin(struct upreg *u, uint64_t id, const struct upstream_grant *gra
         .form = grant->form,
         .is_bulk = grant->is_bulk,
         .is_fixed = u->is_fixed,
+        .server = grant->server.addr.family ? grant->server : u->server,
     };
 }
 

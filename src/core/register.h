@@ -122,6 +122,7 @@ struct upstream_grant {
     bool has_instance;                     /* likewise */
     bool is_bulk;                          /* of the view */
     uint64_t form;                         /* of what was asked for */
+    struct server_at server;               /* that it is from; none: nobody was asked */
     uint64_t new_binding_id, new_upreg_id; /* random, for what this commit creates */
 };
 

@@ -47,7 +47,7 @@ static void look_at_contact(const struct register_contact *c, int at, struct sur
 void survey_take(const struct absorb_input *in, struct survey *out)
 {
     const struct register_view *view = in->view;
-    *out = (struct survey){0};
+    memset(out, 0, offsetof(struct survey, at));
     look_at_leases(in, out);
     for (size_t k = 0; k < view->n_contacts && k < RECORD_BINDINGS_MAX; k++) {
         out->at[k] = index_of(in->now_state, &view->contacts[k]);

@@ -11,13 +11,13 @@
 #include "core/register.h"
 
 struct survey {
-    int at[RECORD_BINDINGS_MAX]; /* contact by contact: the binding it names, alive or not; or -1 */
     uint64_t alive;              /* bindings whose grace has not ended */
     uint64_t current;            /* those of them that have not expired (D64) */
     uint64_t kept;               /* alive ones that the REGISTER refreshes */
     uint64_t removed;            /* alive ones that it removes; one that it also refreshes stays */
     size_t n_unknown;            /* contacts to be added for which nothing is alive */
     size_t n_growth;             /* contacts that would make one more current binding */
+    int at[RECORD_BINDINGS_MAX]; /* of each contact: the binding it names, alive or not; or -1 */
 };
 
 static inline bool survey_has(uint64_t set, int index)

@@ -65,6 +65,7 @@ static void print_registration(const json_t *u)
 {
     print_text("\n  upstream ", text_of(u, "state"));
     print_text(" as ", text_of(u, "contact"));
+    print_text(" at ", text_of(u, "server"));
     print_deadline("expires", json_object_get(u, "expires_in"));
     print_deadline("refresh due", json_object_get(u, "refresh_in"));
     if (json_is_true(json_object_get(u, "fixed_line")))

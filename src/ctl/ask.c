@@ -51,6 +51,17 @@ static int open_socket(int *fd)
     return 0;
 }
 
+static int send_all(int fd, struct str bytes)
+{
+    while (bytes.n) {
+        ssize_t n = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR)
+            return complain(strerror(errno));
+        bytes = str_skip(bytes, n > 0 ? (size_t)n : 0);
+    }
+    return 0;
+}
+
 /* HTTP/1.0: the answer ends with the connection. */
 static int send_request(int fd, const struct ask *q)
 {
@@ -63,11 +74,10 @@ static int send_request(int fd, const struct ask *q)
     buf_add(&b, STR(" HTTP/1.0\r\nHost: localhost\r\nContent-Length: "));
     buf_add_u64(&b, body.n);
     buf_add(&b, STR("\r\n\r\n"));
-    buf_add(&b, body);
     if (b.has_overflown)
         return complain("the request is too long");
-    ssize_t n = send(fd, text, b.len, MSG_NOSIGNAL);
-    return n == (ssize_t)b.len ? 0 : complain(n < 0 ? strerror(errno) : "was cut off");
+    int err = send_all(fd, buf_str(&b));
+    return err ? err : send_all(fd, body);
 }
 
 /* ---------------------------------------------------------------- the answer */

@@ -9,6 +9,10 @@
 #include "ctl/aorlist.h"
 #include "ctl/ask.h"
 #include "ctl/bans.h"
+#include "ctl/command.h"
+#include "ctl/completion.h"
+#include "ctl/exportcmd.h"
+#include "ctl/importcmd.h"
 #include "ctl/linelist.h"
 #include "ctl/operate.h"
 #include "ctl/passwd.h"
@@ -23,13 +27,9 @@ static int run_passwd(const struct call *c)
     return passwd_run(c->words);
 }
 
-static const struct {
-    const char *name[2]; /* the second may be none */
-    const char *words;   /* behind it, for the help */
-    int least, most;     /* of these */
-    const char *help;
-    call_fn *run;
-} commands[] = {
+static int run_completion(const struct call *c);
+
+static const struct command commands[] = {
     {{"status"}, "", 0, 0, "version, readiness and totals of the running daemon", operate_status},
     {{"alarms"}, "", 0, 0, "what is wrong now, and since when", alarms_run},
     {{"aor", "list"}, "[FILTER]... [PREFIX]", 0, 11, "the lines with their devices", aorlist_run},
@@ -48,9 +48,35 @@ static const struct {
     {{"drain"}, "", 0, 0, "end calls, and have devices come back soon", operate_drain},
     {{"reload"}, "", 0, 0, "read the configuration again", operate_reload},
     {{"log-level"}, "[LEVEL]", 0, 1, "show or set what is logged", operate_log_level},
+    {{"export"},
+     "[--with-keys] [FILE]",
+     0,
+     2,
+     "all lines as JSON Lines, for import",
+     exportcmd_run},
+    {{"import"},
+     "[--check] [--without-keys] FILE",
+     1,
+     3,
+     "take an export's lines in",
+     importcmd_run},
     {{"passwd"}, "FILE USER REALM", 3, 3, "set a password in a credentials file", run_passwd},
+    {{"completion"}, "SHELL", 1, 1, "a script for it to complete words", run_completion},
 };
-enum { N_COMMANDS = sizeof commands / sizeof commands[0], COMMAND_WIDTH = 28 };
+
+static const struct command_word words[] = {
+    {"FILTER", "--domain NAME, --upstream NAME, --source ADDRESS[/BITS], --user-agent TEXT,\n"
+               "          --limit NUMBER"},
+    {"TRACE OPTION", "--source ADDRESS[:PORT], --pcap FILE, --count NUMBER, --show-secrets"},
+    {"LEVEL", "error, warning, info, debug"},
+    {"SHELL", "bash, zsh"},
+};
+
+enum {
+    N_COMMANDS = sizeof commands / sizeof commands[0],
+    N_WORDS = sizeof words / sizeof words[0],
+    COMMAND_WIDTH = 28
+};
 
 /* ---------------------------------------------------------------- help */
 
@@ -66,13 +92,10 @@ static void print_usage(FILE *out)
                        second ? second : "", commands[i].words);
         (void)fprintf(out, "  %-*s %s\n", COMMAND_WIDTH, text, commands[i].help);
     }
+    (void)fputc('\n', out);
+    for (int i = 0; i < N_WORDS; i++)
+        (void)fprintf(out, "  %s: %s\n", words[i].word, words[i].is);
     (void)fprintf(out,
-                  "\n"
-                  "  FILTER: --domain NAME, --upstream NAME, --source ADDRESS[/BITS], "
-                  "--user-agent TEXT,\n"
-                  "          --limit NUMBER\n"
-                  "  TRACE OPTION: --source ADDRESS[:PORT], --pcap FILE, --count NUMBER, "
-                  "--show-secrets\n"
                   "\n"
                   "  %-*s the daemon's admin socket, else /run/breakwater/admin.sock\n"
                   "  %-*s print the answer of the admin API as it is\n"
@@ -98,30 +121,30 @@ static bool is_word(const char *word, const char *one, const char *other)
 }
 
 /* How many words an option is; 0: it is none, -1: its value is missing. */
-static int take_option(char **words, struct call *c)
+static int take_option(char **argv, struct call *c)
 {
     static const char with_value[] = "--socket=";
-    if (strcmp(words[0], "--json") == 0) {
+    if (strcmp(argv[0], "--json") == 0) {
         c->is_json = true;
         return 1;
     }
-    if (strncmp(words[0], with_value, sizeof with_value - 1) == 0) {
-        ask_set_socket(words[0] + sizeof with_value - 1);
+    if (strncmp(argv[0], with_value, sizeof with_value - 1) == 0) {
+        ask_set_socket(argv[0] + sizeof with_value - 1);
         return 1;
     }
-    if (!is_word(words[0], "-s", "--socket"))
+    if (!is_word(argv[0], "-s", "--socket"))
         return 0;
-    if (!words[1])
+    if (!argv[1])
         return -1;
-    ask_set_socket(words[1]);
+    ask_set_socket(argv[1]);
     return 2;
 }
 
 /* Takes the options from among the words; behind -- there are none. */
-static bool take_options(char **words, struct call *c)
+static bool take_options(char **argv, struct call *c)
 {
-    c->words = words;
-    for (char **from = words; *from;) {
+    c->words = argv;
+    for (char **from = argv; *from;) {
         int n = strcmp(*from, "--") == 0 ? 0 : take_option(from, c);
         if (n < 0)
             return false;
@@ -144,6 +167,12 @@ static bool is_named(int i, const struct call *c)
     const char *second = commands[i].name[1];
     return c->n > 0 && strcmp(c->words[0], commands[i].name[0]) == 0 &&
            (!second || (c->n > 1 && strcmp(c->words[1], second) == 0));
+}
+
+static int run_completion(const struct call *c)
+{
+    const struct completion all = {commands, N_COMMANDS, words, N_WORDS};
+    return completion_print(c->words[0], &all) ? ask_end(0) : EXIT_USAGE;
 }
 
 static int run(struct call *c)

@@ -19,6 +19,7 @@
 
 #include "admin/history.h"
 #include "admin/http.h"
+#include "admin/keysjson.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stats.h"
@@ -463,14 +464,28 @@ static const struct noise *noise_of(unsigned worker, void *arg)
     return worker_noise(&((const struct daemon *)arg)->group, worker);
 }
 
+static void keys_of(struct keysjson *out, void *arg)
+{
+    struct daemon *d = arg;
+    out->ring = (struct keyring){d->group.token_key, d->group.nonce_key};
+    out->n_tickets = ticket_get(&d->tickets, out->tickets);
+}
+
+static int install_keys(const struct keysjson *keys, void *arg)
+{
+    const char *dir = ((const struct daemon *)arg)->first_conf->state_dir;
+    int err = ticketfile_save(dir, keys->tickets, keys->n_tickets);
+    return err ? err : keyring_save(dir, &keys->ring);
+}
+
 static int start_admin(struct daemon *d)
 {
-    const struct http_conf conf = {.admin = &d->conf->admin,
-                                   .hooks = {is_ready, n_workers, on_reload, on_resync, d,
-                                             d->group.sources, d->group.alarms, d->group.board,
-                                             d->store, running_conf, on_remove, trail_of, ledger_of,
-                                             d->group.shields, noise_of, on_drain},
-                                   .tap = &d->reports.tap};
+    const struct http_conf conf = {
+        .admin = &d->conf->admin,
+        .hooks = {is_ready, n_workers, on_reload, on_resync, d, d->group.sources, d->group.alarms,
+                  d->group.board, d->store, running_conf, on_remove, trail_of, ledger_of,
+                  d->group.shields, noise_of, on_drain, keys_of, install_keys},
+        .tap = &d->reports.tap};
     return http_start(&conf, &d->http);
 }
 

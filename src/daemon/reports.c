@@ -22,8 +22,10 @@ static void aim_hep(struct reports *r, const struct conf_hep *h)
                                   .capture_id = h->capture_id,
                                   .token = h->token,
                                   .shows_secrets = h->secrets};
-    if (hep_set(r->hep, &conf))
-        log_error("hep server: nothing is sent: %s", strerror(errno));
+    int err = hep_set(r->hep, &conf);
+    if (err)
+        log_error("hep server: nothing is sent: %s",
+                  err == ERR_IO ? strerror(errno) : err_text(err));
 }
 
 int reports_aim(struct reports *r, const struct conf *conf)
@@ -54,6 +56,8 @@ void reports_stop(struct reports *r)
 {
     hep_free(r->hep);
     tap_fini(&r->tap);
+    feed_stop(r->feeds[FEED_SOCKET]);
+    feed_stop(r->feeds[FEED_WEBHOOK]);
     feed_free(r->feeds[FEED_SOCKET]);
     feed_free(r->feeds[FEED_WEBHOOK]);
 }

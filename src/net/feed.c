@@ -21,8 +21,8 @@ enum {
     RETRY_FIRST_MS = 1000,
     RETRY_LAST_MS = 32000,
     FAREWELL_MS = 1000,
-    SEND_TIMEOUT_S = 1,
-    TIMEOUTS = 10
+    SEND_TIMEOUT_MS = 200,
+    TIMEOUTS = 50
 };
 
 struct line {
@@ -36,6 +36,7 @@ struct feed {
     pthread_t thread;
     int wake;                                /* an eventfd: there is something to do */
     atomic_bool is_on, is_stopping, is_over; /* over: no time is left */
+    uint64_t farewell_ms;                    /* who stops it: when that time ends; 0: not yet */
     pthread_mutex_t lock;                    /* guards what follows; never held for long */
     struct list queue;
     size_t n_lines, n_bytes;
@@ -136,7 +137,7 @@ static void hang_up(struct feed *f)
 static bool connect_socket(struct feed *f, const char *path)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    const struct timeval patience = {.tv_sec = SEND_TIMEOUT_S};
+    const struct timeval patience = {.tv_usec = SEND_TIMEOUT_MS * 1000};
     if (f->fd >= 0)
         return true;
     if (strlen(path) >= sizeof to.sun_path)
@@ -331,19 +332,27 @@ int feed_new(enum feed_kind kind, struct feed **out)
     return 0;
 }
 
+void feed_stop(struct feed *f)
+{
+    if (!f || f->farewell_ms)
+        return;
+    f->farewell_ms = sys_now_ms() + FAREWELL_MS;
+    atomic_store(&f->is_stopping, true);
+    wake(f);
+}
+
 void feed_free(struct feed *f)
 {
     if (!f)
         return;
-    atomic_store(&f->is_stopping, true);
-    wake(f);
-    uint64_t until_ms = sys_now_ms() + FAREWELL_MS;
+    feed_stop(f);
     bool is_joined = pthread_tryjoin_np(f->thread, NULL) == 0;
-    while (!is_joined && sys_now_ms() < until_ms) {
+    while (!is_joined && sys_now_ms() < f->farewell_ms) {
         (void)poll(NULL, 0, 5);
         is_joined = pthread_tryjoin_np(f->thread, NULL) == 0;
     }
     atomic_store(&f->is_over, true);
+    webpost_wake(f->web);
     if (!is_joined)
         (void)pthread_join(f->thread, NULL);
     release(f);

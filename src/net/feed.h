@@ -21,7 +21,11 @@ enum { FEED_LINES_MAX = 20000, FEED_BYTES_MAX = 8 << 20, FEED_BATCH_MAX = 64 << 
 /* Starts the thread, with nowhere to send to. ERR_NOMEM. */
 int feed_new(enum feed_kind kind, struct feed **out);
 
-/* Sends what is queued, for a second at most, and ends the thread. NULL is legal. */
+/* From now on what is queued is sent, for a second at most: of several, each is told first, so that
+ * they take that second together. NULL is legal. */
+void feed_stop(struct feed *f);
+
+/* feed_stop, if that was not called; ends the thread. NULL is legal. */
 void feed_free(struct feed *f);
 
 /* Where to: a socket's path or a URL; "": nowhere, and what waits is dropped. token: a webhook gets

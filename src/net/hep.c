@@ -190,26 +190,39 @@ static void end_sending(struct hep *h)
 static int begin_sending(struct hep *h, const struct hep_conf *conf)
 {
     struct sockaddr_storage to;
-    const struct tap_filter all = {.n_hosts = 0};
+    const struct tap_filter all = {.is_own = true};
     socklen_t n = addr_to_sockaddr(&conf->server, &to);
     h->conf = *conf;
-    if (conf->token.n <= sizeof h->token) {
-        memcpy(h->token, conf->token.p ? conf->token.p : "", conf->token.n);
-        h->conf.token.p = conf->token.p ? h->token : NULL;
-    }
+    if (conf->token.n > sizeof h->token)
+        return ERR_FULL;
+    memcpy(h->token, conf->token.n ? conf->token.p : "", conf->token.n);
+    h->conf.token.p = conf->token.p ? h->token : NULL;
     h->fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (h->fd < 0 || connect(h->fd, (const struct sockaddr *)&to, n))
         return ERR_IO;
     return tap_watch(h->tap, &all, &h->watch);
 }
 
+/* What waits, and the socket with its port, stay over a reload that changes nothing of this. */
+static bool is_as_before(const struct hep *h, const struct hep_conf *conf)
+{
+    if (!h->watch || !conf->server.family)
+        return !h->watch && !conf->server.family;
+    return addr_is_equal(&h->conf.server, &conf->server) &&
+           h->conf.capture_id == conf->capture_id && h->conf.shows_secrets == conf->shows_secrets &&
+           str_eq(h->conf.token, conf->token);
+}
+
 int hep_set(struct hep *h, const struct hep_conf *conf)
 {
+    int err = 0;
     (void)pthread_mutex_lock(&h->lock);
-    end_sending(h);
-    int err = conf->server.family ? begin_sending(h, conf) : 0;
-    if (err)
+    if (!is_as_before(h, conf)) {
         end_sending(h);
+        err = conf->server.family ? begin_sending(h, conf) : 0;
+        if (err)
+            end_sending(h);
+    }
     (void)pthread_mutex_unlock(&h->lock);
     wake(h);
     return err;

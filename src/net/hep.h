@@ -24,7 +24,8 @@ struct hep_conf {
 int hep_new(struct tap *t, struct hep **out);
 void hep_free(struct hep *h); /* NULL is legal */
 
-/* From now on; copied. Any thread. ERR_NOMEM, ERR_FULL, ERR_IO: nothing is sent any more. */
+/* From now on; copied; without effect where all is as before. Any thread. ERR_NOMEM, ERR_FULL,
+ * ERR_IO: nothing is sent any more. */
 int hep_set(struct hep *h, const struct hep_conf *conf);
 
 /* One message as it is sent; out has overflown where it does not fit. */

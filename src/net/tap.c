@@ -78,11 +78,13 @@ static int copy_filter(struct tap_watch *w, const struct tap_filter *f)
     return texts.has_overflown || f->n_hosts > TAP_HOSTS_MAX ? ERR_FULL : 0;
 }
 
-static int add(struct tap *t, struct tap_watch *w)
+/* The first place is the daemon's own. */
+static int add(struct tap *t, struct tap_watch *w, bool is_own)
 {
     int err = ERR_FULL;
+    size_t from = is_own ? 0 : 1, to = is_own ? 1 : TAP_WATCHERS_MAX;
     (void)pthread_rwlock_wrlock(&t->core->lock);
-    for (size_t i = 0; i < TAP_WATCHERS_MAX && err; i++)
+    for (size_t i = from; i < to && err; i++)
         if (!t->core->watchers[i]) {
             t->core->watchers[i] = w;
             err = 0;
@@ -109,7 +111,7 @@ int tap_watch(struct tap *t, const struct tap_filter *filter, struct tap_watch *
     (void)pthread_mutex_init(&w->lock, NULL);
     int err = copy_filter(w, filter);
     if (!err)
-        err = add(t, w);
+        err = add(t, w, filter->is_own);
     if (err) {
         free_watch(w);
         return err;
@@ -151,7 +153,7 @@ struct tap_item *tap_take(struct tap_watch *w)
 bool tap_has(struct tap_watch *w)
 {
     (void)pthread_mutex_lock(&w->lock);
-    bool has = w->n > 0 || w->n_missed > 0;
+    bool has = !list_is_empty(&w->items) || w->n_missed > 0;
     (void)pthread_mutex_unlock(&w->lock);
     return has;
 }
@@ -244,21 +246,30 @@ static struct tap_item *new_item(const struct tap_core *core, const struct flow_
     return i;
 }
 
+/* False: it is missed, and nothing needs to be copied. */
+static bool take_room(struct tap_watch *w, size_t n)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    bool has_room = w->n < TAP_ITEMS_MAX && w->n_bytes + n <= TAP_BYTES_MAX;
+    w->n += has_room;
+    w->n_bytes += has_room ? n : 0;
+    w->n_missed += !has_room;
+    (void)pthread_mutex_unlock(&w->lock);
+    return has_room;
+}
+
+/* Into the room that was taken; NULL: it could not be copied. */
 static void put(struct tap_watch *w, struct tap_item *i, size_t n)
 {
     (void)pthread_mutex_lock(&w->lock);
-    bool is_taken = i && w->n < TAP_ITEMS_MAX && w->n_bytes + n <= TAP_BYTES_MAX;
-    if (is_taken) {
+    if (i) {
         list_add(&w->items, &i->node);
-        w->n++;
-        w->n_bytes += n;
     } else {
+        w->n--;
+        w->n_bytes -= n;
         w->n_missed++;
     }
     (void)pthread_mutex_unlock(&w->lock);
-    stats_inc(is_taken ? STAT_TRACE_TAKEN : STAT_TRACE_MISSED);
-    if (!is_taken)
-        free(i);
 }
 
 static void see(void *arg, const struct flow_ref *flow, bool is_in, struct str bytes)
@@ -267,8 +278,14 @@ static void see(void *arg, const struct flow_ref *flow, bool is_in, struct str b
     (void)pthread_rwlock_rdlock(&core->lock);
     for (size_t k = 0; k < TAP_WATCHERS_MAX; k++) {
         struct tap_watch *w = core->watchers[k];
-        if (w && is_wanted(&w->filter, &flow->peer, bytes))
-            put(w, new_item(core, flow, is_in, bytes), bytes.n);
+        if (!w || !is_wanted(&w->filter, &flow->peer, bytes))
+            continue;
+        struct tap_item *i = NULL;
+        if (take_room(w, bytes.n)) {
+            i = new_item(core, flow, is_in, bytes);
+            put(w, i, bytes.n);
+        }
+        stats_inc(i ? STAT_TRACE_TAKEN : STAT_TRACE_MISSED);
     }
     (void)pthread_rwlock_unlock(&core->lock);
 }

@@ -13,7 +13,8 @@
 #include "base/list.h"
 #include "net/flow.h"
 
-/* Of each watcher: messages and bytes that may wait. */
+/* One place is kept for the daemon's own watcher, the others are for traces. Of each watcher:
+ * messages and bytes that may wait. */
 enum { TAP_WATCHERS_MAX = 9, TAP_ITEMS_MAX = 4000, TAP_BYTES_MAX = 8 << 20, TAP_HOSTS_MAX = 32 };
 
 struct tap {
@@ -37,6 +38,7 @@ struct tap_filter {
     const struct str *hosts; /* beside it there: one of these; as many as TAP_HOSTS_MAX */
     size_t n_hosts;
     struct addr source; /* the other end; port 0: any; family 0: anybody */
+    bool is_own;        /* the daemon's own, in the place that is kept for it */
 };
 
 struct tap_watch;

@@ -8,10 +8,11 @@
 #include "base/err.h"
 #include "config.h"
 
-enum { CONNECT_TIMEOUT_S = 5, HEADER_MAX = 1200 };
+enum { CONNECT_TIMEOUT_S = 5, HEADER_MAX = 1200, TURN_MS = 1000 };
 
 struct webpost {
     CURL *curl;
+    CURLM *multi; /* of this one alone: for its wake-up */
     const atomic_bool *stop;
 };
 
@@ -30,36 +31,24 @@ static size_t swallow(char *bytes, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-/* Asked about once a second while nothing moves. */
-static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    const struct webpost *w = arg;
-    (void)a;
-    (void)b;
-    (void)c;
-    (void)d;
-    return atomic_load(w->stop);
-}
-
 int webpost_new(const atomic_bool *stop, struct webpost **out)
 {
     (void)pthread_once(&once, init);
     struct webpost *w = calloc(1, sizeof *w);
     CURL *curl = w ? curl_easy_init() : NULL;
-    if (!curl) {
+    CURLM *multi = curl ? curl_multi_init() : NULL;
+    if (!multi) {
+        curl_easy_cleanup(curl);
         free(w);
         return ERR_NOMEM;
     }
-    *w = (struct webpost){curl, stop};
+    *w = (struct webpost){curl, multi, stop};
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)WEBPOST_TIMEOUT_S);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "breakwater/" PACKAGE_VERSION);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, swallow);
-    (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-    (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, w);
     *out = w;
     return 0;
 }
@@ -69,7 +58,34 @@ void webpost_free(struct webpost *w)
     if (!w)
         return;
     curl_easy_cleanup(w->curl);
+    (void)curl_multi_cleanup(w->multi);
     free(w);
+}
+
+void webpost_wake(struct webpost *w)
+{
+    if (w)
+        (void)curl_multi_wakeup(w->multi);
+}
+
+/* As curl_easy_perform, but that it ends when it is to. */
+static CURLcode perform(struct webpost *w)
+{
+    int n_running = 1, n_left;
+    CURLMcode err = curl_multi_add_handle(w->multi, w->curl);
+    while (!err && n_running && !atomic_load(w->stop)) {
+        err = curl_multi_perform(w->multi, &n_running);
+        if (!err && n_running)
+            err = curl_multi_poll(w->multi, NULL, 0, TURN_MS, NULL);
+    }
+    const CURLMsg *message = curl_multi_info_read(w->multi, &n_left);
+    CURLcode result = message ? message->data.result : CURLE_ABORTED_BY_CALLBACK;
+#if LIBCURL_VERSION_NUM >= 0x075700
+    if (!message) /* a thread that looks a name up is not waited for */
+        (void)curl_easy_setopt(w->curl, CURLOPT_QUICK_EXIT, 1L);
+#endif
+    (void)curl_multi_remove_handle(w->multi, w->curl);
+    return err == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : result;
 }
 
 static struct curl_slist *headers(const char *token)
@@ -98,7 +114,7 @@ long webpost_send(struct webpost *w, const char *url, const char *token, struct 
     (void)curl_easy_setopt(w->curl, CURLOPT_HTTPHEADER, list);
     (void)curl_easy_setopt(w->curl, CURLOPT_POSTFIELDS, body.p);
     (void)curl_easy_setopt(w->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-    CURLcode err = curl_easy_perform(w->curl);
+    CURLcode err = perform(w);
     if (!err)
         (void)curl_easy_getinfo(w->curl, CURLINFO_RESPONSE_CODE, &status);
     *why = curl_easy_strerror(err);

@@ -8,9 +8,12 @@
 
 struct webpost;
 
-/* stop: a request ends with ERR_IO soon after it is set. ERR_NOMEM. */
+/* stop: a request ends without a status at the webpost_wake after it is set, be it that a name is
+ * looked up or a server does not answer. ERR_NOMEM. */
 int webpost_new(const atomic_bool *stop, struct webpost **out);
 void webpost_free(struct webpost *w); /* NULL is legal */
+
+void webpost_wake(struct webpost *w); /* any thread; NULL is legal */
 
 /* Posts the body, 10 s at most; redirects are not followed. The status, or 0 for none, *why a
  * constant that says why. token: NULL for none. */

@@ -130,7 +130,7 @@ static bool is_clean(struct str value)
     return true;
 }
 
-static void read_field(struct request *r, const struct line *l)
+static void read_field(struct request *r, const struct msg_line *l)
 {
     if (str_ieq(l->name, STR("Host")))
         r->n_hosts += l->value.n ? 1 : 2; /* an empty one is as bad as two */
@@ -155,7 +155,7 @@ static void read_field(struct request *r, const struct line *l)
 /* 0, or the status of the refusal. */
 static unsigned read_fields(struct str rest, struct request *r)
 {
-    struct line l;
+    struct msg_line l;
     for (unsigned n = 0; line_next(&rest, &l); n++) {
         if (n == WSHAKE_FIELDS_MAX)
             return TOO_LARGE;

@@ -95,7 +95,10 @@ static void take_signed(struct context *c, const struct msg *m, struct str user,
         out->is_to_peer = r.is_peer_known && r.target && uri_parse(m->uri, &u) == 0 &&
                           r.target == (uint32_t)remote_target(&c->answer_key, &u);
     }
+    bool is_only = out->n_legs < 2;
     add_leg(out, &r.route, *last);
+    if (is_only && out->n_legs == 2)
+        out->peer_line = r.route.line;
     *last = r.route.side;
 }
 

@@ -17,6 +17,7 @@ struct dialog {
     uint16_t core;      /* the mark of the upstream beyond it; 0: none */
     uint16_t server;    /* and of the server of it (servers_mark); 0: none */
     uint64_t line;      /* an upstream registration of that phone's line; 0: not known */
+    uint64_t peer_line; /* the same of the second leg's */
     uint32_t name;      /* remote_name of that phone in this dialog */
     bool is_peer_known; /* to whom that phone has sent it was seen at the other end */
     bool is_to_peer;    /* and where that one has said that he is: the call goes on */

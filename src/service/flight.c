@@ -129,15 +129,16 @@ void flight_note(const struct reg *r, unsigned status)
     note_pace(r, status);
     note_outage(r, status);
     struct servers *s = r->context->servers;
-    const struct server_want want = {.upstream = r->v.domain->upstream, .aor = r->v.view.aor};
+    const struct server_want want = {
+        .upstream = r->v.domain->upstream, .aor = r->v.view.aor, .home = r->up.home};
     if (status == 0)
         return;
     if (status != 503 && status != 408)
         servers_on_answer(s, &r->up.flow);
     if (status < 300)
-        servers_stick(s, &want, &r->up.flow, r->up.expires_s);
+        servers_unstick(s, &want);
     else if (status == 401 || status == 407)
-        servers_stick(s, &want, &r->up.flow, SERVERS_CHALLENGE_S);
+        servers_stick(s, &want, &r->up.flow);
 }
 
 /* ---------------------------------------------------------------- what is asked for */
@@ -191,6 +192,16 @@ static void choose_contact(struct reg *r, const struct aor_record *record)
     }
 }
 
+/* What is removed is removed where it stands. */
+static struct server_at home_of(const struct upreq *u, const struct aor_record *record,
+                                const struct upreg *known)
+{
+    if (u->as == FORWARD_REMOVAL && known && known->server.addr.family)
+        return known->server;
+    const struct server_at *home = binding_home(record, u->upreg_id, sys_service_s());
+    return home ? *home : (struct server_at){.transport = 0};
+}
+
 static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
 {
     struct context *c = r->context;
@@ -203,6 +214,7 @@ static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
         u->call_id = str_dup(&r->arena, (struct str){r->leg->renewed, sizeof r->leg->renewed});
     const struct upreg *known = binding_upreg(in->now_state, u->upreg_id);
     u->is_bulk = r->v.view.is_bulk || (known && known->is_bulk);
+    u->home = home_of(u, in->now_state, known);
     device_find(&r->arena, in, u->upreg_id, &u->device);
     int err = upreq_plan(c, &r->arena, u);
     if (err)

@@ -6,6 +6,7 @@
 #include "service/gruu.h"
 #include "service/location.h"
 #include "service/regview.h"
+#include "store/store.h"
 
 /* The instance of a temporary name's device: none if it is not registered. False: the name is void,
  * as no flow of the device has the Call-ID any more that it was given with (RFC 5627 3.1). */
@@ -53,25 +54,41 @@ static void count(enum forward_refusal why)
         stats_inc(STAT_GRUU_AWAY);
 }
 
-enum forward_refusal gruucall_find(struct context *c, const struct uri *u, const struct msg *m,
-                                   struct target_set *out)
+/* of: as line of gruucall_find_flow. */
+static bool is_line(struct context *c, uint64_t of, const struct callees_line *line)
+{
+    struct str aor;
+    return !of ||
+           (store_find_upreg(c->reader, &c->scratch, of, &aor) == 0 && str_eq(aor, line->aor));
+}
+
+static enum forward_refusal find(struct context *c, const struct uri *u, const struct msg *m,
+                                 uint64_t of, struct target_set *out)
 {
     struct callees_line line = {.aor = STR_NONE,
                                 .domain = conf_domain_find(c->conf, u->host),
                                 .contact = STR_NONE,
                                 .instance = STR_NONE};
     enum forward_refusal why = find_line(c, u, &line);
+    if (why == FORWARD_OK && !is_line(c, of, &line))
+        why = FORWARD_UNKNOWN;
     if (why == FORWARD_OK)
         why = callees_find(c, &line, m, out);
     count(why);
     return why;
 }
 
-bool gruucall_find_flow(struct context *c, const struct uri *u, const struct msg *m,
+enum forward_refusal gruucall_find(struct context *c, const struct uri *u, const struct msg *m,
+                                   struct target_set *out)
+{
+    return find(c, u, m, 0, out);
+}
+
+bool gruucall_find_flow(struct context *c, const struct uri *u, const struct msg *m, uint64_t line,
                         struct flow_ref *out)
 {
     struct target_set found = {0};
-    if (gruucall_find(c, u, m, &found) != FORWARD_OK)
+    if (find(c, u, m, line, &found) != FORWARD_OK)
         return false;
     *out = found.list[0].plan.flow;
     return true;

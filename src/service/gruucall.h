@@ -13,8 +13,9 @@
 enum forward_refusal gruucall_find(struct context *c, const struct uri *u, const struct msg *m,
                                    struct target_set *out);
 
-/* The flow that the device is called by now; false: there is none. */
-bool gruucall_find_flow(struct context *c, const struct uri *u, const struct msg *m,
+/* The flow that the device is called by now; false: there is none, or (line not 0) it is of another
+ * line than that upstream registration is. */
+bool gruucall_find_flow(struct context *c, const struct uri *u, const struct msg *m, uint64_t line,
                         struct flow_ref *out);
 
 /* As gruucall_find for a request from a phone, or from a trusted source: from is the plan by which

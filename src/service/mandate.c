@@ -29,9 +29,7 @@ static bool is_registered(struct context *c, const struct packet *p, struct str 
         if (!binding_is_same_way(&b->way, &way) ||
             !location_is_live(&now, i, d->absorb.grace_s, sys_service_s()))
             continue;
-        const struct upreg *u = binding_upreg(now.record, b->upreg_id);
-        out->service_route = u ? u->service_route : STR_NONE;
-        out->line = u ? u->id : 0;
+        sender_speaks_by(out, now.record, binding_upreg(now.record, b->upreg_id));
         return true;
     }
     return trunk_speaks(c, p, now.record, out);

@@ -92,10 +92,12 @@ static void grow(struct memo_table *t, size_t n_leases)
     atomic_store_explicit(&t->sets_log, sets_log, memory_order_relaxed);
 }
 
-static struct set *set_of(const struct memo_table *t, uint64_t name)
+/* Its first set, and the other one, for when that is full. */
+static struct set *set_of(const struct memo_table *t, uint64_t name, bool is_other)
 {
     unsigned sets_log = atomic_load_explicit(&t->sets_log, memory_order_relaxed);
-    return &t->sets[name & (((uint64_t)1 << sets_log) - 1)];
+    uint64_t at = is_other ? name >> SETS_LOG_MAX : name;
+    return &t->sets[at & (((uint64_t)1 << sets_log) - 1)];
 }
 
 /* ---------------------------------------------------------------- words */
@@ -289,15 +291,14 @@ static bool read_entry(const struct context *c, const struct entry *e, uint64_t 
 }
 
 /* Memory that is wanted soon is fetched while something else is done. */
-static const struct set *fetch_set(const struct context *c, uint64_t name)
+static void fetch_set(const struct context *c, uint64_t name)
 {
-    const struct set *set = set_of(c->memos, name);
-    __builtin_prefetch(set);
-    return set;
+    __builtin_prefetch(set_of(c->memos, name, false));
 }
 
-static void fetch_slots(const struct context *c, const struct set *set, uint64_t name)
+static void fetch_slots(const struct context *c, uint64_t name)
 {
+    const struct set *set = set_of(c->memos, name, false);
     for (size_t i = 0; i < WAYS; i++) {
         uint64_t what = atomic_load_explicit(&set->entries[i].what, memory_order_relaxed);
         if (what >> 56 == name >> 56)
@@ -305,12 +306,19 @@ static void fetch_slots(const struct context *c, const struct set *set, uint64_t
     }
 }
 
-static bool find(const struct context *c, const struct set *set, uint64_t name, struct refresh *r)
+static bool find_in(const struct context *c, const struct set *set, uint64_t name,
+                    struct refresh *r)
 {
-    for (size_t i = 0; name && i < WAYS; i++)
+    for (size_t i = 0; i < WAYS; i++)
         if (read_entry(c, &set->entries[i], name, r))
             return true;
     return false;
+}
+
+static bool find(const struct context *c, uint64_t name, struct refresh *r)
+{
+    return name && (find_in(c, set_of(c->memos, name, false), name, r) ||
+                    find_in(c, set_of(c->memos, name, true), name, r));
 }
 
 static bool is_good(const struct refresh *r, uint64_t now_s)
@@ -380,11 +388,11 @@ bool memo_answer(struct context *c, const struct packet *p)
         return false;
     const struct glance *g = &r.glance;
     const uint64_t name = name_of(c, p, g);
-    const struct set *set = fetch_set(c, name);
+    fetch_set(c, name);
     const struct regview_spread spread = regview_spread(c, g->call_id, g->cseq, g->via.branch);
-    fetch_slots(c, set, name);
-    if (txn_server_has(c->txns, &g->via, STR("REGISTER"), &p->flow.peer) ||
-        !find(c, set, name, &r) || !is_good(&r, now_s))
+    fetch_slots(c, name);
+    if (txn_server_has(c->txns, &g->via, STR("REGISTER"), &p->flow.peer) || !find(c, name, &r) ||
+        !is_good(&r, now_s))
         return false;
     trail_fetch(c->trail, r.claim.trail_hash);
     if (!extend(c, &r, &spread, now_s, &expires_at_s))
@@ -448,8 +456,8 @@ static bool is_same_answer(struct context *c, const struct memo_lesson *l, const
            !str_is_none(made) && str_eq(has, made);
 }
 
-/* The place of the same bytes, an empty one, or any. */
-static struct entry *choose(struct set *set, uint64_t what)
+/* The place of the same bytes, or an empty one; NULL: all are others'. */
+static struct entry *choose_in(struct set *set, uint64_t what)
 {
     struct entry *free = NULL;
     for (size_t i = 0; i < WAYS; i++) {
@@ -459,7 +467,17 @@ static struct entry *choose(struct set *set, uint64_t what)
         if (!has)
             free = &set->entries[i];
     }
-    return free ? free : &set->entries[(what >> 58) % WAYS];
+    return free;
+}
+
+/* Or any. */
+static struct entry *choose(const struct context *c, uint64_t name, uint64_t what)
+{
+    struct set *set = set_of(c->memos, name, false);
+    struct entry *e = choose_in(set, what);
+    if (!e)
+        e = choose_in(set_of(c->memos, name, true), what);
+    return e ? e : &set->entries[(what >> 56) % WAYS];
 }
 
 static bool is_equal(const struct leasememo *a, const struct leasememo *b)
@@ -495,7 +513,7 @@ void memo_learn(struct context *c, const struct memo_lesson *l)
     if (!name || !pack_what(&q, name, &what))
         return;
     grow(c->memos, lease_count(store_leases(c->store)));
-    struct entry *e = choose(set_of(c->memos, name), what);
+    struct entry *e = choose(c, name, what);
     bool has_entry = atomic_load_explicit(&e->what, memory_order_relaxed) == what;
     if (!is_worth_it(l, &v.memo, &memo, has_entry) ||
         !is_same_answer(c, l, &g, v.lease.expires_at_s - now_s))

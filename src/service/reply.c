@@ -7,9 +7,8 @@ enum { SIP_PORT = 5060 };
 struct flow_ref reply_flow(const struct via *via, const struct flow_ref *source)
 {
     struct flow_ref to = *source;
-    struct addr sent_by;
     if (flow_is_reliable((enum flow_transport)source->transport) || via->has_rport ||
-        addr_parse_host(via->host, &sent_by) || !addr_is_same_host(&sent_by, &source->peer))
+        !via->literal.family || !addr_is_same_host(&via->literal, &source->peer))
         return to;
     to.peer.port = via->port ? via->port : SIP_PORT;
     return to;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/sys.h"
 #include "service/auth.h"
 #include "service/barrier.h"
 #include "service/location.h"
@@ -78,6 +79,15 @@ static struct str line_of_user(struct context *c, const struct conf_domain *d, s
     return is_line ? aor : STR_NONE;
 }
 
+void sender_speaks_by(struct sender *s, const struct aor_record *record, const struct upreg *u)
+{
+    const uint64_t id = u ? u->id : 0;
+    const struct server_at *home = binding_home(record, id, sys_service_s());
+    s->service_route = u ? u->service_route : STR_NONE;
+    s->line = id;
+    s->home = home ? *home : (struct server_at){.transport = 0};
+}
+
 /* That of the device that calls, else of any of the line. */
 static void find_upreg(struct context *c, const struct packet *p, struct sender *out)
 {
@@ -95,8 +105,7 @@ static void find_upreg(struct context *c, const struct packet *p, struct sender 
         if (u && is_own)
             break;
     }
-    out->service_route = found ? found->service_route : STR_NONE;
-    out->line = found ? found->id : 0;
+    sender_speaks_by(out, now.record, found);
 }
 
 /* Who has proven that he is a user, and says that he is somebody else; an emergency call is his own

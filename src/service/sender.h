@@ -11,8 +11,12 @@ struct sender {
     struct str aor;                   /* his line, also where he hides his name; or none */
     struct str service_route;         /* of that line; or none */
     uint64_t line;                    /* an upstream registration of it; 0: there is none */
+    struct server_at home;            /* binding_home of that line; or none */
     struct build_reply challenge;     /* FORWARD_UNPROVEN: the answer */
 };
+
+/* The upstream registration that the sender speaks by, NULL for none, and what is known by it. */
+void sender_speaks_by(struct sender *s, const struct aor_record *record, const struct upreg *u);
 
 /* FORWARD_OK; FORWARD_UNPROVEN; FORWARD_IDENTITY: he is somebody else than the one he says he is,
  * and calls no emergency number.

@@ -10,7 +10,7 @@
 #include "service/egress.h"
 #include "service/roster.h"
 
-/* Servers that something is known of, and lines that stand with another server than their first:
+/* Servers that something is known of, and lines that another server than their own has challenged:
  * what does not fit is forgotten, which costs a detour. */
 enum { KNOWN_MAX = 64, STUCK_MAX = 1 << 14, CANDIDATES_MAX = 64 };
 
@@ -271,8 +271,8 @@ static void add_candidate(struct candidates *out, const struct candidate *one)
         out->list[out->n++] = *one;
 }
 
-/* A line's choice is the same on all workers and after a restart, so it keeps to one server (D90),
- * and a dialog's as well; what belongs to none is spread. */
+/* A line's choice is the same on all workers and after a restart, and a dialog's as well; what
+ * belongs to none is spread. */
 static uint64_t number_of(const struct servers *s, const struct server_want *want)
 {
     const struct str key = str_is_none(want->aor) ? want->call_id : want->aor;
@@ -331,16 +331,35 @@ static int reach(struct servers *s, const struct conf_upstream *u, const struct 
     return egress_reach(s->context->egress, CONF_SIDE_CORE, &peer, out);
 }
 
-/* The lower, the sooner it is tried. A name means one of them for certain. */
-enum { RANK_NAMED, RANK_OWN, RANK_OTHER, RANK_FAILED };
+/* The lower, the sooner it is tried. A name means one of them for certain, or several addresses, of
+ * which one may be the dialog's. */
+enum {
+    RANK_NAMED_OWN,
+    RANK_NAMED,
+    RANK_OWN,
+    RANK_HOME,
+    RANK_HOME_HOST, /* the line's, with another port or transport than it had */
+    RANK_OTHER,
+    RANK_FAILED
+};
+
+static unsigned rank_of_line(const struct server_want *want, const struct candidate *to)
+{
+    const struct server_at *home = &want->home;
+    if (!home->addr.family || !addr_is_same_host(&home->addr, &to->at.addr))
+        return RANK_OTHER;
+    bool is_it = home->transport == to->at.transport && addr_is_equal(&home->addr, &to->at.addr);
+    return is_it ? RANK_HOME : RANK_HOME_HOST;
+}
 
 static unsigned rank(struct servers *s, const struct server_want *want, const struct candidate *to)
 {
     if (!is_well(s, &to->at))
         return RANK_FAILED;
+    bool is_own = is_stuck_to(s, want, &to->at) || has_mark(&to->at, want->server);
     if (to->host && !str_is_none(want->host) && to->host == locate_host_mark(want->host))
-        return RANK_NAMED;
-    return is_stuck_to(s, want, &to->at) || has_mark(&to->at, want->server) ? RANK_OWN : RANK_OTHER;
+        return is_own ? RANK_NAMED_OWN : RANK_NAMED;
+    return is_own ? RANK_OWN : rank_of_line(want, to);
 }
 
 int servers_pick(struct servers *s, const struct server_want *want, struct server_tries *tries,
@@ -349,7 +368,7 @@ int servers_pick(struct servers *s, const struct server_want *want, struct serve
     struct candidates all;
     list_candidates(s, want, &all);
     int err = all.n ? ERR_GONE : ERR_AGAIN;
-    for (unsigned r = RANK_NAMED; r <= RANK_FAILED; r++) {
+    for (unsigned r = RANK_NAMED_OWN; r <= RANK_FAILED; r++) {
         for (size_t i = 0; i < all.n && tries->n < SERVERS_TRIES_MAX; i++) {
             const struct candidate *to = &all.list[i];
             if (is_tried(tries, &to->at) || rank(s, want, to) != r)
@@ -366,25 +385,38 @@ int servers_pick(struct servers *s, const struct server_want *want, struct serve
     return err;
 }
 
-/* The first that would be asked. */
-static const struct candidate *first_of(const struct candidates *all)
+/* The one that a line is asked of while all of them are well. NULL: none is known. */
+static const struct candidate *first_of_line(const struct server_want *want,
+                                             const struct candidates *all)
 {
-    return all->n ? &all->list[0] : NULL;
+    const struct candidate *first = NULL;
+    for (size_t i = 0; i < all->n; i++)
+        if (!first || rank_of_line(want, &all->list[i]) < rank_of_line(want, first))
+            first = &all->list[i];
+    return first;
 }
 
-void servers_stick(struct servers *s, const struct server_want *want, const struct flow_ref *flow,
-                   uint32_t for_s)
+void servers_stick(struct servers *s, const struct server_want *want, const struct flow_ref *flow)
 {
     const struct server_try at = try_of(flow);
     struct candidates all;
     list_candidates(s, want, &all);
-    const struct candidate *first = first_of(&all);
+    const struct candidate *first = first_of_line(want, &all);
     if (str_is_none(want->aor) || !first)
         return;
+    if (is_same(&first->at, &at))
+        servers_unstick(s, want);
+    else
+        *stuck_of(s, want) = (struct stuck){key_of(s, want), mark_of(s, &at),
+                                            (uint32_t)(sys_service_s() + SERVERS_CHALLENGE_S)};
+}
+
+void servers_unstick(struct servers *s, const struct server_want *want)
+{
+    if (str_is_none(want->aor))
+        return;
     struct stuck *k = stuck_of(s, want);
-    if (!is_same(&first->at, &at))
-        *k = (struct stuck){key_of(s, want), mark_of(s, &at), (uint32_t)(sys_service_s() + for_s)};
-    else if (k->key == key_of(s, want))
+    if (k->key == key_of(s, want))
         *k = (struct stuck){0};
 }
 

@@ -1,8 +1,8 @@
 /* Which server of an upstream a request goes to: those of the configuration in their order, the
  * ones of a name by priority and weight, each line with a choice of its own (RFC 2782), without the
- * ones that have failed lately (RFC 3263 4.3), and for a line that another one has accepted
- * meanwhile, that one (D90). A dialog stays with the server that it began with. Each worker learns
- * for itself. The worker's thread. */
+ * ones that have failed lately (RFC 3263 4.3), and for a line that one of them has accepted, that
+ * one, which its record says (D90). A dialog stays with the server that it began with. Which ones
+ * fail, and which one challenges a line, each worker learns for itself. The worker's thread. */
 #ifndef BW_SERVICE_SERVERS_H
 #define BW_SERVICE_SERVERS_H
 
@@ -31,10 +31,11 @@ void servers_free(struct servers *s); /* NULL is legal */
 /* Whose request it is. */
 struct server_want {
     const struct conf_upstream *upstream;
-    struct str aor;     /* the line; or none, and then: */
-    struct str call_id; /* of the dialog: its requests have one choice; or none */
-    uint16_t server;    /* that it is with, by its mark; 0: none */
-    struct str host;    /* the name of the server that is meant, or none */
+    struct str aor;        /* the line; or none, and then: */
+    struct server_at home; /* that has accepted the line (binding_home); or none */
+    struct str call_id;    /* of the dialog: its requests have one choice; or none */
+    uint16_t server;       /* that it is with, by its mark; 0: none */
+    struct str host;       /* the name of the server that is meant, or none */
 };
 
 /* What stands for the server at the other end of a flow, with all workers and over a restart; 0 for
@@ -61,10 +62,12 @@ void servers_on_answer(struct servers *s, const struct flow_ref *flow);
 void servers_on_probe_answer(struct servers *s, const struct flow_ref *flow);
 void servers_on_probe_silence(struct servers *s, const struct flow_ref *flow);
 
-/* It has accepted or challenged the line: the next requests go there for so long. Remembered only
+/* It has challenged the line: the next requests go there for SERVERS_CHALLENGE_S. Remembered only
  * where they would go to another one. */
-void servers_stick(struct servers *s, const struct server_want *want, const struct flow_ref *flow,
-                   uint32_t for_s);
+void servers_stick(struct servers *s, const struct server_want *want, const struct flow_ref *flow);
+
+/* A server has accepted it: who challenged it before counts no more. */
+void servers_unstick(struct servers *s, const struct server_want *want);
 
 /* The way to a server by its address, in a dialog; ERR_… as servers_pick. upstream: whose
  * authorities count, or NULL. */

@@ -19,21 +19,24 @@
 
 /* ---------------------------------------------------------------- in a dialog */
 
-/* By the flow that the dialog has known from its beginning; if that is gone, and the upstream calls
- * the phone by a name that we have given its device, by the one that the device has now. */
+/* By the flow that the dialog has known from its beginning; if that is gone, and the phone is
+ * called by a name that we have given its device, by the one that the device has now: for the
+ * upstream, and for a phone whose dialog is with that line. */
 static enum forward_refusal to_phone(struct context *c, const struct packet *p, const struct msg *m,
-                                     const struct way *leg, struct flow_ref *out)
+                                     const struct dialog *d, struct flow_ref *out)
 {
     struct uri u;
-    if (reach_flow(c, leg, out))
+    if (reach_flow(c, &d->legs[d->is_from_phone ? 1 : 0], out))
         return FORWARD_OK;
     if (uri_parse(m->uri, &u) || !gruu_is(c, &u))
         return FORWARD_FLOW;
     const struct conf_domain *domain = conf_domain_find(c->conf, u.host);
     const struct conf_upstream *from = servers_owner(c, &p->flow);
-    bool is_judged =
-        from && domain && domain->upstream == from; /* a Route alone is no right to it */
-    return is_judged && gruucall_find_flow(c, &u, m, out) ? FORWARD_OK : FORWARD_FLOW;
+    bool is_judged = from && domain && domain->upstream == from;
+    const uint64_t line = is_judged || !d->is_from_phone ? 0 : d->peer_line;
+    if (!is_judged && !line)
+        return FORWARD_FLOW; /* a Route alone is no right to it */
+    return gruucall_find_flow(c, &u, m, line, out) ? FORWARD_OK : FORWARD_FLOW;
 }
 
 /* What is not of an upstream comes from somebody who is believed nothing, whatever side the tags
@@ -51,10 +54,10 @@ static enum forward_refusal find_way(struct context *c, const struct packet *p, 
     *plan = (struct forward_plan){.n_routes = d->n_routes,
                                   .is_way_recorded = m->method == METHOD_NOTIFY};
     if (!d->is_from_phone)
-        return to_phone(c, p, m, &d->legs[0], &plan->flow);
+        return to_phone(c, p, m, d, &plan->flow);
     if (d->n_legs == 2) { /* to another phone of ours, and no upstream stayed in between */
         plan->is_past_upstream = true;
-        return to_phone(c, p, m, &d->legs[1], &plan->flow);
+        return to_phone(c, p, m, d, &plan->flow);
     }
     return corehop_uri(c, d, str_is_none(d->next) ? m->uri : d->next, plan);
 }
@@ -288,7 +291,8 @@ enum forward_refusal target_find_devices(struct context *c, struct str aor, cons
 /* The servers of the caller's upstream, one after another. As servers_pick. */
 static int add_servers(struct context *c, const struct forward_plan *plan, struct target_set *out)
 {
-    const struct server_want want = {.upstream = out->caller_domain->upstream, .aor = out->caller};
+    const struct server_want want = {
+        .upstream = out->caller_domain->upstream, .aor = out->caller, .home = out->home};
     struct server_tries tries = {.n = 0};
     int err = 0;
     while (!err && out->n_servers < SERVERS_TRIES_MAX) {
@@ -314,6 +318,7 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
     if (why != FORWARD_OK)
         return why;
     out->caller = sender.aor;
+    out->home = sender.home;
     if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
         return FORWARD_METHOD;
     struct forward_plan plan = {.phone = reach_way(&p->flow),

@@ -24,10 +24,8 @@ bool trunk_speaks(struct context *c, const struct packet *p, const struct aor_re
     if (!line || !conf_line_is_from(line, &p->flow.peer))
         return false;
     for (size_t i = 0; i < record->n_upregs; i++)
-        if (record->upregs[i].is_fixed) {
-            out->service_route = record->upregs[i].service_route;
-            out->line = record->upregs[i].id;
-        }
+        if (record->upregs[i].is_fixed)
+            sender_speaks_by(out, record, &record->upregs[i]);
     return true;
 }
 

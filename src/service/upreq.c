@@ -176,7 +176,8 @@ static struct str user_of(struct str aor)
 
 int upreq_aim(struct context *c, struct upreq *u)
 {
-    const struct server_want want = {.upstream = u->domain->upstream, .aor = u->aor};
+    const struct server_want want = {
+        .upstream = u->domain->upstream, .aor = u->aor, .home = u->home};
     return servers_pick(c->servers, &want, &u->tries, &u->flow);
 }
 
@@ -548,6 +549,7 @@ enum reason upreq_read(struct context *c, const struct msg *m, const struct upre
                                    .temp_gruu = STR_NONE,
                                    .has_instance = u->device.is_for_gruu,
                                    .form = u->form,
+                                   .server = {u->flow.peer, u->flow.transport},
                                    .new_upreg_id = u->upreg_id};
     sys_random(&out->new_binding_id, sizeof out->new_binding_id);
     if (u->as != FORWARD_REFRESH)

@@ -36,6 +36,7 @@ struct upreq {
     uint32_t expires_s; /* 0 in a removal */
     uint64_t form;      /* of what is asked for: absorb_conf.form */
     struct flow_ref flow;
+    struct server_at home;     /* where the line stands by its record, or none */
     struct server_tries tries; /* the servers that it was sent to; the last is at the end of flow */
     struct str leaving[UPREQ_LEAVING_MAX]; /* old contacts that ride along with expires=0 */
     size_t n_leaving;

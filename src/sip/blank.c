@@ -117,13 +117,55 @@ static void blank_field(char *p, size_t n)
         blank_header(p + value, n - value);
 }
 
-/* a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:KEY (RFC 4568) */
-static void blank_keys(char *p, size_t n)
+static void blank_word(char *p, size_t n)
+{
+    for (size_t i = 0; i < n && !is_blank(p[i]); i++)
+        p[i] = 'x';
+}
+
+/* a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:KEY (RFC 4568), wherever it stands */
+static void blank_inline(char *p, size_t n)
 {
     static const char word[] = "inline:";
-    for (char *at = p; (at = memmem(at, n - (size_t)(at - p), word, sizeof word - 1));)
-        for (at += sizeof word - 1; at < p + n && !is_blank(*at); at++)
-            *at = 'x';
+    for (char *at = p; (at = memmem(at, n - (size_t)(at - p), word, sizeof word - 1));) {
+        at += sizeof word - 1;
+        blank_word(at, n - (size_t)(at - p));
+    }
+}
+
+/* Lines of SDP with a secret, and what it stands behind: a key in the clear or its address (RFC
+ * 4566 5.12), a MIKEY message (RFC 4567), what STUN checks of ICE are signed with (RFC 8839 5.4).
+ * A user fragment goes over the net in each check, and a fingerprint is public. */
+static const struct {
+    struct str begin;
+    char before;
+} key_lines[] = {
+    {{"k=", 2}, ':'},
+    {{"a=key-mgmt:", 11}, ' '},
+    {{"a=ice-pwd:", 10}, ':'},
+};
+
+static void blank_line(char *p, size_t n)
+{
+    struct str line = {p, n};
+    for (size_t i = 0; i < sizeof key_lines / sizeof key_lines[0]; i++) {
+        const char *from =
+            str_has_iprefix(line, key_lines[i].begin) ? str_find(line, key_lines[i].before) : NULL;
+        for (size_t at = from ? (size_t)(from - p) + 1 : n; at < n; at++)
+            if (!is_blank(p[at]))
+                p[at] = 'x';
+    }
+}
+
+static void blank_body(char *p, size_t n)
+{
+    blank_inline(p, n);
+    for (size_t at = 0; at < n;) {
+        const char *end = memchr(p + at, '\n', n - at);
+        size_t len = end ? (size_t)(end - p) - at : n - at;
+        blank_line(p + at, len);
+        at += len + 1;
+    }
 }
 
 /* Nothing but a line end. */
@@ -142,5 +184,5 @@ void blank_secrets(char *bytes, size_t n)
         blank_field(bytes + at, end - at);
         at = end < n ? end + 1 : n;
     }
-    blank_keys(bytes + at, n - at);
+    blank_body(bytes + at, n - at);
 }

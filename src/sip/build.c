@@ -71,7 +71,7 @@ static const struct msg_line *find_unfolded(const struct msg *m, struct str part
 static struct str folded_value(const struct msg_line *l)
 {
     struct str rest = l->raw;
-    struct line line;
+    struct msg_line line;
     BUG_ON(!line_next(&rest, &line));
     return line.value;
 }
@@ -317,9 +317,9 @@ static void add_flat_top_via(struct arena *a, struct buf *out, const struct peek
 static void add_flat_vias(struct arena *a, struct buf *out, const struct peek *p)
 {
     struct str rest = p->heads;
-    struct line l;
+    struct msg_line l;
     for (int n = 0; n < REFUSED_VIAS_MAX && line_next(&rest, &l);) {
-        if (str_is_none(l.name) || hdr_find(l.name) != HDR_VIA)
+        if (l.id != HDR_VIA)
             continue;
         if (n++ > 0)
             add_flat(a, out, HDR_VIA, l.value);
@@ -332,7 +332,7 @@ static void add_flat_to(struct arena *a, struct buf *out, const struct peek *p,
     struct nameaddr to;
     add_flat(a, out, HDR_TO, p->to);
     if (str_is_none(p->to) || out->has_overflown || nameaddr_parse(p->to, &to) != 0 ||
-        !has_new_tag(r, nameaddr_tag(&to)))
+        !has_new_tag(r, to.tag))
         return;
     out->len -= 2; /* the line end */
     buf_add(out, STR(";tag="));

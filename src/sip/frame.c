@@ -64,11 +64,11 @@ static void find_head(struct frame *f, struct str in, size_t max)
 static int find_body_len(struct str head, size_t max, size_t *out)
 {
     struct str start, value = STR_NONE;
-    struct line l;
+    struct msg_line l;
     if (!line_start(&head, &start))
         return ERR_PARSE;
     while (line_next(&head, &l)) {
-        if (str_is_none(l.name) || hdr_find(l.name) != HDR_CONTENT_LENGTH)
+        if (l.id != HDR_CONTENT_LENGTH)
             continue;
         if (!str_is_none(value))
             return ERR_PARSE;

@@ -1,7 +1,10 @@
 #include "sip/glance.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "sip/lex.h"
-#include "sip/line.h"
 
 enum { BRANCH_MAX = 128, NUMBER_MAX = 10 };
 
@@ -35,7 +38,7 @@ static inline const char *find(struct str s, const char *limit, char c)
 /* Not folded, and ended by CR LF. False: it is not so, or there is no line. */
 static inline bool take_field(struct str *rest, struct field *out)
 {
-    const char *lf = line_find_lf(rest->p, out->limit);
+    const char *lf = find(*rest, out->limit, '\n');
     if (!lf || lf == rest->p || lf[-1] != '\r')
         return false;
     out->raw = str_span(rest->p, lf + 1);

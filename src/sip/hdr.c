@@ -66,27 +66,47 @@ static const struct str names[HDR_MAX] = {
     [HDR_USER_AGENT] = NAME("User-Agent"),
 };
 
-/* Length and first letter together leave at most two candidates. */
-enum { LEN_MAX = 20, SAME_LEN_MAX = 7 };
+#define PLACE(id, name, first, last) [HDR_PLACE(first, last, sizeof(name) - 2)] = {id, {name}}
 
-static const uint8_t by_len[LEN_MAX + 1][SAME_LEN_MAX] = {
-    [2] = {HDR_TO},
-    [3] = {HDR_VIA},
-    [4] = {HDR_FROM, HDR_CSEQ, HDR_PATH, HDR_DATE},
-    [5] = {HDR_ROUTE, HDR_ALLOW},
-    [6] = {HDR_REASON},
-    [7] = {HDR_CONTACT, HDR_CALL_ID, HDR_EXPIRES, HDR_REQUIRE, HDR_PRIVACY, HDR_WARNING},
-    [9] = {HDR_SUPPORTED, HDR_TIMESTAMP},
-    [10] = {HDR_USER_AGENT},
-    [11] = {HDR_MIN_EXPIRES, HDR_UNSUPPORTED, HDR_RETRY_AFTER, HDR_MAX_BREADTH},
-    [12] = {HDR_MAX_FORWARDS, HDR_CONTENT_TYPE, HDR_RECORD_ROUTE},
-    [13] = {HDR_AUTHORIZATION, HDR_PROXY_REQUIRE, HDR_SERVICE_ROUTE},
-    [14] = {HDR_CONTENT_LENGTH},
-    [15] = {HDR_REMOTE_PARTY_ID},
-    [16] = {HDR_WWW_AUTHENTICATE, HDR_P_ASSOCIATED_URI},
-    [18] = {HDR_PROXY_AUTHENTICATE},
-    [19] = {HDR_PROXY_AUTHORIZATION, HDR_AUTHENTICATION_INFO, HDR_P_ASSERTED_IDENTITY},
-    [20] = {HDR_P_PREFERRED_IDENTITY},
+/* Two names of one place would not compile. */
+const struct hdr_place hdr_places[HDR_PLACES] = {
+    PLACE(HDR_TO, "to:", 't', 'o'),
+    PLACE(HDR_VIA, "via:", 'v', 'a'),
+    PLACE(HDR_FROM, "from:", 'f', 'm'),
+    PLACE(HDR_CSEQ, "cseq:", 'c', 'q'),
+    PLACE(HDR_PATH, "path:", 'p', 'h'),
+    PLACE(HDR_DATE, "date:", 'd', 'e'),
+    PLACE(HDR_ROUTE, "route:", 'r', 'e'),
+    PLACE(HDR_ALLOW, "allow:", 'a', 'w'),
+    PLACE(HDR_REASON, "reason:", 'r', 'n'),
+    PLACE(HDR_CONTACT, "contact:", 'c', 't'),
+    PLACE(HDR_CALL_ID, "call-id:", 'c', 'd'),
+    PLACE(HDR_EXPIRES, "expires:", 'e', 's'),
+    PLACE(HDR_REQUIRE, "require:", 'r', 'e'),
+    PLACE(HDR_PRIVACY, "privacy:", 'p', 'y'),
+    PLACE(HDR_WARNING, "warning:", 'w', 'g'),
+    PLACE(HDR_SUPPORTED, "supported:", 's', 'd'),
+    PLACE(HDR_TIMESTAMP, "timestamp:", 't', 'p'),
+    PLACE(HDR_USER_AGENT, "user-agent:", 'u', 't'),
+    PLACE(HDR_MIN_EXPIRES, "min-expires:", 'm', 's'),
+    PLACE(HDR_UNSUPPORTED, "unsupported:", 'u', 'd'),
+    PLACE(HDR_RETRY_AFTER, "retry-after:", 'r', 'r'),
+    PLACE(HDR_MAX_BREADTH, "max-breadth:", 'm', 'h'),
+    PLACE(HDR_MAX_FORWARDS, "max-forwards:", 'm', 's'),
+    PLACE(HDR_CONTENT_TYPE, "content-type:", 'c', 'e'),
+    PLACE(HDR_RECORD_ROUTE, "record-route:", 'r', 'e'),
+    PLACE(HDR_AUTHORIZATION, "authorization:", 'a', 'n'),
+    PLACE(HDR_PROXY_REQUIRE, "proxy-require:", 'p', 'e'),
+    PLACE(HDR_SERVICE_ROUTE, "service-route:", 's', 'e'),
+    PLACE(HDR_CONTENT_LENGTH, "content-length:", 'c', 'h'),
+    PLACE(HDR_REMOTE_PARTY_ID, "remote-party-id:", 'r', 'd'),
+    [HDR_PLACE('w', 'e', 16)] = {HDR_WWW_AUTHENTICATE, ""},
+    [HDR_PLACE('p', 'i', 16)] = {HDR_P_ASSOCIATED_URI, ""},
+    [HDR_PLACE('p', 'e', 18)] = {HDR_PROXY_AUTHENTICATE, ""},
+    [HDR_PLACE('p', 'n', 19)] = {HDR_PROXY_AUTHORIZATION, ""},
+    [HDR_PLACE('a', 'o', 19)] = {HDR_AUTHENTICATION_INFO, ""},
+    [HDR_PLACE('p', 'y', 19)] = {HDR_P_ASSERTED_IDENTITY, ""},
+    [HDR_PLACE('p', 'y', 20)] = {HDR_P_PREFERRED_IDENTITY, ""},
 };
 
 /* RFC 3261 7.3.3; those of other headers are for names without a row. */
@@ -208,45 +228,14 @@ static enum hdr_id find_compact(char c)
     return c >= 'a' && c <= 'z' ? compact[c - 'a'] : HDR_OTHER;
 }
 
-static inline uint64_t load8(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static inline uint32_t load4(const char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-/* Of a length that by_len has; by words that may overlap. */
-static inline bool is_same_bytes(const char *a, const char *b, size_t n)
-{
-    if (n >= 8)
-        return load8(a) == load8(b) && load8(a + n - 8) == load8(b + n - 8) &&
-               (n <= 16 || load8(a + 8) == load8(b + 8));
-    if (n >= 4)
-        return load4(a) == load4(b) && load4(a + n - 4) == load4(b + n - 4);
-    return a[0] == b[0] && a[1] == b[1] && a[n - 1] == b[n - 1];
-}
-
 enum hdr_id hdr_find(struct str name)
 {
+    if (name.n == 0)
+        return HDR_OTHER;
     if (name.n == 1)
         return find_compact(name.p[0]);
-    if (name.n == 0 || name.n > LEN_MAX)
-        return HDR_OTHER;
-    for (const uint8_t *id = by_len[name.n]; *id; id++) {
-        if ((name.p[0] ^ names[*id].p[0]) & ~0x20)
-            continue;
-        /* Nearly everybody writes a name as the RFC does, and that comparison is cheaper. */
-        if (is_same_bytes(name.p, names[*id].p, name.n) || str_ieq(name, names[*id]))
-            return *id;
-    }
-    return HDR_OTHER;
+    const enum hdr_id id = (enum hdr_id)hdr_place(name.p, name.n)->id;
+    return str_ieq(name, names[id]) ? id : HDR_OTHER;
 }
 
 struct str hdr_name(enum hdr_id id)

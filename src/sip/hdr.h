@@ -68,6 +68,10 @@ enum hdr_id {
     HDR_MAX
 };
 
+enum { HDR_FOLDED_LEN = 16, HDR_PLACES = 128 };
+
+#define HDR_PLACE(first, last, n) (((first)*9u + (last)*3u + (n)*8u) % HDR_PLACES)
+
 /* Methods compare with case (RFC 3261 7.1). */
 enum sip_method hdr_method(struct str name);
 /* One of these but for the case of its letters, so an unknown one (RFC 3261 7.1). */
@@ -76,6 +80,24 @@ struct str hdr_method_name(enum sip_method method); /* METHOD_OTHER: an empty sl
 
 /* Full or compact name, any case; HDR_OTHER for a name that has no row. */
 enum hdr_id hdr_find(struct str name);
+
+/* ---- what hdr_find and who looks at a name's sixteen bytes at once find one with */
+
+/* The only name that it may be, by its length, first and last letter. */
+struct hdr_place {
+    uint8_t id;                  /* enum hdr_id */
+    char folded[HDR_FOLDED_LEN]; /* the name in lower case with its colon, where it is not longer */
+};
+
+extern const struct hdr_place hdr_places[HDR_PLACES];
+
+static inline const struct hdr_place *hdr_place(const char *name, size_t n)
+{
+    const unsigned first = (unsigned char)name[0] | 0x20u;
+    const unsigned last = (unsigned char)name[n - 1] | 0x20u;
+    return &hdr_places[HDR_PLACE(first, last, (unsigned)n)];
+}
+
 struct str hdr_name(enum hdr_id id); /* the full name as the RFC spells it */
 
 /* The default phrase of a status; "Unknown" where the table has none. */

@@ -1,7 +1,5 @@
 #include "sip/lex.h"
 
-#include "base/addr.h"
-
 /* The classes of RFC 3261's "unreserved". */
 #define UNRESERVED                                                                                 \
     (LEX_USER | LEX_PASSWORD | LEX_PARAM | LEX_HEADER | LEX_URIC | LEX_BARE | LEX_VALUE)
@@ -13,13 +11,13 @@
 
 const uint32_t lex_table[256] = {
     [0x00 ... 0x08] = UNSEEN | LEX_QUOTE,
-    ['\t'] = LEX_SPACE | UNSEEN,
+    ['\t'] = LEX_SPACE | LEX_BLANK | UNSEEN,
     ['\n'] = LEX_SPACE | UNSEEN,
     [0x0b ... 0x0c] = UNSEEN | LEX_QUOTE,
     ['\r'] = LEX_SPACE | UNSEEN,
     [0x0e ... 0x1f] = UNSEEN | LEX_QUOTE,
     [0x7f] = UNSEEN | LEX_QUOTE,
-    [' '] = LEX_SPACE | UNSEEN,
+    [' '] = LEX_SPACE | LEX_BLANK | UNSEEN,
     ['"'] = LEX_BREAK | LEX_QUOTE | LEX_LIST,
     ['\\'] = LEX_QUOTE,
     ['<'] = LEX_BREAK | LEX_LIST,
@@ -61,25 +59,22 @@ const uint32_t lex_table[256] = {
     ['^'] = LEX_VALUE,
 };
 
-enum { HOST_MAX = 255 };
+enum { HOST_MAX = 255, LABEL_MAX = 63 };
 
 bool lex_take_quoted(struct str *s, struct str *out)
 {
-    if (!lex_starts_with(*s, '"'))
+    const char *p = s->p, *end = s->p + s->n;
+    if (p == end || *p != '"')
         return false;
-    for (size_t i = 1; i < s->n; i++) {
-        i += lex_span_not(str_skip(*s, i), LEX_QUOTE);
-        if (i >= s->n)
-            return false;
-        if (s->p[i] == '"') {
-            *out = (struct str){s->p, i + 1};
-            *s = str_skip(*s, i + 1);
+    for (p++; (p = lex_run(p, end, LEX_QUOTE, false)) < end; p += 2) {
+        if (*p == '"') {
+            *out = str_span(s->p, p + 1);
+            *s = str_span(p + 1, end);
             return true;
         }
-        if (s->p[i] != '\\') /* a control character */
+        if (*p != '\\' || end - p < 2) /* a control character; nothing behind it */
             return false;
-        i++;
-        if (i < s->n && (s->p[i] == '\r' || s->p[i] == '\n'))
+        if (p[1] == '\r' || p[1] == '\n')
             return false;
     }
     return false;
@@ -93,77 +88,82 @@ static bool is_digits(struct str s)
     return s.n > 0;
 }
 
-static bool is_label(struct str s)
+/* Labels of 1 to 63 characters with dots between them, none with a '-' at an end. *last: where the
+ * last one begins. Of a host's characters only '-' and '.' come before the digits. */
+static bool is_labels(struct str s, const char **last)
 {
-    return s.n > 0 && s.n < 64 && s.p[0] != '-' && s.p[s.n - 1] != '-';
-}
-
-/* A name of labels, with or without the root's dot; where the last label is a number it must be an
- * IPv4 address. */
-static bool is_name(struct str s)
-{
-    if (s.n > HOST_MAX)
-        return false;
-    struct str all = s, label = {s.p, 0};
-    if (s.n > 1 && s.p[s.n - 1] == '.')
-        s.n--;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] != '.') {
-            label.n++;
+    const char *end = str_end(s), *label = s.p, *p = s.p;
+    for (;;) {
+        while (p<end && * p> '.')
+            p++;
+        if (p < end && *p == '-') {
+            if (p++ == label || p == end || *p == '.')
+                return false;
             continue;
         }
-        if (!is_label(label))
+        if (p == label || p - label > LABEL_MAX)
             return false;
-        label = (struct str){s.p + i + 1, 0};
+        if (p == end)
+            break;
+        label = ++p;
     }
-    struct addr ignored;
-    return is_label(label) && (!is_digits(label) || addr_parse_host(all, &ignored) == 0);
+    *last = label;
+    return true;
 }
 
-static bool take_ipv6(struct str *s, struct str *out)
+/* A name of labels, with or without the root's dot, of which the last one is no number. */
+static bool is_name(struct str s)
+{
+    const char *last;
+    if (s.n > HOST_MAX)
+        return false;
+    if (s.n > 1 && s.p[s.n - 1] == '.')
+        s.n--;
+    return is_labels(s, &last) &&
+           (!ascii_is_digit(*last) || !is_digits(str_span(last, str_end(s))));
+}
+
+static bool take_ipv6(struct str *s, struct str *out, struct addr *literal)
 {
     const char *close = str_find(*s, ']');
     if (!close)
         return false;
-    struct addr ignored;
     *out = str_span(s->p, close + 1);
     *s = str_skip(*s, out->n);
-    return addr_parse_host(*out, &ignored) == 0;
+    return addr_parse_host(*out, literal) == 0;
 }
 
-bool lex_take_host(struct str *s, struct str *out)
+bool lex_take_host(struct str *s, struct str *out, struct addr *literal)
 {
+    literal->family = 0;
     if (lex_starts_with(*s, '['))
-        return take_ipv6(s, out);
+        return take_ipv6(s, out, literal);
     *out = lex_take(s, LEX_HOST);
-    struct addr ignored;
-    if (out->n && ascii_is_digit(*out->p) && addr_parse_host(*out, &ignored) == 0)
-        return true; /* is_name would say so, too */
+    if (out->n && ascii_is_digit(*out->p) && addr_parse_host(*out, literal) == 0)
+        return true;
     return is_name(*out);
 }
 
 bool lex_take_port(struct str *s, uint16_t *out)
 {
-    struct str digits = {s->p, 0};
-    while (digits.n < s->n && ascii_is_digit(s->p[digits.n]))
-        digits.n++;
+    const char *p = s->p, *end = s->p + s->n;
     uint32_t port = 0;
-    if (str_to_u32(digits, UINT16_MAX, &port) || port == 0)
+    for (; p < end && ascii_is_digit(*p) && port <= UINT16_MAX; p++)
+        port = port * 10 + (uint32_t)(*p - '0');
+    if (port == 0 || port > UINT16_MAX)
         return false;
-    *s = str_skip(*s, digits.n);
+    *s = str_span(p, end);
     *out = (uint16_t)port;
     return true;
 }
 
-bool lex_take_escaped(struct str *s, unsigned classes, struct str *out)
+bool lex_take_escapes(struct str *s, const char *p, unsigned classes, struct str *out)
 {
-    const char *p = s->p, *end = s->p + s->n;
-    while ((p = lex_run(p, end, classes, true)) < end && *p == '%') {
+    const char *end = s->p + s->n;
+    for (; p < end && *p == '%'; p = lex_run(p + 3, end, classes, true))
         if (end - p < 3 || ascii_hex(p[1]) < 0 || ascii_hex(p[2]) < 0)
             return false;
-        p += 3;
-    }
-    *out = (struct str){s->p, (size_t)(p - s->p)};
-    *s = str_skip(*s, out->n);
+    *out = str_span(s->p, p);
+    *s = str_span(p, end);
     return true;
 }

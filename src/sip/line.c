@@ -14,6 +14,52 @@ bool line_start(struct str *rest, struct str *out)
     return true;
 }
 
+/* RFC 3261 25.1: HCOLON allows blanks before the colon. */
+void line_split(struct msg_line *l, const char *end)
+{
+    const char *name_end = lex_run(l->raw.p, end, LEX_TOKEN, true), *p = name_end;
+    while (p < end && lex_is(*p, LEX_BLANK))
+        p++;
+    if (name_end == l->raw.p || p == end || *p != ':') {
+        l->id = HDR_OTHER;
+        l->name = l->value = STR_NONE;
+        return;
+    }
+    l->id = hdr_find(str_span(l->raw.p, name_end));
+    line_set(l, name_end, p + 1, end);
+}
+
+/* Where the field ends: behind the first LF that no white space follows; NULL if there is none. */
+static const char *find_end(struct str rest, struct msg_line *out)
+{
+    const char *at = rest.p, *end = str_end(rest);
+    out->n_ends = 0;
+    out->has_bare_lf = rest.p[0] == '\n';
+    do {
+        const char *lf = str_find(str_span(at, end), '\n');
+        if (!lf)
+            return NULL;
+        out->n_ends++;
+        out->has_bare_lf = out->has_bare_lf || lf[-1] != '\r';
+        at = lf + 1;
+    } while (at < end && lex_is(*at, LEX_BLANK));
+    return at;
+}
+
+bool line_next_unclean(struct str *rest, struct msg_line *out)
+{
+    if (rest->n == 0 || line_blank_len(*rest))
+        return false;
+    const char *end = find_end(*rest, out);
+    if (!end)
+        return false;
+    out->is_clean = false;
+    out->raw = str_span(rest->p, end);
+    *rest = str_span(end, str_end(*rest));
+    line_split(out, end);
+    return true;
+}
+
 size_t line_count(struct str s, char c)
 {
     enum { BLOCK = 32 }; /* a constant, so that the compiler compares many bytes at once */

@@ -8,19 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/str.h"
+#include "sip/hdr.h"
 #include "sip/lex.h"
 
-struct line {
-    struct str name;  /* a token; none: no token with a colon behind it */
-    struct str value; /* trimmed, its folds in it; none where name is */
-    struct str raw;   /* the whole field with its line end(s) */
+struct msg_line {
+    enum hdr_id id;   /* of the name; HDR_OTHER where there is none */
     uint32_t n_ends;  /* line ends in raw: more than one means folded */
     bool has_bare_lf; /* one of them lacks its CR */
+    bool is_clean;    /* but for the CRLF at its end no character up to CR, which NUL and tab are */
+    struct str name;  /* a token, as written; none: no token with a colon behind it */
+    struct str value; /* trimmed, its folds in it; none where name is */
+    struct str raw;   /* the whole field with its line end(s) */
 };
 
 /* Takes the start line off the front of *rest, with the stray line ends before it; *out is without
@@ -37,75 +36,79 @@ static inline size_t line_blank_len(struct str rest)
 
 /* ---- what line_next is made of; inline, for it is run for each line of each message */
 
-static inline bool line_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-/* The first LF, or NULL. Header lines are short: a call to memchr would cost as much again. */
-static inline const char *line_find_lf(const char *at, const char *end)
+/* The first character up to CR, or the end. */
+static inline const char *line_find_low(const char *at, const char *end)
 {
 #ifdef __SSE2__
-    const __m128i lf = _mm_set1_epi8('\n');
-    for (; end - at >= 16; at += 16) {
-        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
-        int hits = _mm_movemask_epi8(_mm_cmpeq_epi8(block, lf));
+    for (size_t left = (size_t)(end - at); left >= 16; left -= 16, at += 16) {
+        const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        const unsigned hits = (unsigned)_mm_movemask_epi8(lex_is_upto(block, '\r'));
         if (hits)
-            return at + __builtin_ctz((unsigned)hits);
+            return at + __builtin_ctz(hits);
     }
 #endif
-    return at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
-}
-
-/* Where the field ends: behind the first LF that no white space follows; NULL if there is none. */
-static inline const char *line_find_end(struct str rest, struct line *out)
-{
-    const char *at = rest.p, *end = str_end(rest);
-    out->n_ends = 0;
-    out->has_bare_lf = rest.p[0] == '\n';
-    do {
-        const char *lf = line_find_lf(at, end);
-        if (!lf)
-            return NULL;
-        out->n_ends++;
-        out->has_bare_lf = out->has_bare_lf || lf[-1] != '\r';
-        at = lf + 1;
-    } while (at < end && line_is_blank(*at));
+    while (at < end && (unsigned char)*at > '\r')
+        at++;
     return at;
 }
 
-/* The loops need no bound: the line end stops them, at the latest. RFC 3261 25.1: HCOLON allows
- * blanks before the colon. */
-static inline void line_split(struct line *l)
+/* The end of a name that is known and has its colon right behind it; NULL for another one. No name
+ * has a character up to CR, nor may the line. */
+static inline const char *line_known_name(const char *p, const char *end, enum hdr_id *id)
 {
-    const char *p = l->raw.p, *end = str_end(l->raw);
-    l->name = l->value = STR_NONE;
-    p = lex_run(p, end, LEX_TOKEN, true);
-    const char *name_end = p;
-    while (line_is_blank(*p))
-        p++;
-    if (name_end == l->raw.p || *p++ != ':')
-        return;
-    while (lex_is(end[-1], LEX_SPACE))
-        end--;
-    while (p < end && lex_is(*p, LEX_SPACE))
-        p++;
-    l->name = str_span(l->raw.p, name_end);
-    l->value = p < end ? str_span(p, end) : (struct str){p, 0};
+#ifdef __SSE2__
+    if (end - p < HDR_FOLDED_LEN)
+        return NULL;
+    const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const unsigned colons = (unsigned)_mm_movemask_epi8(lex_is_char(block, ':'));
+    if (colons <= 1) /* there is none, or no name before it */
+        return NULL;
+    const unsigned n = (unsigned)__builtin_ctz(colons);
+    const struct hdr_place *place = hdr_place(p, n);
+    const __m128i folded = _mm_loadu_si128((const __m128i *)(const void *)place->folded);
+    const __m128i same = _mm_cmpeq_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), folded);
+    *id = (enum hdr_id)place->id;
+    return (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(same)) > n ? p + n : NULL;
+#else
+    (void)p, (void)end, (void)id;
+    return NULL;
+#endif
 }
+
+/* Sets name and value of a field that has its name up to there, and after it a colon. */
+static inline void line_set(struct msg_line *l, const char *name_end, const char *p,
+                            const char *end)
+{
+    while (end > p && lex_is(end[-1], LEX_SPACE))
+        end--;
+    p = lex_behind_space(p, end);
+    l->name = str_span(l->raw.p, name_end);
+    l->value = str_span(p, end);
+}
+
+/* What line_next does with a line that is not clean. */
+bool line_next_unclean(struct str *rest, struct msg_line *out);
+
+/* Finds name and value in raw, where the value has ended at the end. */
+void line_split(struct msg_line *l, const char *end);
 
 /* Takes the next header field off the front of *rest. False: a blank line is next, or no line end
  * comes any more; then *rest stays. */
-static inline bool line_next(struct str *rest, struct line *out)
+static inline bool line_next(struct str *rest, struct msg_line *out)
 {
-    if (rest->n == 0 || line_blank_len(*rest))
-        return false;
-    const char *end = line_find_end(*rest, out);
-    if (!end)
-        return false;
-    out->raw = str_span(rest->p, end);
-    *rest = str_span(end, str_end(*rest));
-    line_split(out);
+    const char *from = rest->p, *end = from + rest->n, *cr = line_find_low(from, end);
+    if (cr == from || end - cr < 3 || memcmp(cr, "\r\n", 2) != 0 || lex_is(cr[2], LEX_BLANK))
+        return line_next_unclean(rest, out);
+    out->n_ends = 1;
+    out->has_bare_lf = false;
+    out->is_clean = true;
+    out->raw = str_span(from, cr + 2);
+    *rest = str_span(cr + 2, end);
+    const char *name_end = line_known_name(from, end, &out->id);
+    if (name_end)
+        line_set(out, name_end, name_end + 1, cr);
+    else
+        line_split(out, cr);
     return true;
 }
 

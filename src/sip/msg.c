@@ -24,6 +24,7 @@ struct scan {
     struct str rest;  /* what has not been looked at */
     size_t n_ends;    /* line ends behind header fields so far */
     size_t n_room;    /* lines that m->lines has room for */
+    bool is_clean;    /* no control character but CRLFs as line ends: see struct msg_line */
 };
 
 /* What is wrong where a header stands twice or not at all; none: nothing. */
@@ -56,7 +57,7 @@ static bool is_uri_sane(struct str uri)
 
 static int check_version(const struct scan *s, struct str version)
 {
-    if (str_ieq(version, STR("SIP/2.0")))
+    if (str_eq(version, STR("SIP/2.0")) || str_ieq(version, STR("SIP/2.0")))
         return 0;
     if (str_has_iprefix(version, STR("SIP/")))
         return refuse(s, 505, "Version Not Supported");
@@ -106,6 +107,7 @@ static int read_start(struct scan *s)
 {
     if (!line_start(&s->rest, &s->start) || *str_end(s->start) != '\r')
         return refuse(s, 400, "Bad Start Line");
+    s->is_clean = line_find_low(s->start.p, str_end(s->start)) == str_end(s->start);
     return str_has_iprefix(s->start, STR("SIP/")) ? read_status_line(s) : read_request_line(s);
 }
 
@@ -154,50 +156,50 @@ static int grow(struct scan *s)
     return 0;
 }
 
-static int check_field(struct scan *s, const struct line *l)
+static int check_field(struct scan *s, const struct msg_line *l)
 {
     s->n_ends += l->n_ends;
+    s->is_clean &= l->is_clean;
     if (s->n_ends > s->limits->max_lines)
         return refuse(s, 400, "Too Many Header Lines");
     if (l->has_bare_lf)
         return refuse(s, 400, "Bad Line End");
     if (str_is_none(l->name))
         return refuse(s, 400, "Bad Header Field");
-    if (has_too_many(s, l->raw))
-        return refuse(s, 400, "Too Many List Elements");
-    return 0;
+    return has_too_many(s, l->raw) ? refuse(s, 400, "Too Many List Elements") : 0;
 }
 
-static int add_field(struct scan *s, const struct line *l)
+/* A second one of some is an error. */
+static int note_field(struct scan *s, struct msg_line *l)
 {
     struct msg *m = s->m;
-    int err = check_field(s, l);
-    if (!err && m->n_lines == s->n_room)
-        err = grow(s);
-    if (err)
-        return err;
-    const enum hdr_id id = hdr_find(l->name);
-    struct msg_line *to = &m->lines[m->n_lines];
-    *to = (struct msg_line){id, l->name, l->value, l->raw};
-    if (l->n_ends > 1)
-        to->value = unfold(m->arena, l->value);
-    if (str_is_none(to->value))
-        return ERR_NOMEM;
     m->n_lines++;
-    if (!m->first[id])
-        m->first[id] = m->n_lines;
-    else if (rules[id].twice)
-        return refuse(s, 400, rules[id].twice);
+    if (l->n_ends > 1) {
+        l->value = unfold(m->arena, l->value);
+        if (str_is_none(l->value))
+            return ERR_NOMEM;
+    }
+    if (!m->first[l->id])
+        m->first[l->id] = m->n_lines;
+    else if (rules[l->id].twice)
+        return refuse(s, 400, rules[l->id].twice);
     return 0;
 }
 
 static int read_fields(struct scan *s)
 {
-    struct line l;
-    while (line_next(&s->rest, &l)) {
-        int err = add_field(s, &l);
+    int err = 0;
+    for (;;) {
+        if (s->m->n_lines == s->n_room)
+            err = grow(s);
         if (err)
             return err;
+        struct msg_line *l = &s->m->lines[s->m->n_lines];
+        if (!line_next(&s->rest, l))
+            break;
+        err = check_field(s, l);
+        if (!err)
+            err = note_field(s, l);
     }
     if (line_blank_len(s->rest) != 2)
         return refuse(s, 400, "Missing End Of Header Fields");
@@ -224,6 +226,8 @@ static bool has_naked_nul(struct str s)
 static int check_bytes(struct scan *s)
 {
     struct str head = str_span(s->start.p, s->m->end_of_headers);
+    if (s->is_clean)
+        return 0;
     if (line_count(head, '\r') != s->n_ends + 1)
         return refuse(s, 400, "Bad Line End");
     if (!str_find(head, '\0'))
@@ -261,13 +265,14 @@ static int read_cseq(struct scan *s)
 {
     struct msg *m = s->m;
     struct str value = msg_value(m, HDR_CSEQ);
-    size_t n = 0;
-    while (n < value.n && ascii_is_digit(value.p[n]))
-        n++;
-    struct str method = str_trim(str_skip(value, n));
-    if (str_to_u32((struct str){value.p, n}, INT32_MAX, &m->cseq) != 0 || method.n == 0 ||
-        method.p == value.p + n)
+    const char *end = str_end(value), *p = value.p;
+    uint64_t number = 0;
+    while (p < end && ascii_is_digit(*p) && number <= INT32_MAX)
+        number = number * 10 + (uint64_t)(*p++ - '0');
+    struct str method = str_span(lex_behind_space(p, end), end);
+    if (p == value.p || number > INT32_MAX || method.n == 0 || method.p == p)
         return refuse(s, 400, "Bad CSeq");
+    m->cseq = (uint32_t)number;
     if (m->is_request)
         return str_eq(method, m->method_name) ? 0 : refuse(s, 400, "CSeq Method Mismatch");
     m->method_name = method;
@@ -295,8 +300,8 @@ static int read_parties(struct scan *s)
         return refuse(s, 400, "Bad From");
     if (nameaddr_parse(msg_value(m, HDR_TO), &m->to) != 0 || m->to.is_star)
         return refuse(s, 400, "Bad To");
-    m->from_tag = nameaddr_tag(&m->from);
-    m->to_tag = nameaddr_tag(&m->to);
+    m->from_tag = m->from.tag;
+    m->to_tag = m->to.tag;
     return 0;
 }
 
@@ -408,7 +413,7 @@ bool msg_has_token(const struct msg *m, enum hdr_id id, struct str token)
 static uint32_t find_token(struct str element, const struct str *tokens, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (str_ieq(element, tokens[i]))
+        if (element.n == tokens[i].n && str_ieq(element, tokens[i]))
             return (uint32_t)1 << i;
     return 0;
 }

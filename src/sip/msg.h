@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "sip/hdr.h"
+#include "sip/line.h"
 #include "sip/nameaddr.h"
 #include "sip/via.h"
 
@@ -27,13 +28,6 @@ extern const struct msg_limits msg_limits_default;
 /* For what was counted before, or is our own. */
 extern const struct msg_limits msg_limits_none;
 
-struct msg_line {
-    enum hdr_id id;
-    struct str name;  /* as written */
-    struct str value; /* trimmed; where it is folded, a copy in the arena without folds */
-    struct str raw;   /* the whole field in the message's bytes, with its line end(s) */
-};
-
 struct msg {
     struct arena *arena;
     struct str bytes; /* start line to end of body */
@@ -42,7 +36,7 @@ struct msg {
     struct str method_name, uri; /* requests; responses: method_name is CSeq's */
     unsigned status;             /* responses */
     struct str reason;
-    struct msg_line *lines;
+    struct msg_line *lines; /* a folded value is a copy in the arena without folds */
     uint16_t n_lines;
     uint16_t first[HDR_MAX]; /* index of an id's first line + 1; 0: none */
     struct str body;

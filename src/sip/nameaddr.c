@@ -75,7 +75,13 @@ static bool take_address(struct str *rest, struct nameaddr *out)
     return take_bare(rest, &out->uri);
 }
 
-static bool take_params(struct str *rest, struct str *out)
+static void note_tag(const struct param *p, struct nameaddr *out)
+{
+    if (str_is_none(out->tag) && str_ieq(p->name, STR("tag")))
+        out->tag = str_is_none(p->value) ? (struct str){str_end(p->name), 0} : p->value;
+}
+
+static bool take_params(struct str *rest, struct nameaddr *out)
 {
     struct str ahead = *rest;
     lex_skip_space(&ahead);
@@ -83,13 +89,14 @@ static bool take_params(struct str *rest, struct str *out)
         return true;
     const char *from = ahead.p;
     while (lex_starts_with(ahead, ';')) {
-        struct param ignored;
-        if (param_next(&ahead, &ignored) != 1)
+        struct param p;
+        if (param_next(&ahead, &p) != 1)
             return false;
+        note_tag(&p, out);
         *rest = ahead;
         lex_skip_space(&ahead);
     }
-    *out = str_trim(str_span(from, rest->p));
+    out->params = str_trim(str_span(from, rest->p));
     return true;
 }
 
@@ -112,7 +119,7 @@ int nameaddr_next(struct str *rest, struct nameaddr *out)
     if (rest->n == 0)
         return 0;
     const char *from = rest->p;
-    if (!take_address(rest, out) || !take_params(rest, &out->params))
+    if (!take_address(rest, out) || !take_params(rest, out))
         return ERR_PARSE;
     out->text = str_trim(str_span(from, rest->p));
     return take_end(rest) ? 1 : ERR_PARSE;
@@ -121,12 +128,4 @@ int nameaddr_next(struct str *rest, struct nameaddr *out)
 int nameaddr_parse(struct str value, struct nameaddr *out)
 {
     return nameaddr_next(&value, out) == 1 && value.n == 0 ? 0 : ERR_PARSE;
-}
-
-struct str nameaddr_tag(const struct nameaddr *n)
-{
-    struct param tag;
-    if (!param_find(n->params, STR("tag"), &tag))
-        return STR_NONE;
-    return str_is_none(tag.value) ? (struct str){str_end(tag.name), 0} : tag.value;
 }

@@ -12,6 +12,7 @@ struct nameaddr {
     struct str display; /* with its quotes, or none */
     struct str uri;     /* the URI's bytes as received; "*" for a star */
     struct str params;  /* the header's parameters, from the first ';', or none */
+    struct str tag; /* the value of the first tag parameter; empty without one, none if absent */
     bool has_brackets;
     bool is_star;
 };
@@ -24,8 +25,5 @@ int nameaddr_next(struct str *rest, struct nameaddr *out);
 
 /* The whole value must be one element. 0 or ERR_PARSE. */
 int nameaddr_parse(struct str value, struct nameaddr *out);
-
-/* The value of the tag parameter; empty where it has none, none if absent. */
-struct str nameaddr_tag(const struct nameaddr *n);
 
 #endif

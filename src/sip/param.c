@@ -6,21 +6,30 @@
 
 int param_next(struct str *rest, struct param *out)
 {
-    lex_skip_space(rest);
-    if (rest->n == 0)
+    const char *end = rest->p + rest->n, *p = lex_behind_space(rest->p, end);
+    *rest = str_span(p, end);
+    if (p == end)
         return 0;
-    if (!lex_take_separator(rest, ';'))
+    if (*p != ';')
         return ERR_PARSE;
-    *out = (struct param){.name = lex_take(rest, LEX_TOKEN)};
-    if (out->name.n == 0)
+    const char *from = lex_behind_space(p + 1, end);
+    p = lex_run(from, end, LEX_TOKEN, true);
+    *out = (struct param){.name = str_span(from, p)};
+    *rest = str_span(p, end);
+    if (p == from)
         return ERR_PARSE;
-    if (!lex_take_separator(rest, '='))
+    p = lex_behind_space(p, end);
+    if (p == end || *p != '=')
         return 1;
-    if (lex_starts_with(*rest, '"'))
+    from = lex_behind_space(p + 1, end);
+    *rest = str_span(from, end);
+    if (from < end && *from == '"')
         return lex_take_quoted(rest, &out->value) ? 1 : ERR_PARSE;
-    out->value = lex_take(rest, LEX_VALUE);
-    if (out->value.n == 0) /* it stands behind its "=", not behind the white space that follows */
-        out->value.p = str_end(str_trim(str_span(out->name.p, rest->p)));
+    p = lex_run(from, end, LEX_VALUE, true);
+    out->value = str_span(from, p);
+    *rest = str_span(p, end);
+    if (p == from) /* it stands behind its "=", not behind the white space that follows */
+        out->value.p = str_end(str_trim(str_span(out->name.p, p)));
     return 1;
 }
 
@@ -70,15 +79,15 @@ static const char *skip_piece(const char *p, const char *end)
 
 bool param_split(struct str *rest, struct str *element)
 {
-    while (rest->n) {
-        const char *end = str_end(*rest);
-        const char *p = rest->p;
-        while ((p = lex_run(p, end, LEX_LIST, false)) < end && *p != ',')
-            p = skip_piece(p, end);
-        *element = str_trim(str_span(rest->p, p));
-        *rest = str_span(p < end ? p + 1 : end, end);
-        if (element->n)
-            return true;
-    }
-    return false;
+    const char *end = rest->p + rest->n, *p = rest->p;
+    while (p < end && (*p == ',' || lex_is(*p, LEX_SPACE)))
+        p++;
+    const char *from = p;
+    while ((p = lex_run(p, end, LEX_LIST, false)) < end && *p != ',')
+        p = skip_piece(p, end);
+    *rest = str_span(p, end);
+    while (p > from && lex_is(p[-1], LEX_SPACE))
+        p--;
+    *element = str_span(from, p);
+    return p > from;
 }

@@ -65,9 +65,9 @@ static void find_fields(struct peek *p)
 {
     enum { WANTED = 5 };
     struct str rest = p->heads;
-    struct line l;
+    struct msg_line l;
     for (int n_found = 0; n_found < WANTED && line_next(&rest, &l);) {
-        struct str *to = str_is_none(l.name) ? NULL : slot(p, hdr_find(l.name));
+        struct str *to = slot(p, l.id);
         if (!to || !str_is_none(*to))
             continue;
         *to = l.value;

@@ -19,6 +19,8 @@ static bool take_part(struct str *rest, unsigned classes, struct param *out)
 
 static bool take_params(struct str *rest, struct str *out)
 {
+    if (!lex_starts_with(*rest, ';'))
+        return true;
     const char *from = rest->p;
     struct param ignored;
     int n = 0;
@@ -49,7 +51,15 @@ static bool take_headers(struct str *rest, struct str *out)
 /* Up to the '@', where there is one: no other part of a SIP URI may hold a bare one. */
 static bool take_userinfo(struct str *rest, struct uri *out)
 {
-    const char *at = str_find(*rest, '@');
+    const char *at = lex_run(rest->p, str_end(*rest), LEX_USER, true);
+    if (at == str_end(*rest))
+        return true;
+    if (*at == '@' && at > rest->p) {
+        out->user = str_span(rest->p, at);
+        *rest = str_span(at + 1, str_end(*rest));
+        return true;
+    }
+    at = memchr(at, '@', (size_t)(str_end(*rest) - at));
     if (!at)
         return true;
     struct str userinfo = str_span(rest->p, at);
@@ -63,8 +73,11 @@ static bool take_userinfo(struct str *rest, struct uri *out)
 
 static bool parse_sip(struct str rest, struct uri *out)
 {
-    if (!take_userinfo(&rest, out) || !lex_take_host(&rest, &out->host))
+    struct addr ignored;
+    if (!take_userinfo(&rest, out) || !lex_take_host(&rest, &out->host, &ignored))
         return false;
+    if (rest.n == 0)
+        return true;
     if (lex_take_char(&rest, ':') && !lex_take_port(&rest, &out->port))
         return false;
     return take_params(&rest, &out->params) && take_headers(&rest, &out->headers) && rest.n == 0;
@@ -91,6 +104,19 @@ static bool parse_tel(struct str rest, struct uri *out)
     out->user = str_span(rest.p, semicolon ? semicolon : str_end(rest));
     rest = str_skip(rest, out->user.n);
     return is_number(out->user) && take_params(&rest, &out->params) && rest.n == 0;
+}
+
+static uint32_t word_of(const char *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+/* "sip:", its letters in any case. */
+static bool is_sip(struct str text)
+{
+    return text.n >= 4 && (word_of(text.p) | word_of("\x20\x20\x20")) == word_of("sip:");
 }
 
 static enum uri_scheme scheme_of(struct str name)
@@ -128,14 +154,25 @@ static bool parse_behind_scheme(struct str rest, struct uri *out)
     return lex_take_escaped(&rest, LEX_URIC, &out->rest) && out->rest.n > 0 && rest.n == 0;
 }
 
+/* Up to its colon. */
+static bool take_scheme(struct str *text, struct uri *out)
+{
+    if (is_sip(*text)) { /* nearly every one */
+        out->name = (struct str){text->p, 3};
+        *text = (struct str){text->p + 4, text->n - 4};
+        return true;
+    }
+    out->name = lex_take(text, LEX_SCHEME);
+    if (out->name.n == 0 || !ascii_is_alpha(*out->name.p) || !lex_take_char(text, ':'))
+        return false;
+    out->scheme = scheme_of(out->name);
+    return true;
+}
+
 int uri_parse(struct str text, struct uri *out)
 {
     *out = (struct uri){.text = text};
-    out->name = lex_take(&text, LEX_SCHEME);
-    if (out->name.n == 0 || !ascii_is_alpha(*out->name.p) || !lex_take_char(&text, ':'))
-        return ERR_PARSE;
-    out->scheme = scheme_of(out->name);
-    return parse_behind_scheme(text, out) ? 0 : ERR_PARSE;
+    return take_scheme(&text, out) && parse_behind_scheme(text, out) ? 0 : ERR_PARSE;
 }
 
 /* ---------------------------------------------------------------- canonical form */
@@ -171,8 +208,8 @@ static void add_folded(struct str s, bool is_case_kept, struct buf *out)
 {
     const size_t from = out->len;
     buf_add(out, s);
-    for (size_t i = from; !is_case_kept && i < out->len; i++)
-        out->p[i] = ascii_lower(out->p[i]);
+    if (!is_case_kept)
+        str_lower(out->p + from, out->len - from);
 }
 
 static enum uri_fault add_user(struct str user, bool is_case_kept, struct buf *out)

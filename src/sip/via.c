@@ -11,9 +11,9 @@ enum { PORT_SIP = 5060, PORT_TLS = 5061, PORT_WS = 80, PORT_WSS = 443 };
 /* Up to the transport. Nearly everybody writes it so: without white space. */
 static bool take_protocol(struct str *rest)
 {
-    static const struct str usual = {"SIP/2.0/", 8};
-    if (str_has_prefix(*rest, usual)) {
-        *rest = str_skip(*rest, usual.n);
+    static const char usual[8] = "SIP/2.0/";
+    if (rest->n > sizeof usual && memcmp(rest->p, usual, sizeof usual) == 0) {
+        *rest = str_span(rest->p + sizeof usual, str_end(*rest));
         lex_skip_space(rest);
         return true;
     }
@@ -33,7 +33,7 @@ static bool take_sent(struct str *rest, struct via *out)
     if (out->transport.n == 0 || rest->n == 0 || !lex_is(*rest->p, LEX_SPACE))
         return false;
     lex_skip_space(rest);
-    if (!lex_take_host(rest, &out->host))
+    if (!lex_take_host(rest, &out->host, &out->literal))
         return false;
     return !lex_take_separator(rest, ':') || lex_take_port(rest, &out->port);
 }
@@ -50,26 +50,40 @@ static void keep_first(struct str *field, struct str value)
         *field = value;
 }
 
-static void note_param(struct via *v, const struct param *p, struct str whole)
+/* True: it is an rport. */
+static bool note_param(struct via *v, const struct param *p, struct str whole)
 {
-    if (str_ieq(p->name, STR("branch"))) {
-        keep_first(&v->branch, p->value);
-    } else if (str_ieq(p->name, STR("received"))) {
-        keep_first(&v->received, p->value);
-        keep_first(&v->received_param, whole);
-    } else if (str_ieq(p->name, STR("maddr"))) {
-        keep_first(&v->maddr, p->value);
-    } else if (str_ieq(p->name, STR("rport")) && !v->has_rport) {
+    switch (p->name.n) { /* of any other length none matters */
+    case 5:
+        if (str_ieq(p->name, STR("maddr")))
+            keep_first(&v->maddr, p->value);
+        if (!str_ieq(p->name, STR("rport")))
+            return false;
+        if (v->has_rport)
+            return true;
         v->has_rport = true;
         v->rport = whole;
         v->rport_value = p->value;
+        return true;
+    case 6:
+        if (str_ieq(p->name, STR("branch")))
+            keep_first(&v->branch, p->value);
+        return false;
+    case 8:
+        if (!str_ieq(p->name, STR("received")))
+            return false;
+        keep_first(&v->received, p->value);
+        keep_first(&v->received_param, whole);
+        return false;
+    default:
+        return false;
     }
 }
 
 static bool take_params(struct str *rest, struct via *out)
 {
     struct str ahead = *rest;
-    const char *first = NULL;
+    const char *first = NULL, *last = NULL;
     size_t len = 0;
     unsigned n_rports = 0;
     for (lex_skip_space(&ahead); lex_starts_with(ahead, ';'); lex_skip_space(&ahead)) {
@@ -78,13 +92,14 @@ static bool take_params(struct str *rest, struct via *out)
         if (param_next(&ahead, &p) != 1)
             return false;
         struct str whole = whole_param(from, &p);
-        note_param(out, &p, whole);
+        n_rports += note_param(out, &p, whole);
         len += whole.n;
-        n_rports += str_ieq(p.name, STR("rport"));
         first = first ? first : from;
-        out->params = str_span(first, str_end(whole));
+        last = str_end(whole);
         *rest = ahead;
     }
+    if (first)
+        out->params = str_span(first, last);
     out->is_plain = len == out->params.n && n_rports < 2 && str_is_none(out->received_param) &&
                     (!first || !lex_is(first[-1], LEX_SPACE));
     return true;
@@ -114,11 +129,10 @@ bool via_has_cookie(const struct via *v)
     return str_has_prefix(v->branch, STR("z9hG4bK"));
 }
 
-static bool is_host_of(struct str host, const struct addr *source)
+static bool is_sent_by(const struct via *v, const struct addr *source)
 {
-    struct addr a = {0};
-    return addr_parse_host(host, &a) == 0 && a.family == source->family &&
-           memcmp(a.ip, source->ip, sizeof a.ip) == 0;
+    return v->literal.family == source->family &&
+           memcmp(v->literal.ip, source->ip, sizeof source->ip) == 0;
 }
 
 /* RFC 3261's via-received has no brackets around IPv6. */
@@ -180,7 +194,7 @@ void via_print_received(const struct via *v, const struct addr *source, struct b
         print_plain(v, source, out);
     else
         print_whole(v, source, out);
-    if (v->has_rport || !is_host_of(v->host, source))
+    if (v->has_rport || !is_sent_by(v, source))
         print_received(source, out);
 }
 

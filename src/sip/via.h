@@ -13,6 +13,7 @@ struct via {
     struct str text;      /* the whole element */
     struct str transport; /* "UDP", … as written */
     struct str host;      /* sent-by; IPv6 with brackets */
+    struct addr literal;  /* its address, without the port; family 0 where it is a name */
     uint16_t port;        /* 0: none written */
     struct str params;    /* from the first ';', or none */
     struct str branch;    /* none if absent */

@@ -73,14 +73,23 @@ static const struct field binding_fields[] = {
 };
 
 static const struct field upreg_fields[] = {
-    UPREG(1, KIND_U64, id),           UPREG(2, KIND_ENUM, state),
-    UPREG(3, KIND_STR, contact),      UPREG(4, KIND_STR, call_id),
-    UPREG(5, KIND_U32, cseq),         UPREG(6, KIND_U32, granted_s),
-    UPREG(7, KIND_U64, dead_at_s),    UPREG(8, KIND_STR, service_route),
-    UPREG(9, KIND_STR, associated),   UPREG(10, KIND_U64, form),
-    UPREG(11, KIND_U8, is_fixed),     UPREG(12, KIND_U8, is_bulk),
-    UPREG(13, KIND_STR, pub_gruu),    UPREG(14, KIND_STR, temp_gruu),
+    UPREG(1, KIND_U64, id),
+    UPREG(2, KIND_ENUM, state),
+    UPREG(3, KIND_STR, contact),
+    UPREG(4, KIND_STR, call_id),
+    UPREG(5, KIND_U32, cseq),
+    UPREG(6, KIND_U32, granted_s),
+    UPREG(7, KIND_U64, dead_at_s),
+    UPREG(8, KIND_STR, service_route),
+    UPREG(9, KIND_STR, associated),
+    UPREG(10, KIND_U64, form),
+    UPREG(11, KIND_U8, is_fixed),
+    UPREG(12, KIND_U8, is_bulk),
+    UPREG(13, KIND_STR, pub_gruu),
+    UPREG(14, KIND_STR, temp_gruu),
     UPREG(15, KIND_U8, has_instance),
+    UPREG(16, KIND_ADDR, server.addr),
+    UPREG(17, KIND_U8, server.transport),
 };
 
 enum {
@@ -435,6 +444,8 @@ static bool get_upreg(struct str bytes, const struct codec_names *names, struct 
         return false;
     if (u->state > UPREG_ENDED)
         u->state = UPREG_LIVE;
+    if (u->server.transport >= FLOW_TRANSPORT_MAX)
+        u->server = (struct server_at){.transport = 0};
     return true;
 }
 

@@ -39,19 +39,24 @@ static int read_key(int fd, const char *path, struct token_key *out)
 }
 
 /* Under another name first: a half-written key would make every token a stranger's. */
-static int make_key(const char *path, struct token_key *out)
+static int write_key(const char *path, const struct token_key *key)
 {
     char temp[PATH_MAX + 4];
     (void)snprintf(temp, sizeof temp, "%s.new", path);
-    sys_random(out->bytes, TOKEN_KEY_LEN);
     int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, OWNER_ONLY);
     if (fd < 0)
         return fail("cannot make", temp);
-    bool is_written = write(fd, out->bytes, TOKEN_KEY_LEN) == TOKEN_KEY_LEN && fsync(fd) == 0;
+    bool is_written = write(fd, key->bytes, TOKEN_KEY_LEN) == TOKEN_KEY_LEN && fsync(fd) == 0;
     (void)close(fd);
     if (!is_written || rename(temp, path))
         return fail("cannot write", path);
     return 0;
+}
+
+static int make_key(const char *path, struct token_key *out)
+{
+    sys_random(out->bytes, TOKEN_KEY_LEN);
+    return write_key(path, out);
 }
 
 static int load_key(const char *state_dir, const char *name, struct token_key *out)
@@ -73,4 +78,17 @@ int keyring_load(const char *state_dir, struct keyring *out)
         return fail("state-dir: cannot make", state_dir);
     int err = load_key(state_dir, "token.key", &out->token);
     return err ? err : load_key(state_dir, "nonce.key", &out->nonce);
+}
+
+static int save_key(const char *state_dir, const char *name, const struct token_key *key)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/%s", state_dir, name);
+    return write_key(path, key);
+}
+
+int keyring_save(const char *state_dir, const struct keyring *keys)
+{
+    int err = save_key(state_dir, "token.key", &keys->token);
+    return err ? err : save_key(state_dir, "nonce.key", &keys->nonce);
 }

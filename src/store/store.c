@@ -205,6 +205,11 @@ size_t store_count(const struct store *s)
     return calendar_count(s->calendar);
 }
 
+const struct codec_names *store_names(const struct store *s)
+{
+    return &s->conf.names;
+}
+
 /* ---- changing */
 
 int store_update(struct store *s, const struct store_request *r)

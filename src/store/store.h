@@ -68,6 +68,8 @@ struct lease_table *store_leases(struct store *s);
 /* Lines and bindings by domain, for headcount_read; as long as the store. */
 const struct headcount *store_headcount(const struct store *s);
 size_t store_count(const struct store *s); /* AoRs */
+/* Of the listen sections, by their index; as long as the store. */
+const struct codec_names *store_names(const struct store *s);
 
 /* ---- changing */
 

@@ -164,3 +164,8 @@ void ticketfile_tend(const char *state_dir, struct tickets *t)
         ticket_set(t, keys, n);
     explicit_bzero(keys, sizeof keys);
 }
+
+int ticketfile_save(const char *state_dir, const struct ticket_key *keys, size_t n)
+{
+    return write_keys(state_dir, keys, n);
+}

@@ -14,4 +14,8 @@ int ticketfile_load(const char *state_dir, struct tickets *t);
  * written is logged and tried again the next time; the keys stay. */
 void ticketfile_tend(const char *state_dir, struct tickets *t);
 
+/* Puts these, newest first, in the place of the keys on the disk, for the next start. Any thread.
+ * ERR_IO: logged. */
+int ticketfile_save(const char *state_dir, const struct ticket_key *keys, size_t n);
+
 #endif

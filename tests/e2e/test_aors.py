@@ -109,6 +109,7 @@ def test_one_is_shown_with_all_that_counts(judged):
     assert binding["registration"] == 0 and binding["pending"] is False
     assert abs(binding["since"] - time.time()) < 30
     up, = aor["registrations"]
+    assert up["server"] == "%s:%d" % judged.core
     assert up["state"] == "live" and 3500 < up["expires_in"] <= 3600
     assert 2500 < up["refresh_in"] < up["expires_in"] and up["refreshed_by_us"] is False
     text = json.dumps(aor)

@@ -292,7 +292,7 @@ def test_devices_of_a_line(registrar):
 def test_phones_answer_challenges(registrar, algorithm):
     r = registrar('--password', 'pw', '--algorithm', algorithm)
     report = phones(r, '--count', '20', '--password', 'pw', '--expires', '1', '--rate', '0')
-    assert report['challenged'] == 20 and report['registered'] == 20 and report['ok'] >= 40
+    assert report['challenged'] == 20 and report['registered'] == 20 and report['ok'] > 20
     assert phones(r, '--count', '20', '--password', 'wrong')['statuses'] == {'401': 40}
     assert phones(r, '--count', '20')['statuses'] == {'401': 20}
 

@@ -28,6 +28,39 @@ def lines_of(user, password):
     return "".join(line(user, password, algorithm) for algorithm in HASHES)
 
 
+def completed(*words):
+    """What bash offers for the last of these words."""
+    quoted = " ".join(f"'{w}'" for w in ("breakwaterctl", *words))
+    script = f"""eval "$({binary("breakwaterctl")} completion bash)"
+        COMP_WORDS=({quoted}) COMP_CWORD={len(words)}
+        _breakwaterctl; printf '%s\\n' "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, encoding="utf-8", timeout=20,
+                          check=True, cwd=os.path.dirname(__file__))
+    assert done.stderr == ""
+    return set(done.stdout.split())
+
+
+def test_a_shell_completes_what_the_help_names():
+    rows = re.findall(r"^  ([a-z-]+)((?: [a-z]+)?)(.*)$", run("-h")[1].split("\n\n")[1], re.MULTILINE)
+    commands = [(first, second.strip()) for first, second, _ in rows]
+    assert {first for first, _ in commands} | {"--json", "--socket", "-V", "-h"} == completed("")
+    for first in ("aor", "ban", "upstream", "line"):
+        assert completed(first, "") == {second for name, second in commands if name == first}
+    for first, second, rest in rows:
+        options = re.findall(r"--[a-z-]+", rest)
+        offered = completed(first, *([second.strip()] if second else []), "-")
+        assert set(options) <= offered or "OPTION" in rest
+    assert completed("aor", "list", "--") == {"--domain", "--upstream", "--source", "--user-agent",
+                                              "--limit"}
+    assert completed("--json", "-s", "x", "log-level", "de") == {"debug"}
+    assert completed("trace", "--p") == {"--pcap"}
+    assert "test_ctl.py" in completed("import", "test_ct") & completed("trace", "--pcap", "test_ct")
+    assert completed("why", "x", "") == set()
+    code, out, err = run("completion", "zsh")
+    assert (code, err) == (0, "") and out.startswith("#compdef breakwaterctl\n")
+    assert run("completion", "fish")[0] == 64
+
+
 def test_version_help_and_wrong_use():
     code, out, err = run("-V")
     assert (code, err) == (0, "") and re.fullmatch(r"breakwaterctl \d+\.\d+\.\d+\n", out)

@@ -110,6 +110,22 @@ def test_the_rpm_s_scriptlets_are_shell(tmp_path):
         assert code == 0 and text.rstrip().endswith('exit 0'), out
 
 
+def test_what_the_spec_installs_it_packs_and_nothing_else():
+    """The rpm is built where rpmbuild is; here at least that its sections are not mixed up."""
+    spec = read('packaging', 'rpm', 'breakwater.spec')
+    sections = dict(re.findall(r'^%(install|files)[^\n]*\n(.*?)(?=^%(?:pre|changelog)$)', spec,
+                               re.M | re.S))
+    assert '%dir' not in sections['install'] and 'install ' not in sections['files']
+    put = set(re.findall(r'^install -D .* %\{buildroot\}(\S+)$', sections['install'], re.M))
+    packed = {re.sub(r'^%\S+(?:\(.*?\))? ', '', line) for line in sections['files'].splitlines()}
+    assert len(put) == 5 and put <= packed
+    folders = {os.path.dirname(path) for path in read('tests', 'installed.txt').splitlines()
+               if '/share/breakwater' in path}
+    for folder in folders:
+        assert folder.replace('/usr/local/share', '%{_datadir}') in \
+            re.findall(r'^%dir (\S+)$', sections['files'], re.M)
+
+
 def test_the_tools_are_shell_too():
     for script in ('package', 'package-check', 'package-boot'):
         code, out = run('bash', '-n', os.path.join('scripts', script))

@@ -16,7 +16,7 @@ static void check_address(const struct nameaddr *n, struct str value)
     MUST(n->uri.n > 0);
     MUST(!n->is_star || (str_eq(n->uri, STR("*")) && !n->has_brackets));
     MUST(n->has_brackets || str_is_none(n->display));
-    MUST(fuzz_is_inside(nameaddr_tag(n), n->text));
+    MUST(fuzz_is_inside(n->tag, n->text));
 }
 
 static bool is_same(struct str a, struct str b)

@@ -63,13 +63,51 @@ static void what_others_say_needs_a_token(void **state)
     assert_int_equal(access_decide(STR("t"), &q), ACCESS_GRANTED);
 }
 
+/* A browser adds Basic credentials by itself, whoever makes it ask. */
+static void no_other_page_takes_the_places_of_traces(void **state)
+{
+    static const struct {
+        const char *authorization, *origin, *fetch_site, *user_agent;
+        enum access_verdict expected;
+    } cases[] = {
+        {"Basic OnQ=", NULL, NULL, "curl/8", ACCESS_GRANTED},
+        {"Basic OnQ=", NULL, NULL, NULL, ACCESS_GRANTED},
+        {"Bearer t", NULL, NULL, "Mozilla/5.0", ACCESS_GRANTED},
+        {"Basic OnQ=", NULL, NULL, "Mozilla/5.0", ACCESS_CROSS_SITE},
+        {"Basic OnQ=", NULL, "cross-site", "Mozilla/5.0", ACCESS_CROSS_SITE},
+        {"Basic OnQ=", NULL, "same-site", "Mozilla/5.0", ACCESS_CROSS_SITE},
+        {"Basic OnQ=", NULL, "same-origin", "Mozilla/5.0", ACCESS_GRANTED},
+        {"Basic OnQ=", NULL, "none", "Mozilla/5.0", ACCESS_GRANTED},
+        {"Basic OnQ=", "http://evil.example", "same-origin", "Mozilla/5.0", ACCESS_CROSS_SITE},
+        {"Bearer t", "http://evil.example", NULL, "Mozilla/5.0", ACCESS_CROSS_SITE},
+        {"Bearer t", "http://h:80", "same-origin", "Mozilla/5.0", ACCESS_GRANTED},
+        {"Bearer t", NULL, "cross-site", "Mozilla/5.0", ACCESS_CROSS_SITE},
+    };
+    static const char *const paths[] = {"/api/v1/trace", "/api/v1/export", "/api/v1/status"};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (size_t k = 0; k < 3; k++) {
+            struct access_request q = {.method = STR("GET"),
+                                       .host = STR("h:80"),
+                                       .authorization = str_of(cases[i].authorization),
+                                       .origin = str_of(cases[i].origin),
+                                       .fetch_site = str_of(cases[i].fetch_site),
+                                       .user_agent = str_of(cases[i].user_agent),
+                                       .path = str_of(paths[k])};
+            if (access_decide(STR("t"), &q) != (k == 2 ? ACCESS_GRANTED : cases[i].expected))
+                fail_msg("row %zu, %s", i, paths[k]);
+        }
+}
+
 static void the_rules_hold(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct row *r = &rows[i];
-        struct access_request q = {str_of(r->method), str_of(r->host), str_of(r->origin),
-                                   str_of(r->authorization), STR_NONE};
+        struct access_request q = {.method = str_of(r->method),
+                                   .host = str_of(r->host),
+                                   .origin = str_of(r->origin),
+                                   .authorization = str_of(r->authorization)};
         if (access_decide(str_of(r->token), &q) != r->expected)
             fail_msg("row %zu: %s %s %s", i, r->method, r->host ? r->host : "-",
                      r->authorization ? r->authorization : "-");
@@ -82,7 +120,8 @@ static void an_endless_password_is_refused(void **state)
     char text[10006];
     memset(text, 'A', sizeof text);
     memcpy(text, "Basic ", 6);
-    struct access_request q = {STR("GET"), STR("h"), STR_NONE, {text, sizeof text}, STR_NONE};
+    struct access_request q = {
+        .method = STR("GET"), .host = STR("h"), .authorization = {text, sizeof text}};
     assert_int_equal(access_decide(STR("t"), &q), ACCESS_NO_TOKEN);
 }
 
@@ -91,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rules_hold),
         cmocka_unit_test(what_others_say_needs_a_token),
+        cmocka_unit_test(no_other_page_takes_the_places_of_traces),
         cmocka_unit_test(an_endless_password_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,10 +83,10 @@ static int set_up(void **state)
     return 0;
 }
 
-static struct api_response ask(const char *method, const char *path, const char *body)
+static struct answer ask(const char *method, const char *path, const char *body)
 {
     struct api_request q = {str_of(method), str_of(path), str_of(body), NULL};
-    struct api_response r;
+    struct answer r;
     api_serve(&api, &q, &r);
     assert_non_null(r.body);
     return r;
@@ -94,7 +94,7 @@ static struct api_response ask(const char *method, const char *path, const char 
 
 static void assert_text(const char *method, const char *path, unsigned status, const char *body)
 {
-    struct api_response r = ask(method, path, NULL);
+    struct answer r = ask(method, path, NULL);
     assert_int_equal(r.status, status);
     struct str text = {r.body, r.len};
     if (!str_eq(text, str_of(body)))
@@ -104,7 +104,7 @@ static void assert_text(const char *method, const char *path, unsigned status, c
 
 static json_t *ask_json(const char *method, const char *path, const char *body, unsigned status)
 {
-    struct api_response r = ask(method, path, body);
+    struct answer r = ask(method, path, body);
     assert_int_equal(r.status, status);
     assert_string_equal(r.type, "application/json");
     json_t *json = json_loadb(r.body, r.len, 0, NULL);
@@ -149,7 +149,7 @@ static void the_dashboard_is_a_page_with_a_policy(void **state)
                  {"/dashboard.css", "text/css; charset=utf-8", "prefers-color-scheme: dark"},
                  {"/dashboard.js", "text/javascript; charset=utf-8", "uPlot"}};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        struct api_response r = ask("GET", files[i].path, NULL);
+        struct answer r = ask("GET", files[i].path, NULL);
         char *text = calloc(1, r.len + 1); /* strndup looks a byte too far */
         memcpy(text, r.body, r.len);
         assert_int_equal(r.status, 200);
@@ -163,7 +163,7 @@ static void the_dashboard_is_a_page_with_a_policy(void **state)
         free(text);
         free(r.body);
     }
-    struct api_response r = ask("GET", "/healthz", NULL);
+    struct answer r = ask("GET", "/healthz", NULL);
     assert_null(r.policy);
     free(r.body);
 }
@@ -179,7 +179,7 @@ static void the_history_is_of_now_at_least(void **state)
     static const char *const bad[] = {"x", "-1", "4294967296", ""};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         query.params[0] = (struct query_param){STR("since"), str_of(bad[i])};
-        struct api_response r;
+        struct answer r;
         api_serve(&api, &(struct api_request){STR("GET"), STR("/api/v1/history"), STR(""), &query},
                   &r);
         assert_int_equal(r.status, 400);
@@ -200,7 +200,7 @@ static void unknown_paths_and_methods_are_told_apart(void **state)
     assert_error("DELETE", "/api/v1/why/x@example.com", 405, "method-not-allowed");
     assert_error("GET", "/api/v1/why", 404, "not-found");
     assert_error("POST", "/api/v1/savings", 405, "method-not-allowed");
-    struct api_response r = ask("DELETE", "/api/v1/log-level", NULL);
+    struct answer r = ask("DELETE", "/api/v1/log-level", NULL);
     assert_int_equal(r.status, 405);
     assert_string_equal(r.allow, "GET, HEAD, PUT");
     free(r.body);
@@ -213,7 +213,7 @@ static void unknown_paths_and_methods_are_told_apart(void **state)
 static void metrics_have_their_content_type(void **state)
 {
     (void)state;
-    struct api_response r = ask("GET", "/metrics", NULL);
+    struct answer r = ask("GET", "/metrics", NULL);
     assert_int_equal(r.status, 200);
     assert_string_equal(r.type, "text/plain; version=0.0.4; charset=utf-8");
     assert_non_null(memmem(r.body, r.len, "\nbreakwater_workers 3\n", 22));
@@ -399,7 +399,7 @@ static void upstreams_are_listed(void **state)
     one = json_array_get(list, 1);
     assert_string_equal(json_string_value(json_object_get(one, "name")), "?");
     json_decref(json);
-    struct api_response r = ask("GET", "/metrics", NULL);
+    struct answer r = ask("GET", "/metrics", NULL);
     char *text = strndup(r.body, r.len);
     assert_non_null(strstr(text,
                            "# TYPE breakwater_upstream_registers_sent_total counter\n"
@@ -506,7 +506,7 @@ static void serve_all(void *arg)
                                         "/api/v1/status", "/api/v1/alarms", "/api/v1/lines"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct api_request q = {STR("GET"), str_of(paths[i]), STR_NONE, NULL};
-        struct api_response r;
+        struct answer r;
         api_serve(&api, &q, &r);
         free(r.body);
     }

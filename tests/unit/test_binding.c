@@ -102,6 +102,37 @@ static void upstream_registrations_likewise(void **state)
     assert_int_equal(r->n_upregs, RECORD_UPREGS_MAX - 1);
 }
 
+static struct upreg standing(uint64_t id, uint8_t host, uint32_t granted_s, uint64_t dead_at_s)
+{
+    return (struct upreg){.id = id,
+                          .granted_s = granted_s,
+                          .dead_at_s = dead_at_s,
+                          .server = {.addr = {.family = 4, .port = 5060, .ip = {host}}}};
+}
+
+/* D90. */
+static void a_line_stays_where_it_was_accepted_last(void **state)
+{
+    (void)state;
+    enum { NOW_S = 1000 };
+    struct upreg all[] = {standing(1, 10, 600, 1500), standing(2, 11, 300, 1250),
+                          standing(3, 12, 60, 999), standing(4, 13, 600, 1550)};
+    struct aor_record r = {.upregs = all, .n_upregs = 4};
+    assert_int_equal(binding_home(&r, 0, NOW_S)->addr.ip[0], 11); /* 900, 950, over, 950 */
+    assert_int_equal(binding_home(&r, 1, NOW_S)->addr.ip[0], 11);
+    assert_int_equal(binding_home(&r, 4, NOW_S)->addr.ip[0], 13);
+    assert_int_equal(binding_home(&r, 2, NOW_S)->addr.ip[0], 11);
+    all[1].state = UPREG_ENDED;
+    assert_int_equal(binding_home(&r, 2, NOW_S)->addr.ip[0], 13);
+    all[3].server.addr.family = 0;
+    assert_int_equal(binding_home(&r, 4, NOW_S)->addr.ip[0], 10);
+    all[0].granted_s = UINT32_MAX; /* before the clock began */
+    assert_int_equal(binding_home(&r, 0, NOW_S)->addr.ip[0], 10);
+    assert_null(binding_home(&r, 1, 1500));
+    r.n_upregs = 0;
+    assert_null(binding_home(&r, 1, NOW_S));
+}
+
 static void a_copy_stands_alone(void **state)
 {
     (void)state;
@@ -214,6 +245,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(upstream_registrations_likewise, fresh, done),
         cmocka_unit_test_setup_teardown(a_copy_stands_alone, fresh, done),
         cmocka_unit_test_setup_teardown(an_exhausted_arena_gives_no_record, fresh, done),
+        cmocka_unit_test(a_line_stays_where_it_was_accepted_last),
         cmocka_unit_test(a_way_is_all_of_its_parts),
         cmocka_unit_test(a_device_is_known_by_its_session),
         cmocka_unit_test(a_device_takes_what_it_allows),

@@ -35,6 +35,11 @@ static const struct {
     /* keys of media, in the body alone */
     {"INVITE sip:a SIP/2.0\r\nSubject: inline:abc\r\n\r\na=crypto:1 A inline:Ab+|2^20\r\na=x\r\n",
      "INVITE sip:a SIP/2.0\r\nSubject: inline:abc\r\n\r\na=crypto:1 A inline:xxxxxxxx\r\na=x\r\n"},
+    {"200\r\n\r\nk=clear:pass word\r\nk=prompt\r\na=ice-ufrag:ab\r\na=ice-pwd:Ab+/\r\n"
+     "a=key-mgmt:mikey AQA b\r\na=fingerprint:sha-256 AB\r\nxk=clear:a\nK=base64:YQ",
+     "200\r\n\r\nk=clear:xxxx xxxx\r\nk=prompt\r\na=ice-ufrag:ab\r\na=ice-pwd:xxxx\r\n"
+     "a=key-mgmt:mikey xxx x\r\na=fingerprint:sha-256 AB\r\nxk=clear:a\nK=base64:xx"},
+    {"200\r\nk=clear:a\r\n\r\na=ice-pwd:", "200\r\nk=clear:a\r\n\r\na=ice-pwd:"},
     {"\r\n\r\nBYE sip:a SIP/2.0\r\nAuthorization: Digest response=ab\r\n\r\n",
      "\r\n\r\nBYE sip:a SIP/2.0\r\nAuthorization: Digest response=xx\r\n\r\n"},
     {"", ""},
@@ -59,9 +64,24 @@ static void secrets_go_and_lengths_stay(void **state)
 
 static void any_bytes_are_survived(void **state)
 {
-    static const char parts[][20] = {
-        "Authorization:", "Digest ", "Basic ",   "nonce", "=", "\"",      "\\", ",",
-        "\r\n",           "\n ",     "response", "\r",    " ", "inline:", ":",  "x"};
+    static const char parts[][20] = {"Authorization:",
+                                     "Digest ",
+                                     "Basic ",
+                                     "nonce",
+                                     "=",
+                                     "\"",
+                                     "\\",
+                                     ",",
+                                     "\r\n",
+                                     "\n ",
+                                     "response",
+                                     "\r",
+                                     " ",
+                                     "inline:",
+                                     ":",
+                                     "x",
+                                     "k=",
+                                     "a=ice-pwd:"};
     unsigned seed = 7;
     (void)state;
     for (int run = 0; run < 20000; run++) {

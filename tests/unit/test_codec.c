@@ -105,6 +105,7 @@ static struct upreg random_upreg(struct arena *a)
         .form = number(UINT64_MAX),
         .is_fixed = draw() % 2,
         .is_bulk = draw() % 2,
+        .server = {address(), (uint8_t)(draw() % FLOW_TRANSPORT_MAX)},
     };
 }
 
@@ -160,6 +161,8 @@ static void same_upreg(const struct upreg *a, const struct upreg *b)
     same(a->pub_gruu, b->pub_gruu);
     same(a->temp_gruu, b->temp_gruu);
     assert_true(a->has_instance == b->has_instance);
+    assert_memory_equal(&a->server.addr, &b->server.addr, sizeof a->server.addr);
+    assert_int_equal(a->server.transport, b->server.transport);
 }
 
 /* In a heap block of just its size. */
@@ -257,7 +260,17 @@ static void unknown_tags_are_skipped_and_newer_versions_refused(void **state)
                                 "\x01\x01\x07"
                                 "\xc8\x02zz"
                                 "\x10\x01\x4d"
-                                "\x0e\x01\x63";
+                                "\x0e\x01\x63"
+                                "\x04\x03" /* a registration: of a version without a server */
+                                "\x01\x01\x05"
+                                "\x04\x0f" /* another: transport 99 */
+                                "\x01\x01\x06"
+                                "\x10\x07\x04\x13\xc4\xc6\x33\x64\x0a"
+                                "\x11\x01\x63"
+                                "\x04\x0f" /* another */
+                                "\x01\x02\x06\x01"
+                                "\x10\x07\x04\x13\xc4\xc6\x33\x64\x0a"
+                                "\xc9\x00";
     assert_int_equal(codec_decode(&a, (struct str){bytes, sizeof bytes - 1}, &names, &got), 0);
     assert_int_equal(got->n_bindings, 1);
     assert_int_equal(got->bindings[0].id, 7);
@@ -266,6 +279,11 @@ static void unknown_tags_are_skipped_and_newer_versions_refused(void **state)
     assert_true(family_is_none(&got->bindings[0].proof.family)); /* likewise */
     assert_int_equal(got->bindings[0].proof.kind, PROOF_NONE);
     assert_int_equal(got->bindings[0].way.listener, CODEC_NO_LISTENER);
+    assert_int_equal(got->n_upregs, 3);
+    assert_int_equal(got->upregs[0].server.addr.family, 0);
+    assert_int_equal(got->upregs[1].server.addr.family, 0);
+    assert_int_equal(got->upregs[2].server.addr.port, 5060);
+    assert_int_equal(got->upregs[2].server.transport, 0);
     assert_int_equal(codec_decode(&a, STR("\x02"), &names, &got), ERR_TOOBIG);
     assert_int_equal(codec_decode(&a, STR("\x01"), &names, &got), ERR_PARSE); /* no AoR */
     assert_int_equal(codec_decode(&a, STR(""), &names, &got), ERR_PARSE);

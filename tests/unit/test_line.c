@@ -7,7 +7,7 @@ static void fields_one_by_one(void **state)
     (void)state;
     struct str rest =
         STR("To: a\r\nv  :\t b \r\n\tc\n d\r\nnonsense\r\n: x\r\nBad Name: y\nz:\r\n\r\nbody");
-    struct line l;
+    struct msg_line l;
     assert_true(line_next(&rest, &l));
     assert_str(l.name, "To");
     assert_str(l.value, "a");
@@ -43,7 +43,7 @@ static void the_end_is_never_passed(void **state)
 {
     (void)state;
     static const char *const cut[] = {"", "T", "To", "To:", "To: a", "To: a\r", "To: a\r\n b"};
-    struct line l;
+    struct msg_line l;
     for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
         struct str rest = str_of(cut[i]);
         assert_false(line_next(&rest, &l));

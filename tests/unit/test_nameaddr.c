@@ -151,12 +151,12 @@ static void tags_are_found(void **state)
     (void)state;
     struct nameaddr n;
     assert_int_equal(nameaddr_parse(STR("<sip:a@b;tag=no>;x;TAG = yes"), &n), 0);
-    assert_str(nameaddr_tag(&n), "yes");
+    assert_str(n.tag, "yes");
     assert_int_equal(nameaddr_parse(STR("<sip:a@b;tag=no>"), &n), 0);
-    assert_true(str_is_none(nameaddr_tag(&n)));
+    assert_true(str_is_none(n.tag));
     assert_int_equal(nameaddr_parse(STR("<sip:a@b> ; tag ;x"), &n), 0);
-    assert_false(str_is_none(nameaddr_tag(&n)));
-    assert_int_equal(nameaddr_tag(&n).n, 0);
+    assert_false(str_is_none(n.tag));
+    assert_int_equal(n.tag.n, 0);
 }
 
 static void damaged_values_stay_inside(void **state)
@@ -172,7 +172,7 @@ static void damaged_values_stay_inside(void **state)
             assert_true(mutate_is_inside(n.display, n.text));
             assert_true(mutate_is_inside(n.uri, n.text) && n.uri.n > 0);
             assert_true(mutate_is_inside(n.params, n.text));
-            assert_true(mutate_is_inside(nameaddr_tag(&n), n.text));
+            assert_true(mutate_is_inside(n.tag, n.text));
         }
         assert_true(mutate_is_inside(rest, in));
         free((char *)(uintptr_t)in.p);

@@ -106,14 +106,16 @@ static void queues_and_watchers_are_bounded(void **state)
 {
     struct tap t;
     struct tap_watch *w[TAP_WATCHERS_MAX], *one_more;
-    const struct tap_filter filter = {.n_hosts = 0};
+    const struct tap_filter filter = {.n_hosts = 0}, own = {.is_own = true};
     const struct flow_ref f = flow_of("192.0.2.7");
     (void)state;
     int64_t missed = stats_sum(STAT_TRACE_MISSED);
     assert_int_equal(tap_init(&t), 0);
-    for (size_t i = 0; i < TAP_WATCHERS_MAX; i++)
+    for (size_t i = 1; i < TAP_WATCHERS_MAX; i++)
         assert_int_equal(tap_watch(&t, &filter, &w[i]), 0);
     assert_int_equal(tap_watch(&t, &filter, &one_more), ERR_FULL);
+    assert_int_equal(tap_watch(&t, &own, &w[0]), 0); /* its place was kept */
+    assert_int_equal(tap_watch(&t, &own, &one_more), ERR_FULL);
     assert_int_equal(stats_sum(STAT_TRACES), TAP_WATCHERS_MAX);
     for (size_t i = 1; i < TAP_WATCHERS_MAX; i++)
         tap_unwatch(w[i]);

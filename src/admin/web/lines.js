@@ -24,7 +24,7 @@ function device(b) {
 
 function decision(d) {
   const when = d.times > 1 ? `${number(d.times)} times, last ${ago(d.last)}` : ago(d.last);
-  const text = [el("div", "", [el("b", "", d.reason), " ", plain(d.meaning)])];
+  const text = [el("div", "", [el("b", "", d.reason), " ", d.meaning])];
   const sentence = figures(d) + (d.source ? ` From ${d.source}.` : "");
   if (sentence) text.push(el("div", "muted", sentence));
   return el("li", "", [el("span", "muted", when), el("div", "", text)]);

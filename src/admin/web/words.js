@@ -60,11 +60,6 @@ function ahead(s, over) {
   return s >= 0 ? "in " + span(s) : `${over} ${span(-s)} ago`;
 }
 
-/* Without the numbers by which the sources name their rules. */
-function plain(meaning) {
-  return meaning.replace(/ \((?:[DL]\d+[a-z]?(?:, )?)+\)/g, "");
-}
-
 /* One decision's figures as a sentence. */
 function figures(d) {
   const parts = [];
@@ -99,7 +94,7 @@ function proof(p) {
 
 function registration(r) {
   if (r.state === "ended") return "Nothing stands upstream; the line is remembered.";
-  const until = r.expires_in > 0 ? `Upstream holds it for another ${span(r.expires_in)}` :
+  const until = r.expires_in > 0 ? `Upstream holds it for another ${span(r.expires_in)}` + (r.server ? ` at ${r.server}` : "") :
     "Upstream holds it no more";
   if (r.state === "leaving") return until + "; its removal is due.";
   if (r.state === "orphan") return until + "; it could not be removed there and runs out.";

@@ -33,14 +33,17 @@ def contacts(answer):
     return found
 
 
-class Phone(Ua):
-    """Answers a challenge once for each request; keeps_proof: and sends the proof unasked from then
-    on, as most phones do."""
-    def __init__(self, name, host, ladder, peer, password=None, keeps_proof=False):
-        super().__init__(name, host, ladder, peer)
-        self.password = password or "secret-" + name
-        self.keeps_proof = keeps_proof
-        self.restart()
+def usable(answer):
+    """Of its challenges the one that digest() can answer."""
+    challenges = answer.all("WWW-Authenticate")
+    return next((c for c in challenges if "SHA" not in c), challenges[0])
+
+
+class Registering:
+    """What a user agent needs to register. Answers a challenge once for each request, and once
+    more where its nonce was stale (as that of a request whose answer a crash of ours has swallowed);
+    keeps_proof: and sends the proof unasked from then on, as most phones do."""
+    domain, password, keeps_proof = DOMAIN, None, False
 
     def restart(self):
         """As after a power cycle: what it had in memory is gone."""
@@ -49,7 +52,7 @@ class Phone(Ua):
 
     @property
     def aor(self):
-        return f"{self.name}@{DOMAIN}"
+        return f"{self.name}@{self.domain}"
 
     def proof(self, uri):
         self.uses += 1
@@ -58,7 +61,7 @@ class Phone(Ua):
     def build_register(self, contact, expires, fields=()):
         """contact: a header value, None for none; expires: the header, None for none."""
         self.cseq += 1
-        uri = "sip:" + DOMAIN
+        uri = "sip:" + self.domain
         fields = list(fields)
         if contact is not None:
             fields.append(("Contact", contact))
@@ -71,12 +74,19 @@ class Phone(Ua):
                  ("Call-ID", self.call_id), ("CSeq", f"{self.cseq} REGISTER")]
         return sip.build(f"REGISTER {uri} SIP/2.0", usual + fields)
 
+    def is_challenged(self, answer):
+        return answer.status == 401 and self.password
+
+    def is_stale(self, answer):
+        return self.is_challenged(answer) and "stale=true" in answer.header("WWW-Authenticate")
+
     def send_register(self, contact, expires, fields=(), timeout=TIMEOUT):
         """The final answer, that to the challenge's answer if there is a challenge."""
         answer = self.ask(self.build_register(contact, expires, fields), timeout)
-        if answer.status == 401 and self.password:
-            self.challenge, self.uses = answer.header("WWW-Authenticate"), 0
-            answer = self.ask(self.build_register(contact, expires, fields), timeout)
+        for is_asked in (self.is_challenged, self.is_stale):
+            if is_asked(answer):
+                self.challenge, self.uses = usable(answer), 0
+                answer = self.ask(self.build_register(contact, expires, fields), timeout)
         if not self.keeps_proof:
             self.challenge = None
         return answer
@@ -91,3 +101,11 @@ class Phone(Ua):
     def remove_all(self, **how):
         return self.send_register("*", 0, **how)
 
+
+class Phone(Registering, Ua):
+    """On UDP."""
+    def __init__(self, name, host, ladder, peer, password=None, keeps_proof=False):
+        super().__init__(name, host, ladder, peer)
+        self.password = password or "secret-" + name
+        self.keeps_proof = keeps_proof
+        self.restart()

@@ -75,6 +75,8 @@ class Program:
 
 def run(args, timeout=30.0, **how):
     """A short command: (exit code, standard output, standard error)."""
-    done = subprocess.run([str(a) for a in args], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=timeout, check=False, **how)
+    if "input" not in how:
+        how["stdin"] = subprocess.DEVNULL
+    done = subprocess.run([str(a) for a in args], capture_output=True, timeout=timeout, check=False,
+                          **how)
     return done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
