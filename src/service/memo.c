@@ -296,14 +296,18 @@ static void fetch_set(const struct context *c, uint64_t name)
     __builtin_prefetch(set_of(c->memos, name, false));
 }
 
-static void fetch_slots(const struct context *c, uint64_t name)
+/* False: none of them has the name. */
+static bool fetch_slots(const struct context *c, const struct set *set, uint64_t name)
 {
-    const struct set *set = set_of(c->memos, name, false);
+    bool is_any = false;
     for (size_t i = 0; i < WAYS; i++) {
         uint64_t what = atomic_load_explicit(&set->entries[i].what, memory_order_relaxed);
-        if (what >> 56 == name >> 56)
-            __builtin_prefetch(lease_slot(store_leases(c->store), slot_of(what)), 1);
+        if (what >> 56 != name >> 56 || !what)
+            continue;
+        __builtin_prefetch(lease_slot(store_leases(c->store), slot_of(what)), 1);
+        is_any = true;
     }
+    return is_any;
 }
 
 static bool find_in(const struct context *c, const struct set *set, uint64_t name,
@@ -389,10 +393,12 @@ bool memo_answer(struct context *c, const struct packet *p)
     const struct glance *g = &r.glance;
     const uint64_t name = name_of(c, p, g);
     fetch_set(c, name);
+    if (txn_server_has(c->txns, &g->via, STR("REGISTER"), &p->flow.peer) ||
+        (!fetch_slots(c, set_of(c->memos, name, false), name) &&
+         !fetch_slots(c, set_of(c->memos, name, true), name)))
+        return false;
     const struct regview_spread spread = regview_spread(c, g->call_id, g->cseq, g->via.branch);
-    fetch_slots(c, name);
-    if (txn_server_has(c->txns, &g->via, STR("REGISTER"), &p->flow.peer) || !find(c, name, &r) ||
-        !is_good(&r, now_s))
+    if (!find(c, name, &r) || !is_good(&r, now_s))
         return false;
     trail_fetch(c->trail, r.claim.trail_hash);
     if (!extend(c, &r, &spread, now_s, &expires_at_s))
