@@ -278,7 +278,7 @@ def bench(program, how):
         wrong += n_wrong
         case = f"{lines:>8}{devices:>9}"
         print(f"{'lines':>8}{'devices':>9}  {'server':<12}{'median/CPU s':>14}{'least':>10}{'most':>10}"
-              f"{'ratio':>7}{'first/CPU s':>13}{'bytes each':>12}")
+              f"{'ratio':>7}{'first/CPU s':>13}{'bytes each':>12}", flush=True)
         ceiling = [cpu for cpu, _ in rates["bare"]]
         for name, rows in rates.items():
             found = [cpu for cpu, _ in rows]

@@ -338,20 +338,26 @@ static void pace(struct load *l, double rate, double seconds)
     l->sent_at_s = NULL;
 }
 
+/* An answer is lost when none has come for PATIENCE_MS: other things, such as the server's
+ * keepalives, may. */
 static void run(struct load *l, uint64_t most, double seconds)
 {
     static struct batch in;
     const double start = now_s();
+    double last = start;
     bool is_over = false;
     l->n_sent = l->n_ok = l->n_lost = l->n_wrong = 0;
     while (!is_over || l->n_out) {
+        const uint64_t answered = l->n_ok + l->n_wrong;
         is_over = is_over || l->n_sent >= most || (seconds > 0 && now_s() - start > seconds);
         if (!is_over)
             fill(l, most);
         int n = receive(l->fd, &in);
         for (int i = 0; i < n; i++)
             take(l, in.bytes[i]);
-        for (; n == 0 && l->n_out; l->n_lost++)
+        if (l->n_ok + l->n_wrong > answered)
+            last = now_s();
+        for (; l->n_out && now_s() - last > PATIENCE_MS / 1e3; l->n_lost++)
             forget(l, l->out[0]);
     }
     printf("%llu %llu %llu %llu %.6f\n", (unsigned long long)l->n_sent, (unsigned long long)l->n_ok,
