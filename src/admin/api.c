@@ -206,32 +206,53 @@ static void get_upstreams(const struct api *a, const struct api_request *q, stru
     answer_json(out, 200, upview_json(a->hooks.shields));
 }
 
-static const struct str resync_path[] = {{"/api/v1/upstreams/", 18}, {"/resync", 7}};
-
-/* False: it is not /api/v1/upstreams/NAME/resync. */
-static bool is_resync(struct str path, struct str *name)
+/* False: it is not /api/v1/upstreams/NAME and that ending. */
+static bool is_upstream_path(struct str path, struct str ending, struct str *name)
 {
-    struct str before = resync_path[0], behind = resync_path[1];
-    if (path.n <= before.n + behind.n || !str_has_prefix(path, before) ||
-        !str_eq(str_skip(path, path.n - behind.n), behind))
+    const struct str before = STR("/api/v1/upstreams/");
+    if (path.n <= before.n + ending.n || !str_has_prefix(path, before) ||
+        !str_eq(str_skip(path, path.n - ending.n), ending))
         return false;
-    *name = (struct str){path.p + before.n, path.n - before.n - behind.n};
+    *name = (struct str){path.p + before.n, path.n - before.n - ending.n};
     return true;
+}
+
+static void answer_order(int err, const char *what, struct str name, struct answer *out)
+{
+    if (err == ERR_ABSENT) {
+        answer_fail(out, 404, "no-upstream", "there is no upstream of this name");
+    } else if (err == ERR_BADCONF) {
+        answer_fail(out, 409, "not-probed",
+                    "without probe-interval there are no outages, and none can be made");
+    } else if (err) {
+        answer_fail(out, 503, "no-memory", "not all of it could be asked for");
+    } else {
+        log_info("admin: %s of upstream \"%.*s\"", what, STR_FMT(name));
+        answer_json(out, 202, json_pack("{s:o*}", "upstream", json_stringn(name.p, name.n)));
+    }
 }
 
 static void post_resync(const struct api *a, const struct api_request *q, struct answer *out)
 {
     struct str name = STR_NONE;
-    (void)is_resync(q->path, &name);
-    int err = a->hooks.resync(name, a->hooks.arg);
-    if (err == ERR_ABSENT) {
-        answer_fail(out, 404, "no-upstream", "there is no upstream of this name");
-    } else if (err) {
-        answer_fail(out, 503, "no-memory", "not all of it could be asked for");
-    } else {
-        log_info("admin: resync of upstream \"%.*s\"", STR_FMT(name));
-        answer_json(out, 202, json_pack("{s:o*}", "upstream", json_stringn(name.p, name.n)));
-    }
+    (void)is_upstream_path(q->path, STR("/resync"), &name);
+    answer_order(a->hooks.resync(name, a->hooks.arg), "resync", name, out);
+}
+
+static void post_upstream_drain(const struct api *a, const struct api_request *q,
+                                struct answer *out)
+{
+    struct str name = STR_NONE;
+    (void)is_upstream_path(q->path, STR("/drain"), &name);
+    answer_order(a->hooks.hold(name, true, a->hooks.arg), "drain", name, out);
+}
+
+static void post_upstream_resume(const struct api *a, const struct api_request *q,
+                                 struct answer *out)
+{
+    struct str name = STR_NONE;
+    (void)is_upstream_path(q->path, STR("/resume"), &name);
+    answer_order(a->hooks.hold(name, false, a->hooks.arg), "return", name, out);
 }
 
 /* ---------------------------------------------------------------- bans */
@@ -411,13 +432,15 @@ static void get_page(const struct api *a, const struct api_request *q, struct an
 /* ---------------------------------------------------------------- routes */
 
 static const struct route {
-    const char *path;
+    const char *path; /* of those of an upstream: the ending */
     const char *allow;
     const struct {
         const char *method;
         serve_fn *serve;
     } methods[METHODS_MAX];
-} resync_route = {NULL, "POST", {{"POST", post_resync}}},
+} upstream_routes[] = {{"/resync", "POST", {{"POST", post_resync}}},
+                       {"/drain", "POST", {{"POST", post_upstream_drain}}},
+                       {"/resume", "POST", {{"POST", post_upstream_resume}}}},
   aor_route = {NULL, "GET, HEAD, DELETE", {{"GET", get_aor}, {"DELETE", delete_aor}}},
   why_route = {NULL, "GET, HEAD", {{"GET", get_why}}},
   page_route = {NULL, "GET, HEAD", {{"GET", get_page}}},
@@ -457,7 +480,10 @@ static const struct route *route_find(struct str path)
         return &why_route;
     if (page_find(path, NULL))
         return &page_route;
-    return is_resync(path, &name) ? &resync_route : NULL;
+    for (size_t i = 0; i < sizeof upstream_routes / sizeof upstream_routes[0]; i++)
+        if (is_upstream_path(path, str_of(upstream_routes[i].path), &name))
+            return &upstream_routes[i];
+    return NULL;
 }
 
 static serve_fn *method_find(const struct route *r, struct str method)

@@ -54,6 +54,9 @@ struct api_hooks {
     void (*keys)(struct keysjson *out, void *arg);
     /* Puts others in the place of its files, for the next start: 0 or ERR_IO. */
     int (*install_keys)(const struct keysjson *keys, void *arg);
+    /* Takes the upstream of that name out of use, or lets it come back: 0, ERR_ABSENT, ERR_BADCONF
+     * (it is not probed) or ERR_NOMEM. */
+    int (*hold)(struct str upstream, bool is_held, void *arg);
 };
 
 struct api {

@@ -46,9 +46,9 @@ static json_t *state_json(const struct shield *s)
     json_int_t n_left = left_of(s);
     double pace = rate_of(s);
     return json_pack(
-        "{s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:I,s:I}", "state", health_word(state_of(s)), "since",
-        (json_int_t)(sys_wall_ms() / 1000 - ago_s), "probes_answered",
-        (json_int_t)atomic_load(&s->n_probes_answered), "probes_failed",
+        "{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:b,s:I,s:I}", "state", health_word(state_of(s)), "drained",
+        (int)outage_is_held(s), "since", (json_int_t)(sys_wall_ms() / 1000 - ago_s),
+        "probes_answered", (json_int_t)atomic_load(&s->n_probes_answered), "probes_failed",
         (json_int_t)atomic_load(&s->n_probes_failed), "probe_round_trip_ms",
         (json_int_t)atomic_load(&s->probe_ms), "outages",
         (json_int_t)atomic_load(&s->n_changes[HEALTH_DOWN]), "resyncing",

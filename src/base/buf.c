@@ -19,6 +19,17 @@ static unsigned n_digits(uint64_t v)
     return n + (v >= 10) + (v >= 100);
 }
 
+/* So many digits up to p, from the last one on. */
+static void print_digits(char *p, uint64_t v)
+{
+    for (; v > UINT32_MAX; v /= 10)
+        *--p = (char)('0' + v % 10);
+    uint32_t rest = (uint32_t)v; /* whose division is cheaper */
+    for (; rest >= 10; rest /= 10)
+        *--p = (char)('0' + rest % 10);
+    *--p = (char)('0' + rest);
+}
+
 void buf_add_u64(struct buf *b, uint64_t v)
 {
     const unsigned n = n_digits(v);
@@ -28,10 +39,7 @@ void buf_add_u64(struct buf *b, uint64_t v)
         return;
     }
     b->len += n;
-    char *p = b->p + b->len;
-    for (; v >= 10; v /= 10)
-        *--p = (char)('0' + v % 10);
-    *--p = (char)('0' + v);
+    print_digits(b->p + b->len, v);
 }
 
 void buf_add_digits(struct buf *b, uint32_t v, unsigned width)

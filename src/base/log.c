@@ -8,24 +8,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
-#ifdef HAVE_LIBSYSTEMD
-#include <systemd/sd-journal.h>
-#endif
-
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/logsink.h"
 #include "base/stats.h"
 #include "base/sys.h"
 
 enum { TEXT_MAX = 2048, LINE_MAX_LEN = 3 * TEXT_MAX, EVENT_MAX = 32, VALUE_MAX = 120 };
 
 enum kind { TO_FD, TO_SYSLOG, TO_JOURNAL };
+
+#define JOURNAL "/run/systemd/journal/socket"
+#define SYSLOG  "/dev/log"
 
 _Atomic int log_now_level = LEVEL_INFO;
 
@@ -36,9 +34,10 @@ static struct {
     pthread_mutex_t lock; /* guards the target's change, and each line's write */
     enum kind kind;
     enum log_format format;
-    int fd;
-    char *path; /* NULL: standard error */
-} sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO};
+    struct logsink_stream stream;
+    struct logsink_socket socket;
+    char *path; /* of a file; NULL: standard error */
+} sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .stream = {.fd = STDERR_FILENO}, .socket = {.fd = -1}};
 
 static _Thread_local const char *thread_name = "main";
 
@@ -91,34 +90,33 @@ static int open_file(const char *path)
 static void close_target(void)
 {
     if (sink.path)
-        (void)close(sink.fd);
-    if (sink.kind == TO_SYSLOG)
-        closelog();
+        (void)close(sink.stream.fd);
+    logsink_hang_up(&sink.socket);
     free(sink.path);
     sink.path = NULL;
-    sink.fd = STDERR_FILENO;
+    sink.stream = (struct logsink_stream){.fd = STDERR_FILENO};
     sink.kind = TO_FD;
 }
 
 static int open_target(const char *target)
 {
+    struct logsink_socket other;
     if (strcmp(target, "journal") == 0) {
-#ifdef HAVE_LIBSYSTEMD
-        if (access("/run/systemd/journal/socket", W_OK))
+        if (!logsink_connect(&other, JOURNAL))
             return ERR_IO;
         close_target();
         sink.kind = TO_JOURNAL;
+        sink.socket = other;
         return 0;
-#else
-        return ERR_IO;
-#endif
     }
-    if (strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0) {
+    if (strcmp(target, "syslog") == 0) {
         close_target();
-        if (target[1] == 'y') {
-            sink.kind = TO_SYSLOG;
-            openlog("breakwater", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-        }
+        sink.kind = TO_SYSLOG;
+        (void)logsink_connect(&sink.socket, SYSLOG); /* whoever takes it may start later */
+        return 0;
+    }
+    if (strcmp(target, "stderr") == 0) {
+        close_target();
         return 0;
     }
     char *path = strdup(target);
@@ -130,7 +128,7 @@ static int open_target(const char *target)
         return ERR_IO;
     }
     close_target();
-    sink.fd = fd;
+    sink.stream.fd = fd;
     sink.path = path;
     return 0;
 }
@@ -157,8 +155,8 @@ int log_reopen(void)
         if (fd < 0) {
             err = ERR_IO;
         } else {
-            (void)close(sink.fd);
-            sink.fd = fd;
+            (void)close(sink.stream.fd);
+            sink.stream = (struct logsink_stream){.fd = fd};
         }
     }
     pthread_mutex_unlock(&sink.lock);
@@ -257,67 +255,88 @@ static void format_line(struct buf *out, const struct line *l, uint64_t wall_ms)
     buf_add(out, STR("\n"));
 }
 
-#ifdef HAVE_LIBSYSTEMD
-/* BREAKWATER_NAME=value */
-static struct iovec journal_field(struct buf *out, struct str name, const struct log_field *f)
+/* ---------------------------------------------------------------- the journal and syslog */
+
+/* As systemd's journal has it: NAME=value, or the length before a value of several lines. */
+static void add_value(struct buf *out, struct str value)
 {
-    size_t from = out->len;
-    buf_add(out, STR("BREAKWATER_"));
-    for (size_t i = 0; i < name.n; i++)
-        buf_add_char(out, name.p[i] == '-' ? '_' : (char)toupper((unsigned char)name.p[i]));
-    buf_add_char(out, '=');
-    if (str_is_none(f->text))
-        buf_add_u64(out, f->number);
-    else
-        buf_add(out, f->text);
-    return (struct iovec){out->p + from, out->len - from};
+    if (!str_find(value, '\n')) {
+        buf_add_char(out, '=');
+    } else {
+        buf_add_char(out, '\n');
+        for (int shift = 0; shift < 64; shift += 8)
+            buf_add_char(out, (char)((uint64_t)value.n >> shift));
+    }
+    buf_add(out, value);
+    buf_add_char(out, '\n');
 }
 
-static int send_journal(const struct line *l, struct str escaped)
+/* BREAKWATER_NAME */
+static void add_journal_field(struct buf *out, const struct log_field *f)
 {
-    char bytes[LINE_MAX_LEN * 2 + 512];
-    struct buf out = buf_over(bytes, sizeof bytes);
-    struct iovec parts[3 + 1 + LOGFIELD_MAX];
-    int n = 3;
-    buf_addf(&out, "MESSAGE=%.*s", STR_FMT(escaped));
-    parts[0] = (struct iovec){out.p, out.len};
-    size_t from = out.len;
-    buf_addf(&out, "PRIORITY=%d", levels[l->level].priority);
-    parts[1] = (struct iovec){out.p + from, out.len - from};
-    from = out.len;
-    buf_addf(&out, "THREAD=%s", thread_name);
-    parts[2] = (struct iovec){out.p + from, out.len - from};
+    char digits[24];
+    struct buf number = buf_over(digits, sizeof digits);
+    buf_add(out, STR("BREAKWATER_"));
+    for (const char *c = f->name; *c; c++)
+        buf_add_char(out, *c == '-' ? '_' : (char)toupper((unsigned char)*c));
+    if (str_is_none(f->text))
+        buf_add_u64(&number, f->number);
+    add_value(out, str_is_none(f->text) ? buf_str(&number) : f->text);
+}
+
+static void format_journal(struct buf *out, const struct line *l)
+{
+    buf_addf(out, "SYSLOG_IDENTIFIER=breakwater\nPRIORITY=%d\nTHREAD=%s\nMESSAGE=",
+             levels[l->level].priority, thread_name);
+    add_escaped(out, l->text, false);
+    buf_add_char(out, '\n');
     if (l->event) {
         char word[EVENT_MAX];
         const struct log_field event = LOG_TEXT("event", event_word(l->event, word));
-        parts[n++] = journal_field(&out, str_of(event.name), &event);
+        add_journal_field(out, &event);
     }
     for (size_t i = 0; i < l->n_fields && i < LOGFIELD_MAX; i++)
-        parts[n++] = journal_field(&out, str_of(l->fields[i].name), &l->fields[i]);
-    return out.has_overflown ? -1 : sd_journal_sendv(parts, n);
+        add_journal_field(out, &l->fields[i]);
 }
-#endif
+
+/* RFC 3164 4.1, as it is sent on the machine itself: without the host. */
+static void format_syslog(struct buf *out, const struct line *l, uint64_t wall_ms)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t s = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    localtime_r(&s, &tm);
+    buf_addf(out, "<%d>%.3s %2d %02d:%02d:%02d breakwater[%d]: %s: ",
+             LOG_DAEMON | levels[l->level].priority, months + 3 * tm.tm_mon, tm.tm_mday, tm.tm_hour,
+             tm.tm_min, tm.tm_sec, (int)getpid(), thread_name);
+    add_escaped(out, l->text, false);
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static bool put_line(const struct line *l)
+{
+    char bytes[LINE_MAX_LEN * 2 + 512];
+    struct buf out = buf_over(bytes, sizeof bytes);
+    if (sink.kind == TO_FD) {
+        format_line(&out, l, sys_wall_ms());
+        return logsink_write(&sink.stream, buf_str(&out));
+    }
+    if (sink.kind == TO_JOURNAL)
+        format_journal(&out, l);
+    else
+        format_syslog(&out, l, sys_wall_ms());
+    struct iovec part = {out.p, out.len};
+    return !out.has_overflown && logsink_send(&sink.socket, &part, 1);
+}
 
 static void write_line(const struct line *l)
 {
-    char bytes[LINE_MAX_LEN * 2 + 256];
-    struct buf out = buf_over(bytes, sizeof bytes);
     pthread_mutex_lock(&sink.lock);
-    if (sink.kind == TO_FD) {
-        format_line(&out, l, sys_wall_ms());
-        /* A log that cannot be written has nowhere to say so. */
-        if (write(sink.fd, bytes, out.len) < 0)
-            stats_inc(STAT_LOG_DROPPED);
-    } else {
-        add_escaped(&out, l->text, false);
-#ifdef HAVE_LIBSYSTEMD
-        if (sink.kind == TO_JOURNAL && send_journal(l, buf_str(&out)) < 0)
-            stats_inc(STAT_LOG_DROPPED);
-#endif
-        if (sink.kind == TO_SYSLOG)
-            syslog(levels[l->level].priority, "%s: %.*s", thread_name, STR_FMT(buf_str(&out)));
-    }
+    bool is_taken = put_line(l);
     pthread_mutex_unlock(&sink.lock);
+    if (!is_taken) /* a log that cannot be written has nowhere to say so */
+        stats_inc(STAT_LOG_LOST);
 }
 
 static void write_dropped(enum log_level level, uint32_t n)

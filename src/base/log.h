@@ -1,6 +1,7 @@
 /* The log: one line an event, to standard error, a file, syslog or the journal, as text or JSON.
  * A line is one write, control characters in it are escaped, so nothing from the network can
- * forge a line. Rate-limited per place: after 20 lines a second from one place (log_info_most:
+ * forge a line. Nobody waits for who reads it: a line that is not taken at once is lost and
+ * counted. Rate-limited per place: after 20 lines a second from one place (log_info_most:
  * after so many) the rest is counted and reported. Any thread after log_open. Never pass a secret.
  */
 #ifndef BW_BASE_LOG_H

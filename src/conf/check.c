@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "conf/dialling.h"
 #include "conf/gruucheck.h"
+#include "conf/hintcheck.h"
 #include "conf/keepcheck.h"
 #include "conf/lists.h"
 #include "conf/realm.h"
@@ -413,6 +414,7 @@ static int check_domain(struct checker *c, struct conf_domain *d, const struct s
     check_redirects(c, d, s);
     keepcheck_domain(c->findings, s, d);
     gruucheck_domain(c->findings, c->conf, s, d);
+    hintcheck_domain(c->findings, s, d);
     if (!err)
         err = dialling_check(c->findings, c->arena, s, d);
     if (!err)
@@ -481,5 +483,8 @@ int check_conf(struct findings *f, struct arena *a, const struct settings *from,
         err = check_domains(&c);
     if (!err)
         err = upcheck_read(f, a, from, conf, hosts);
-    return err ? err : check_admin(&c);
+    if (!err)
+        err = check_admin(&c);
+    hintcheck_rest(f, from, conf);
+    return err;
 }

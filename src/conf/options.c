@@ -300,11 +300,11 @@ static const struct schema_option options[] = {
              "come from. \"\": those of the system."},
     {.section = SECTION_UPSTREAM,
      .name = "server-name",
-     .type = SCHEMA_HOST,
+     .type = SCHEMA_CERTNAME,
      .absent = "the host of the server's own URI",
      .offset = offsetof(struct conf_upstream, server_name),
-     .help = "With TLS: the name that must stand in the servers' certificates (subjectAltName, RFC "
-             "5922), in place of the host in their URI."},
+     .help = "With TLS: whom the servers' certificates name (subjectAltName, RFC 5922), in place "
+             "of their URI's host. A wildcard there counts if this is it: *.example.net."},
     {.section = SECTION_UPSTREAM,
      .name = "verify-server",
      .type = SCHEMA_YESNO,

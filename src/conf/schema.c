@@ -104,6 +104,7 @@ const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT
         [SCHEMA_TARGET] = "stderr, journal, syslog or an absolute path",
         [SCHEMA_NAME] = "a name of letters, digits, '.', '_' and '-'",
         [SCHEMA_HOST] = "a host name or an IP address, without a port",
+        [SCHEMA_CERTNAME] = "a host name, an IP address, or *. and a host name",
         [SCHEMA_REALM] = "a text of at most 255 characters without quotes and backslashes",
         [SCHEMA_ORIGIN] = "SCHEME://HOST or SCHEME://HOST:PORT as a browser says it, or null",
         [SCHEMA_LISTEN] = "udp:IP-ADDRESS:PORT, or the same with tcp:, tls:, ws: or wss:",

@@ -18,6 +18,7 @@ enum schema_type {
     SCHEMA_TARGET,     /* const char *, of the log */
     SCHEMA_NAME,       /* const char *, of a section or a reference to one */
     SCHEMA_HOST,       /* struct str, canonical */
+    SCHEMA_CERTNAME,   /* struct str: the same, or *. and a name */
     SCHEMA_REALM,      /* struct str */
     SCHEMA_ORIGIN,     /* struct str */
     SCHEMA_LISTEN,     /* struct conf_listen: transport, addr */

@@ -207,6 +207,20 @@ static int parse_host(struct value *v)
     return ERR_PARSE;
 }
 
+static int parse_certname(struct value *v)
+{
+    char text[VALUE_HOST_MAX + 2] = "*.";
+    struct str host;
+    struct addr a;
+    if (!str_has_prefix(v->text, STR("*.")))
+        return parse_host(v);
+    struct str name = str_skip(v->text, 2);
+    if (addr_parse_host(name, &a) == 0 || !str_find(name, '.') ||
+        !value_host(name, text + 2, &host))
+        return ERR_PARSE;
+    return keep_str(v, (struct str){text, host.n + 2}, v->field);
+}
+
 static bool find_transport(struct str word, enum flow_transport *out)
 {
     for (int i = 0; i < FLOW_TRANSPORT_MAX; i++) {
@@ -512,6 +526,7 @@ static const struct {
     [SCHEMA_TARGET] = {sizeof(char *), parse_target},
     [SCHEMA_NAME] = {sizeof(char *), parse_name},
     [SCHEMA_HOST] = {sizeof(struct str), parse_host},
+    [SCHEMA_CERTNAME] = {sizeof(struct str), parse_certname},
     [SCHEMA_REALM] = {sizeof(struct str), parse_realm},
     [SCHEMA_ORIGIN] = {sizeof(struct str), parse_origin},
     [SCHEMA_LISTEN] = {sizeof(struct conf_listen), parse_listen},
@@ -567,6 +582,7 @@ bool value_is_same(const struct schema_option *o, const void *a, const void *b)
     case SCHEMA_URL:
         return is_same_text(*(const char *const *)a, *(const char *const *)b);
     case SCHEMA_HOST:
+    case SCHEMA_CERTNAME:
     case SCHEMA_REALM:
     case SCHEMA_TOKEN:
         return str_eq(*(const struct str *)a, *(const struct str *)b);

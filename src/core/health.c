@@ -34,6 +34,8 @@ static const struct {
     [HEALTH_BUSY] = {"REGISTER answered 503 or 408", true},
     [HEALTH_SILENT] = {"REGISTER without an answer", true},
     [HEALTH_RESYNCED] = {"all that was due is registered", false},
+    [HEALTH_HELD] = {"drained by the operator", true},
+    [HEALTH_RELEASED] = {"resumed by the operator", false},
 };
 
 const char *health_word(enum health_state s)
@@ -68,6 +70,11 @@ struct health health_step(struct health h, enum health_event e, uint64_t now_s)
         h.state = states[h.state].resynced;
         return h;
     }
+    if (e == HEALTH_HELD)
+        return (struct health){HEALTH_DOWN, true, 1, (uint32_t)now_s};
+    if (e == HEALTH_RELEASED)
+        return h.state == HEALTH_DOWN ? (struct health){HEALTH_RESYNC, false, 1, (uint32_t)now_s}
+                                      : h;
     h = count(h, events[e].is_bad, now_s);
     const struct step *s = step_of(h, e);
     if (h.n >= s->n && now_s >= (uint64_t)h.since_s + s->over_s)

@@ -22,6 +22,8 @@ enum health_event {
     HEALTH_BUSY,         /* 503 or 408 */
     HEALTH_SILENT,
     HEALTH_RESYNCED, /* nothing is left to be registered */
+    HEALTH_HELD,     /* the operator takes it out of use: down at once */
+    HEALTH_RELEASED, /* and lets it come back: what became due is registered */
     HEALTH_EVENTS
 };
 

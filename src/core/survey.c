@@ -1,5 +1,7 @@
 #include "core/survey.h"
 
+#include <string.h>
+
 #include "base/err.h"
 
 static uint64_t bit(int index)
@@ -60,14 +62,16 @@ void survey_take(const struct absorb_input *in, struct survey *out)
 
 size_t survey_excess(const struct absorb_input *in, const struct survey *s)
 {
+    if (s->n_growth == 0)
+        return 0;
     size_t n = count(s->current & ~s->removed) + s->n_growth;
     size_t max = in->conf->max_contacts;
-    return s->n_growth && n > max ? n - max : 0;
+    return n > max ? n - max : 0;
 }
 
 bool survey_is_beyond_record(const struct survey *s)
 {
-    return count(s->alive & ~s->removed) + s->n_unknown > RECORD_BINDINGS_MAX;
+    return s->n_unknown && count(s->alive & ~s->removed) + s->n_unknown > RECORD_BINDINGS_MAX;
 }
 
 uint64_t survey_of_upreg(const struct aor_record *r, uint64_t upreg_id)

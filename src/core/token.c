@@ -172,7 +172,8 @@ bool token_parse(const struct token_key *key, struct str token, uint64_t *id)
 bool token_find(const struct token_key *key, const struct uri *u, uint64_t *id)
 {
     struct str token;
-    if (uri_param(u, STR("bw"), &token) && token_parse(key, token, id))
+    const bool has_room = u->params.n > TOKEN_LEN; /* most URIs have none, nor room for one */
+    if (has_room && uri_param(u, STR("bw"), &token) && token_parse(key, token, id))
         return true;
     return str_has_iprefix(u->user, STR("t-")) && token_parse(key, str_skip(u->user, 2), id);
 }

@@ -42,6 +42,8 @@ static const struct command commands[] = {
     {{"line", "list"}, "", 0, 0, "the fixed lines and their registrations", linelist_run},
     {{"upstream", "list"}, "", 0, 0, "the upstreams: state, pace, what waits", uplist_run},
     {{"upstream", "resync"}, "NAME", 1, 1, "register again what we can prove", operate_resync},
+    {{"upstream", "drain"}, "NAME", 1, 1, "take one out of use, as in an outage", operate_hold},
+    {{"upstream", "resume"}, "NAME", 1, 1, "and let it come back, at its pace", operate_release},
     {{"ban", "list"}, "", 0, 0, "the sources that are banned", bans_list},
     {{"ban", "add"}, "ADDRESS [SECONDS]", 1, 2, "ban a source, for 10 minutes", bans_add},
     {{"ban", "remove"}, "ADDRESS", 1, 1, "lift a ban", bans_remove},

@@ -111,28 +111,61 @@ int operate_log_level(const struct call *c)
     return status;
 }
 
-/* ---------------------------------------------------------------- resync */
+/* ---------------------------------------------------------------- orders of an upstream */
 
-static bool show_resync(const json_t *answer)
+static bool show_upstream(const char *before, const json_t *answer, const char *behind)
 {
     const char *name = json_string_value(json_object_get(answer, "upstream"));
     if (!name)
         return false;
-    (void)fputs("what we can prove ourselves is registered again at upstream ", stdout);
+    (void)fputs(before, stdout);
     ask_print(stdout, name);
-    (void)puts(", one after another");
+    (void)puts(behind);
     return true;
 }
 
-int operate_resync(const struct call *c)
+static bool show_resync(const json_t *answer)
+{
+    return show_upstream("what we can prove ourselves is registered again at upstream ", answer,
+                         ", one after another");
+}
+
+static bool show_hold(const json_t *answer)
+{
+    return show_upstream("upstream ", answer,
+                         " hears no REGISTERs any more; its devices are served as in an outage");
+}
+
+static bool show_release(const json_t *answer)
+{
+    return show_upstream("what became due meanwhile is registered at upstream ", answer,
+                         ", at its pace");
+}
+
+static int order(const struct call *c, const char *ending, bool (*show)(const json_t *answer))
 {
     char path[URLTEXT_MAX];
     struct buf b = buf_over(path, sizeof path - 1);
     buf_add(&b, STR("/api/v1/upstreams/"));
     urltext_add(&b, c->words[0]);
-    buf_add(&b, STR("/resync"));
+    buf_add(&b, str_of(ending));
     if (b.has_overflown)
         return EXIT_USAGE;
     path[b.len] = '\0';
-    return ask_and_show(c, &(struct ask){"POST", path, NULL}, show_resync);
+    return ask_and_show(c, &(struct ask){"POST", path, NULL}, show);
+}
+
+int operate_resync(const struct call *c)
+{
+    return order(c, "/resync", show_resync);
+}
+
+int operate_hold(const struct call *c)
+{
+    return order(c, "/drain", show_hold);
+}
+
+int operate_release(const struct call *c)
+{
+    return order(c, "/resume", show_release);
 }

@@ -80,26 +80,32 @@ static void print_upstreams(const json_t *upstreams)
     }
 }
 
+static bool is_no_frame(const json_t *answer)
+{
+    (void)answer;
+    return false;
+}
+
 /* The answer to a GET, to be freed; NULL: it was complained of. */
-static json_t *get(const char *path, int *status)
+static json_t *get(const struct call *c, const char *path, int *status)
 {
     struct ask_answer a;
     json_t *json = NULL;
     *status = ask(&(struct ask){"GET", path, NULL}, &a);
-    if (!*status && a.status == 200)
+    if (!*status && a.status == 200 && json_is_object(a.json))
         json = json_incref(a.json);
     else if (!*status)
-        *status = EXIT_FAILURE;
+        *status = ask_show(c, &a, is_no_frame);
     ask_free(&a);
     return json;
 }
 
-static int print_frame(struct top *t)
+static int print_frame(struct top *t, const struct call *c)
 {
     int status;
-    json_t *now = get("/api/v1/status", &status);
-    json_t *savings = now ? get("/api/v1/savings", &status) : NULL;
-    json_t *upstreams = savings ? get("/api/v1/upstreams", &status) : NULL;
+    json_t *now = get(c, "/api/v1/status", &status);
+    json_t *savings = now ? get(c, "/api/v1/savings", &status) : NULL;
+    json_t *upstreams = savings ? get(c, "/api/v1/upstreams", &status) : NULL;
     if (upstreams) {
         if (!t->is_once)
             (void)fputs("\033[H\033[2J", stdout);
@@ -123,10 +129,10 @@ int top_run(const struct call *c)
     struct top t = {.is_once = c->n == 1 && strcmp(c->words[0], "--once") == 0};
     if (c->is_json || (c->n && !t.is_once))
         return EXIT_USAGE;
-    int status = print_frame(&t);
+    int status = print_frame(&t, c);
     while (!status && !t.is_once) {
         (void)poll(NULL, 0, TURN_MS);
-        status = print_frame(&t);
+        status = print_frame(&t, c);
     }
     return status;
 }

@@ -55,7 +55,7 @@ static void fill(const void *list, size_t at, struct table_row *r)
     const char *name = json_string_value(field(u, "name"));
     const char *state = json_string_value(field(u, "state"));
     table_add(r->cells[0], name ? name : "?");
-    table_add(r->cells[1], state ? state : "?");
+    table_add(r->cells[1], json_is_true(field(u, "drained")) ? "drained" : state ? state : "?");
     print_time(field(u, "since"), r->cells[2]);
     print_probe(u, r->cells[3]);
     print_pace(u, r->cells[4]);

@@ -402,23 +402,32 @@ static int on_reload(conf_say_fn *say, void *say_arg, void *arg)
     return reload(arg, say_twice, &ears);
 }
 
-static bool has_upstream(struct daemon *d, struct str name)
+/* 0, ERR_ABSENT, or ERR_BADCONF: it is not probed. */
+static int look_up(struct daemon *d, struct str name)
 {
-    bool is_there = false;
+    int err = ERR_ABSENT;
     pthread_mutex_lock(&d->lock);
     for (size_t i = 0; i < d->conf->n_upstreams; i++)
-        is_there = is_there || str_eq(str_of(d->conf->upstreams[i].name), name);
+        if (str_eq(str_of(d->conf->upstreams[i].name), name))
+            err = d->conf->upstreams[i].probe_interval_s ? 0 : ERR_BADCONF;
     pthread_mutex_unlock(&d->lock);
-    return is_there;
+    return err;
 }
 
 static int on_resync(struct str upstream, void *arg)
 {
     struct daemon *d = arg;
-    int err = has_upstream(d, upstream) ? 0 : ERR_ABSENT;
+    int err = look_up(d, upstream) == ERR_ABSENT ? ERR_ABSENT : 0;
     for (unsigned i = 0; i < d->group.n && !err; i++)
         err = worker_resync(d->group.workers[i], upstream);
     return err;
+}
+
+static int on_hold(struct str upstream, bool is_held, void *arg)
+{
+    struct daemon *d = arg;
+    int err = look_up(d, upstream);
+    return err ? err : worker_hold(d->group.workers[0], upstream, is_held);
 }
 
 static int on_drain(void *arg)
@@ -484,7 +493,7 @@ static int start_admin(struct daemon *d)
         .admin = &d->conf->admin,
         .hooks = {is_ready, n_workers, on_reload, on_resync, d, d->group.sources, d->group.alarms,
                   d->group.board, d->store, running_conf, on_remove, trail_of, ledger_of,
-                  d->group.shields, noise_of, on_drain, keys_of, install_keys},
+                  d->group.shields, noise_of, on_drain, keys_of, install_keys, on_hold},
         .tap = &d->reports.tap};
     return http_start(&conf, &d->http);
 }

@@ -5,6 +5,8 @@
 
 #include "sip/uri.h"
 
+enum { NAMES_MAX = 4096 }; /* of a server's certificate */
+
 static void end_line(struct buf *out, size_t start)
 {
     if (out->len > start)
@@ -68,15 +70,34 @@ static void add_hosts(const GENERAL_NAMES *names, struct buf *out)
     }
 }
 
-void peercert_read(const struct ssl_st *tls, struct buf *out)
+static void read_names(const X509 *certificate, struct buf *out)
 {
-    const X509 *certificate = SSL_get0_peer_certificate(tls);
-    if (!certificate || SSL_get_verify_result(tls) != X509_V_OK)
-        return;
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     if (!names)
         return;
     if (!add_uris(names, out))
         add_hosts(names, out);
     GENERAL_NAMES_free(names);
+}
+
+void peercert_read(const struct ssl_st *tls, struct buf *out)
+{
+    const X509 *certificate = SSL_get0_peer_certificate(tls);
+    if (certificate && SSL_get_verify_result(tls) == X509_V_OK)
+        read_names(certificate, out);
+}
+
+bool peercert_has(const struct x509_st *certificate, struct str domain)
+{
+    char text[NAMES_MAX];
+    struct buf names = buf_over(text, sizeof text);
+    read_names(certificate, &names);
+    struct str rest = buf_str(&names);
+    while (!names.has_overflown && rest.n) {
+        const char *end = str_find(rest, '\n');
+        if (end && str_ieq(str_span(rest.p, end), domain))
+            return true;
+        rest = end ? str_span(end + 1, str_end(rest)) : STR("");
+    }
+    return false;
 }

@@ -17,6 +17,7 @@
 #include "base/family.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "net/peercert.h"
 #include "net/ticket.h"
 
 struct tls_context {
@@ -255,11 +256,23 @@ int tls_context_new(const struct tls_conf *conf, char why[TLS_WHY], struct tls_c
     return 0;
 }
 
+/* RFC 5922 7.1. An address, and a wildcard that is asked for as such, are OpenSSL's to compare. */
+static int on_server_certificate(int is_good, X509_STORE_CTX *store)
+{
+    const SSL *tls = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const char *name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
+    if (!is_good || X509_STORE_CTX_get_error_depth(store) > 0 || !name ||
+        peercert_has(X509_STORE_CTX_get_current_cert(store), str_of(name)))
+        return is_good;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
+    return 0;
+}
+
 static int load_server_ca(SSL_CTX *ctx, const struct tls_client_conf *conf, char why[TLS_WHY])
 {
     if (!conf->is_verified)
         return 0;
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_server_certificate);
     if (!conf->ca || !conf->ca[0])
         return SSL_CTX_set_default_verify_paths(ctx) == 1 ? 0 : ERR_NOMEM;
     if (SSL_CTX_load_verify_locations(ctx, conf->ca, NULL) != 1)
@@ -327,17 +340,19 @@ struct ssl_st *tls_accept(struct tls_context *t, int fd)
     return tls;
 }
 
-/* RFC 5922 7.1: the name must be among those of the certificate's subjectAltName; an address has
- * no SNI (RFC 6066 3). */
+/* What its certificate must say. An address has no SNI (RFC 6066 3). No wildcard is anybody's (RFC
+ * 5922 7.2) but one that stands in the configuration. */
 static bool set_name(SSL *tls, const char *name)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(tls);
     struct addr a = {0};
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
-                                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+                                               X509_CHECK_FLAG_NO_WILDCARDS);
     if (addr_parse_host(str_of(name), &a) == 0)
         return X509_VERIFY_PARAM_set1_ip(param, a.ip, a.family == 4 ? 4 : 16) == 1;
-    return SSL_set1_host(tls, name) == 1 && SSL_set_tlsext_host_name(tls, name) == 1;
+    if (name[0] == '*')
+        return SSL_set1_host(tls, name) == 1;
+    return SSL_set_tlsext_host_name(tls, name) == 1;
 }
 
 struct ssl_st *tls_connect(struct tls_context *t, int fd, const char *name)

@@ -50,6 +50,10 @@ static const struct {
                          "upstream seems to know no more what it had accepted; breakwaterctl "
                          "upstream resync NAME registers again what we can prove ourselves",
                          STAT_ALARM_LOST, STAT_ALARM_STANDS_LOST},
+    [ALARM_UPSTREAM_DRAINED] = {"upstream-drained",
+                                "an operator has taken upstream out of use; breakwaterctl upstream "
+                                "resume NAME lets it come back",
+                                STAT_ALARM_DRAINED, STAT_ALARM_STANDS_DRAINED},
 };
 
 const char *alarm_word(enum alarm_code code)

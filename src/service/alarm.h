@@ -16,10 +16,11 @@ enum alarm_code {
     ALARM_UNCHALLENGED,        /* upstream takes a REGISTER that nobody has proven */
     ALARM_CHALLENGES_US,       /* upstream wants a proof of us that we do not have */
     ALARM_REFUSES_CREDENTIALS, /* upstream does not take an account that we have */
-    ALARM_CONTACT_MISSING, /* upstream's 2xx does not list our Contact (D49), or our Path (D91) */
-    ALARM_UNRESOLVED,      /* the DNS does not say where its servers are */
-    ALARM_UPSTREAM_DOWN,   /* nobody answers there (outage.h) */
-    ALARM_LOST_DATA,       /* it knows no more what it had accepted (lostdata.h) */
+    ALARM_CONTACT_MISSING,  /* upstream's 2xx does not list our Contact (D49), or our Path (D91) */
+    ALARM_UNRESOLVED,       /* the DNS does not say where its servers are */
+    ALARM_UPSTREAM_DOWN,    /* nobody answers there (outage.h) */
+    ALARM_LOST_DATA,        /* it knows no more what it had accepted (lostdata.h) */
+    ALARM_UPSTREAM_DRAINED, /* the operator has taken it out of use */
     ALARM_CODES
 };
 

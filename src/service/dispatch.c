@@ -143,7 +143,7 @@ static unsigned register_owner(struct context *c, const struct msg *m)
     struct str key = m->call_id;
     if (c->n_workers == 1)
         return c->worker;
-    (void)regview_aor(&c->scratch, c->conf, msg_value(m, HDR_TO), &key);
+    (void)regview_register_aor(c, &c->scratch, m, &key);
     return context_owner(c, key);
 }
 

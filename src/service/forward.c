@@ -128,7 +128,9 @@ void forward_print_via(struct context *c, const struct forward *out, struct buf 
     egress_print_sent_by(c->egress, &out->flow, text);
     buf_add(text, STR(";branch="));
     buf_add(text, out->branch);
-    buf_add(text, STR(";rport"));
+    /* of a stream it would be a port that nobody can connect to once that has ended (18.2.2) */
+    if (out->flow.transport == FLOW_UDP)
+        buf_add(text, STR(";rport"));
 }
 
 /* The sender's Via gets received and rport (18.2.1); ours goes on top (16.6 step 8). */

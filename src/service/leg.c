@@ -7,14 +7,10 @@
 #include "net/loop.h"
 #include "store/store.h"
 
-static uint64_t hash_id(const struct hmap *map, uint64_t upreg_id)
-{
-    return hash_bytes(&map->key, &upreg_id, sizeof upreg_id);
-}
-
+/* The id is a keyed hash itself. */
 struct leg *leg_find(const struct hmap *map, uint64_t upreg_id)
 {
-    struct hmap_node *n = map->n ? hmap_first(map, hash_id(map, upreg_id)) : NULL;
+    struct hmap_node *n = map->n ? hmap_first(map, upreg_id) : NULL;
     for (; n; n = hmap_next(n)) {
         struct leg *l = container_of(n, struct leg, node);
         if (l->upreg_id == upreg_id)
@@ -56,7 +52,7 @@ static struct leg *leg_new(struct context *c, struct hmap *map, uint64_t upreg_i
     l->upreg_id = upreg_id;
     list_init(&l->waiting);
     wheel_timer_init(&l->calm, on_calm, l);
-    l->node.hash = hash_id(map, upreg_id);
+    l->node.hash = upreg_id;
     if (hmap_add(map, &l->node)) {
         free(l);
         return NULL;

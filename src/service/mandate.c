@@ -107,6 +107,17 @@ static const struct conf_domain *trusted_domain(struct context *c, const struct 
     return conf_domain_admits(d, &p->flow.peer, STR_NONE) ? d : NULL;
 }
 
+/* The line that he says may be registered, from elsewhere. */
+static void find_home(struct context *c, struct sender *out)
+{
+    struct location now;
+    if (!out->domain || str_is_none(out->aor) || location_read(c, &c->scratch, out->aor, &now))
+        return;
+    const struct server_at *home = binding_home(now.record, 0, sys_service_s());
+    if (home)
+        out->home = *home;
+}
+
 /* Nobody vouches for him; the domain is the one that he calls. */
 static enum forward_refusal refuse_stranger(const struct conf_domain *d, const struct uri *u)
 {
@@ -142,6 +153,7 @@ enum forward_refusal mandate_find(struct context *c, const struct packet *p, con
     const struct conf_domain *called =
         u.scheme > URI_SIPS ? claimed_domain(c, m) : conf_domain_find(c->conf, u.host);
     out->domain = trusted_domain(c, p, m, called, &out->aor);
+    find_home(c, out);
     return out->domain ? FORWARD_OK : refuse_stranger(called, &u);
 }
 

@@ -77,9 +77,9 @@ struct str mark_tag(const struct mark_maker *m, const struct msg *request, char 
     return print_tag(hash_str(key, buf_str(&b)), out);
 }
 
-struct str mark_tag_of_hash(const struct mark_maker *m, uint64_t hash, char out[MARK_TAG_LEN])
+struct str mark_tag_of_hash(uint64_t hash, char out[MARK_TAG_LEN])
 {
-    return print_tag(hash_bytes(&m->tag_key, &hash, sizeof hash), out);
+    return print_tag(hash, out);
 }
 
 struct str mark_tag_of_bytes(const struct mark_maker *m, struct str request, char out[MARK_TAG_LEN])

@@ -33,7 +33,7 @@ bool mark_branch_parse(struct str branch, unsigned *worker, uint64_t *loop_mark)
 struct str mark_tag(const struct mark_maker *m, const struct msg *request, char out[MARK_TAG_LEN]);
 
 /* Of a keyed hash of the same, where there is one already. */
-struct str mark_tag_of_hash(const struct mark_maker *m, uint64_t hash, char out[MARK_TAG_LEN]);
+struct str mark_tag_of_hash(uint64_t hash, char out[MARK_TAG_LEN]);
 
 /* The same for one that could not be indexed: keyed hash of its bytes. */
 struct str mark_tag_of_bytes(const struct mark_maker *m, struct str request,

@@ -247,7 +247,7 @@ static struct str print_answer(struct context *c, const struct making *m)
     buf_add(&out, g->from);
     buf_add(&out, g->to);
     buf_add(&out, STR(";tag="));
-    buf_add(&out, mark_tag_of_hash(&c->marks, m->spread, tag));
+    buf_add(&out, mark_tag_of_hash(m->spread, tag));
     buf_add(&out, STR("\r\n"));
     buf_add(&out, g->call_id_line);
     buf_add(&out, g->cseq_line);

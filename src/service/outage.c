@@ -52,7 +52,8 @@ static void tell_change(struct context *c, const struct conf_upstream *u, struct
     if (to.state == HEALTH_DOWN) {
         atomic_store(&u->shield->tried_s[OUTAGE_TRIAL_SERVED], sys_service_s());
         atomic_store(&u->shield->tried_s[OUTAGE_TRIAL_REFUSED], sys_service_s());
-        (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
+        if (!outage_is_held(u->shield))
+            (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
     }
 }
 
@@ -100,7 +101,7 @@ void outage_note(struct context *c, const struct conf_upstream *u, enum health_e
     if (!u->shield || !u->probe_interval_s)
         return;
     weigh_probes(u, e);
-    if (!counts(u, e))
+    if (!counts(u, e) || outage_is_held(u->shield))
         return;
     if (change(u, e, &from, &to))
         tell_change(c, u, from, to, health_event_word(e));
@@ -118,8 +119,8 @@ void outage_on_register(struct context *c, const struct conf_upstream *u, unsign
 
 static bool is_trial_due(const struct conf_upstream *u, enum outage_trial what, uint64_t last_s)
 {
-    return outage_is_down(u) && sys_service_s() >= last_s + trial_s[what] &&
-           !shield_is_pausing(u, sys_now_ms());
+    return outage_is_down(u) && !outage_is_held(u->shield) &&
+           sys_service_s() >= last_s + trial_s[what] && !shield_is_pausing(u, sys_now_ms());
 }
 
 bool outage_can_try(const struct conf_upstream *u, enum outage_trial what)
@@ -158,14 +159,45 @@ void outage_add_left(struct shield *s, int64_t n)
         atomic_fetch_add(&s->n_left, n);
 }
 
+bool outage_is_held(const struct shield *s)
+{
+    return atomic_load_explicit(&s->is_held, memory_order_relaxed);
+}
+
+static void turn(struct context *c, const struct conf_upstream *u, enum health_event e)
+{
+    struct health from, to;
+    if (change(u, e, &from, &to))
+        tell_change(c, u, from, to, health_event_word(e));
+}
+
+void outage_hold(struct context *c, const struct conf_upstream *u)
+{
+    if (!u->shield || !u->probe_interval_s || atomic_exchange(&u->shield->is_held, true))
+        return;
+    (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DRAINED, u->name, sys_service_s());
+    turn(c, u, HEALTH_HELD);
+}
+
+void outage_release(struct context *c, const struct conf_upstream *u)
+{
+    if (!u->shield || !atomic_exchange(&u->shield->is_held, false))
+        return;
+    (void)alarm_end(c->alarms, ALARM_UPSTREAM_DRAINED, u->name);
+    turn(c, u, HEALTH_RELEASED);
+}
+
 void outage_forget(struct context *c, const struct conf_upstream *u)
 {
     uint64_t word = u->shield ? atomic_exchange(&u->shield->health, 0) : 0;
     struct health from = health_unpack(word), up = {HEALTH_UP, false, 0, 0};
     if (from.state != HEALTH_UP)
         tell_change(c, u, from, up, "it is not probed any more");
-    if (u->shield)
-        (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
+    if (!u->shield)
+        return;
+    (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
+    if (atomic_exchange(&u->shield->is_held, false))
+        (void)alarm_end(c->alarms, ALARM_UPSTREAM_DRAINED, u->name);
 }
 
 /* ---------------------------------------------------------------- looking */

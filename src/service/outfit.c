@@ -13,6 +13,7 @@
 #include "service/refused.h"
 #include "service/registrar.h"
 #include "service/renew.h"
+#include "service/servers.h"
 #include "service/shadow.h"
 #include "service/trail.h"
 #include "service/txn.h"
@@ -54,7 +55,9 @@ int outfit_new(struct context *c, const struct token_key *nonce_key)
     const struct txn_conf tc = {.loop = c->loop,
                                 .flows = c->flows,
                                 .marks = &c->marks,
-                                .max = c->conf->limits.max_transactions};
+                                .max = c->conf->limits.max_transactions,
+                                .reopen = servers_reopen,
+                                .arg = c};
     int err = txn_table_new(&tc, &c->txns);
     if (!err)
         err = digest_answer_new(&c->digest);

@@ -224,9 +224,8 @@ static bool answer_absorbed(struct context *c, const struct packet *p, const str
         return false;
     char tag[MARK_TAG_LEN];
     reach_hold(c, v->domain, &p->flow);
-    const struct build_reply reply = {.status = 200,
-                                      .to_tag = mark_tag_of_hash(&c->marks, v->view.spread, tag),
-                                      .headers = lines};
+    const struct build_reply reply = {
+        .status = 200, .to_tag = mark_tag_of_hash(v->view.spread, tag), .headers = lines};
     reply_send(c, p, m, &reply);
     if (c->in_hand_us)
         stats_add_time_us(STAT_ABSORB_TIME, sys_now_us() - c->in_hand_us);

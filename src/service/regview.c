@@ -67,20 +67,37 @@ static bool is_served(struct context *c, const struct packet *p, const struct ms
     return (u.host.n && str_eq(u.host, to->host)) || forward_is_host_ours(c, p, &u);
 }
 
-/* D1-D9. A domain that is not ours is told from an address that is none (D8). */
-static enum reason read_aor(struct context *c, struct arena *a, const struct packet *p,
-                            const struct msg *m, struct regview *out)
+/* The address that a REGISTER is for, and its domain. D1-D9; a domain that is not ours is told from
+ * an address that is none (D8). */
+static enum reason read_to(struct context *c, struct arena *a, const struct msg *m, struct uri *to,
+                           struct regview *out)
 {
-    struct uri u;
-    if (uri_parse(m->to.uri, &u) || u.scheme > URI_TEL)
+    if (uri_parse(m->to.uri, to) || to->scheme > URI_TEL)
         return REASON_BAD_AOR;
-    out->domain = is_last_domain(c, &u) ? c->last_domain : domain_of(c->conf, &u);
+    out->domain = is_last_domain(c, to) ? c->last_domain : domain_of(c->conf, to);
     if (!out->domain)
         return REASON_FOREIGN_DOMAIN;
     c->last_domain = out->domain;
-    if (!print_aor(a, out->domain, &u, &out->view.aor))
-        return REASON_BAD_AOR;
-    return is_served(c, p, m, &u) ? REASON_MAX : REASON_FOREIGN_DOMAIN;
+    return print_aor(a, out->domain, to, &out->view.aor) ? REASON_MAX : REASON_BAD_AOR;
+}
+
+bool regview_register_aor(struct context *c, struct arena *a, const struct msg *m, struct str *aor)
+{
+    struct uri to;
+    struct regview v;
+    bool is_read = read_to(c, a, m, &to, &v) == REASON_MAX;
+    *aor = is_read ? v.view.aor : *aor;
+    return is_read;
+}
+
+static enum reason read_aor(struct context *c, struct arena *a, const struct packet *p,
+                            const struct msg *m, struct regview *out)
+{
+    struct uri to;
+    enum reason why = read_to(c, a, m, &to, out);
+    if (why != REASON_MAX)
+        return why;
+    return is_served(c, p, m, &to) ? REASON_MAX : REASON_FOREIGN_DOMAIN;
 }
 
 /* ---------------------------------------------------------------- contacts */

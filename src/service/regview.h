@@ -29,7 +29,11 @@ struct regview_spread {
 struct regview_spread regview_spread(const struct context *c, struct str call_id, uint32_t cseq,
                                      struct str branch);
 
-/* The AoR alone, for finding the owner of a REGISTER: false if the To gives none. */
+/* The AoR alone, for finding the owner of a REGISTER: false if its To gives none; *aor stays then.
+ */
+bool regview_register_aor(struct context *c, struct arena *a, const struct msg *m, struct str *aor);
+
+/* The same from the text of a To. */
 bool regview_aor(struct arena *a, const struct conf *conf, struct str to, struct str *aor);
 
 /* The domain of a stored AoR; NULL: it is served no more. */

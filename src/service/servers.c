@@ -14,6 +14,8 @@
  * what does not fit is forgotten, which costs a detour. */
 enum { KNOWN_MAX = 64, STUCK_MAX = 1 << 14, CANDIDATES_MAX = 64 };
 
+enum { SIP_PORT = 5060, SIPS_PORT = 5061 };
+
 struct known {
     struct server_try at; /* family 0: free */
     uint64_t until_s;     /* left out so long; 0: it is not */
@@ -452,6 +454,23 @@ int servers_reach(struct servers *s, const struct conf_upstream *upstream,
 {
     const struct candidate to = {.at = *at, .tls_name = name_of(s->context, upstream, &at->addr)};
     return reach(s, upstream, &to, out);
+}
+
+int servers_reopen(const struct msg *request, struct flow_ref *flow, void *arg)
+{
+    const struct context *c = arg;
+    const struct conf_upstream *upstream = servers_owner(c, flow);
+    struct server_try to = {.addr = flow->peer, .transport = flow->transport};
+    if (!upstream || !flow_is_reliable((enum flow_transport)flow->transport))
+        return ERR_GONE;
+    if (request)
+        to.addr.port = request->via.port             ? request->via.port
+                       : flow->transport == FLOW_TLS ? SIPS_PORT
+                                                     : SIP_PORT;
+    if (servers_reach(c->servers, upstream, &to, flow))
+        return ERR_GONE;
+    stats_inc(STAT_UPSTREAM_REOPENED);
+    return 0;
 }
 
 static bool may_grow(const struct context *c, const struct addr *to)

@@ -74,6 +74,10 @@ void servers_unstick(struct servers *s, const struct server_want *want);
 int servers_reach(struct servers *s, const struct conf_upstream *upstream,
                   const struct server_try *at, struct flow_ref *out);
 
+/* For txn_conf.reopen; arg: the context. To a server of an upstream, for an answer where its Via
+ * says; nobody else can be connected to. */
+int servers_reopen(const struct msg *request, struct flow_ref *flow, void *arg);
+
 /* A request of so many bytes for a server over UDP would travel in fragments (RFC 3261 18.1.1).
  * True: *flow is a connection to the same server now. Whether the server takes any is found out on
  * the way: until one is open it stays on UDP. Not if the configuration asks for UDP. */

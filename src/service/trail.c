@@ -80,6 +80,25 @@ static bool get(const struct slot *s, struct trail_entry *out)
 
 /* ---------------------------------------------------------------- noting */
 
+/* The worker's own thread wrote it: nobody is in between. */
+static uint64_t word_of(const struct slot *s, size_t offset)
+{
+    return atomic_load_explicit(&s->words[offset / sizeof(uint64_t)], memory_order_relaxed);
+}
+
+#define WORD(s, field) word_of(s, offsetof(struct trail_entry, field))
+
+/* A half of one. */
+static uint32_t half_of(const struct slot *s, size_t offset)
+{
+    const uint64_t word = word_of(s, offset);
+    uint32_t half;
+    memcpy(&half, (const char *)&word + offset % sizeof word, sizeof half);
+    return half;
+}
+
+#define HALF(s, field) half_of(s, offsetof(struct trail_entry, field))
+
 /* Which is the newest of the AoR; TRAIL_WAYS: none is. */
 static size_t newest(const struct set *set, uint64_t aor_hash)
 {
@@ -119,18 +138,21 @@ void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struc
     struct set *set = &t->sets[aor_hash % SETS];
     size_t at = newest(set, aor_hash);
     uint64_t now_s = sys_service_s();
-    struct trail_entry e = {.first_s = now_s};
-    if (at < TRAIL_WAYS)
-        copy(&set->slots[at], &e);
-    if (at == TRAIL_WAYS || e.reason != (uint32_t)why || e.last.status != f->status) {
+    struct trail_entry e = {.aor_hash = aor_hash,
+                            .order = next_order(t),
+                            .first_s = now_s,
+                            .last_s = now_s,
+                            .times = 1,
+                            .reason = (uint32_t)why,
+                            .last = *f};
+    const struct slot *s = at < TRAIL_WAYS ? &set->slots[at] : NULL;
+    if (s && HALF(s, reason) == e.reason && HALF(s, last.status) == (uint32_t)f->status) {
+        e.first_s = WORD(s, first_s);
+        e.times = HALF(s, times) + 1;
+    } else {
         at = oldest(set);
         set->hashes[at] = aor_hash;
-        e = (struct trail_entry){.aor_hash = aor_hash, .first_s = now_s, .reason = (uint32_t)why};
     }
-    e.order = next_order(t);
-    e.last_s = now_s;
-    e.times++;
-    e.last = *f;
     set->orders[at] = e.order;
     put(&set->slots[at], &e);
 }

@@ -81,16 +81,24 @@ static void free_txn(struct txn *t)
 
 static void step(struct txn *t, enum txnfsm_event event, const struct msg *m, struct str bytes);
 
+static bool reopen(struct txn *t)
+{
+    const struct txn_conf *conf = &t->table->conf;
+    const struct msg *answered = is_server(t) ? t->request : NULL;
+    return conf->reopen && conf->reopen(answered, &t->flow, conf->arg) == 0;
+}
+
 /* On a stream nothing is sent again (17.1.1.1); a client looks whether it still lives (ADR 10). */
 static void on_retransmit(void *arg)
 {
     struct txn *t = arg;
     if (!is_reliable(t))
         step(t, TXN_EV_RETRANSMIT, NULL, STR_NONE);
-    else if (!flow_is_live(t->table->conf.flows, &t->flow))
-        step(t, TXN_EV_ERROR, NULL, STR_NONE);
-    else
+    else if (flow_is_live(t->table->conf.flows, &t->flow) ||
+             (t->state == TXN_PROCEEDING && reopen(t))) /* who has it answers over another one */
         loop_timer_start(t->table->conf.loop, &t->retransmit, TXN_T1_MS);
+    else
+        step(t, TXN_EV_ERROR, NULL, STR_NONE);
 }
 
 static void on_life(void *arg)
@@ -219,29 +227,20 @@ static void drop(struct txn *t)
 
 static int send_bytes(struct txn *t, struct str bytes)
 {
-    return bytes.n ? flow_send(t->table->conf.flows, &t->flow, bytes) : 0;
-}
-
-/* What the machine would send again. */
-static struct str last_sent(const struct txn *t)
-{
-    return is_server(t) ? (struct str){t->reply, t->reply_len} : t->sent;
+    int err = bytes.n ? flow_send(t->table->conf.flows, &t->flow, bytes) : 0;
+    return err == ERR_GONE && reopen(t) ? flow_send(t->table->conf.flows, &t->flow, bytes) : err;
 }
 
 /* Keeps a response for its repeats. Without memory it is sent once and not repeated. */
 static void keep_reply(struct txn *t, struct str bytes)
 {
+    char *p = bytes.n > t->reply_cap ? realloc(t->reply, bytes.n) : t->reply;
     t->reply_len = 0;
-    if (bytes.n == 0)
+    if (!p || !bytes.n)
         return;
-    if (bytes.n > t->reply_cap) {
-        char *p = realloc(t->reply, bytes.n);
-        if (!p)
-            return;
-        t->reply = p;
-        t->reply_cap = bytes.n;
-    }
-    memcpy(t->reply, bytes.p, bytes.n);
+    t->reply = p;
+    t->reply_cap = bytes.n > t->reply_cap ? bytes.n : t->reply_cap;
+    memcpy(p, bytes.p, bytes.n);
     t->reply_len = bytes.n;
 }
 
@@ -294,8 +293,9 @@ static int send_what(struct txn *t, unsigned actions, const struct msg *m, struc
         return send_bytes(t, bytes);
     }
     if (actions & TXN_RESEND) {
-        stats_add(STAT_RESENT, last_sent(t).n != 0);
-        return send_bytes(t, last_sent(t));
+        const struct str last = is_server(t) ? (struct str){t->reply, t->reply_len} : t->sent;
+        stats_add(STAT_RESENT, last.n != 0);
+        return send_bytes(t, last);
     }
     if (actions & TXN_SEND_ACK)
         return send_ack(t, m);

@@ -47,6 +47,10 @@ struct txn_conf {
     struct flow_table *flows;
     const struct mark_maker *marks; /* for To tags; outlives the table */
     uint32_t max;                   /* transactions at one time */
+    /* A connection has ended that is still needed: *flow is another one to the same peer then. For
+     * an answer (RFC 3261 18.2.2) request is what it answers, else NULL. ERR_GONE. Or NULL. */
+    int (*reopen)(const struct msg *request, struct flow_ref *flow, void *arg);
+    void *arg;
 };
 
 int txn_table_new(const struct txn_conf *conf, struct txn_table **out);

@@ -28,6 +28,7 @@
 #include "service/removal.h"
 #include "service/renew.h"
 #include "service/resync.h"
+#include "service/outage.h"
 #include "service/outfit.h"
 #include "service/roster.h"
 #include "service/servers.h"
@@ -256,6 +257,30 @@ static void on_resync(struct inbox_node *node, void *arg)
 int worker_resync(struct worker *w, struct str upstream)
 {
     return give_order(w, on_resync, &(struct order){.conf = NULL}, upstream);
+}
+
+static void turn_upstream(struct order *o, struct worker *w,
+                          void (*fn)(struct context *c, const struct conf_upstream *u))
+{
+    for (size_t i = 0; i < w->conf->n_upstreams; i++)
+        if (strcmp(w->conf->upstreams[i].name, o->upstream) == 0)
+            fn(&w->context, &w->conf->upstreams[i]);
+    free(o);
+}
+
+static void on_hold(struct inbox_node *node, void *arg)
+{
+    turn_upstream(container_of(node, struct order, node), arg, outage_hold);
+}
+
+static void on_release(struct inbox_node *node, void *arg)
+{
+    turn_upstream(container_of(node, struct order, node), arg, outage_release);
+}
+
+int worker_hold(struct worker *w, struct str upstream, bool is_held)
+{
+    return give_order(w, is_held ? on_hold : on_release, &(struct order){.conf = NULL}, upstream);
 }
 
 static void resync_all(struct str upstream, void *arg)

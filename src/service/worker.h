@@ -92,6 +92,10 @@ int worker_depart(struct worker *w);
  * lines and devices' registrations. ERR_NOMEM. */
 int worker_resync(struct worker *w, struct str upstream);
 
+/* The operator takes the upstream of that name out of use, or lets it come back (outage.h). To one
+ * worker: they share what comes of it. ERR_NOMEM. */
+int worker_hold(struct worker *w, struct str upstream, bool is_held);
+
 /* On no worker's thread: removal_ask of the worker that owns the AoR. */
 int worker_remove(const struct worker_group *group, struct str aor, struct removal *out);
 

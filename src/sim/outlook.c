@@ -1,6 +1,9 @@
 #include "sim/outlook.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/sys.h"
@@ -10,7 +13,7 @@
 #include "store/leaseview.h"
 #include "store/records.h"
 
-enum { ARENA_LIMIT = 16 << 20, ARENA_KEEP = 256 << 10 };
+enum { ARENA_LIMIT = 16 << 20, ARENA_KEEP = 256 << 10, SLICE = 64 };
 
 struct looking {
     const struct conf *conf;
@@ -118,36 +121,79 @@ static void judge(struct looking *l, const struct conf_domain *d, const struct a
 
 /* ---------------------------------------------------------------- all of them */
 
-static int on_record(struct str key, struct str value, void *arg)
+static void judge_record(struct looking *l, const struct aor_record *r)
 {
-    struct looking *l = arg;
     struct lease_view leases[RECORD_BINDINGS_MAX];
-    struct aor_record *r;
-    const struct conf_domain *d = domain_of(l, key);
-    arena_reset(&l->arena, ARENA_KEEP);
-    int err = records_decode(&l->records, &l->arena, key, value, &r);
-    if (err)
-        return err == ERR_NOMEM ? err : 0; /* damaged: the daemon tells */
+    const struct conf_domain *d = domain_of(l, r->aor);
     if (!d || !d->upstream) {
         l->unknown += r->n_bindings;
-        return 0;
+        return;
     }
     read_leases(l, r, leases);
     for (size_t i = 0; i < r->n_bindings; i++)
         if (leases[i].expires_at_s >= sys_service_s())
             judge(l, d, r, leases, i);
+}
+
+/* What is read in one snapshot. */
+struct slice {
+    const struct aor_record *records[SLICE];
+    size_t n;
+    size_t at_len;
+    char at[RECORDS_AOR_MAX]; /* the last one that was looked at */
+};
+
+/* ERR_ABSENT: that was all. */
+static int read_records(struct looking *l, struct lmdb_txn *t, struct slice *s)
+{
+    struct aor_record *r;
+    struct str aor;
+    for (size_t n = 0; n < SLICE; n++) {
+        int err = records_next(t, &l->arena, (struct str){s->at, s->at_len}, &aor);
+        if (err)
+            return err;
+        s->at_len = aor.n < sizeof s->at ? aor.n : sizeof s->at;
+        memcpy(s->at, aor.p, s->at_len);
+        err = records_get(&l->records, t, &l->arena, aor, &r);
+        if (err == ERR_NOMEM || err == ERR_IO)
+            return err;
+        if (!err) /* damaged: the daemon tells */
+            s->records[s->n++] = r;
+    }
     return 0;
+}
+
+/* Who is stopped by Ctrl-Z must not keep a snapshot meanwhile: the daemon could free no page. */
+static int read_slice(struct looking *l, struct lmdb_reader *reader, struct slice *s)
+{
+    sigset_t stops, before;
+    (void)sigemptyset(&stops);
+    (void)sigaddset(&stops, SIGTSTP);
+    (void)sigaddset(&stops, SIGTTOU);
+    (void)sigaddset(&stops, SIGTTIN);
+    (void)pthread_sigmask(SIG_BLOCK, &stops, &before);
+    s->n = 0;
+    int err = read_records(l, lmdb_reader_begin(reader), s);
+    lmdb_reader_end(reader);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
 }
 
 static int scan(struct looking *l)
 {
     struct lmdb_reader *reader;
+    struct slice s = {.n = 0};
     int err = lmdb_reader_new(l->records.env, &reader);
     if (err)
         return err;
-    err = records_scan(lmdb_reader_begin(reader), on_record, l);
+    while (!err) {
+        arena_reset(&l->arena, ARENA_KEEP);
+        err = read_slice(l, reader, &s);
+        for (size_t i = 0; i < s.n; i++)
+            judge_record(l, s.records[i]);
+    }
     lmdb_reader_free(reader);
-    return err;
+    return err == ERR_ABSENT ? 0 : err;
 }
 
 static int open_records(struct looking *l)

@@ -65,6 +65,8 @@ static uint32_t reg_id_of(struct str value)
 /* Where a parameter stands twice the first counts. */
 static int read_params(struct contact *c)
 {
+    if (str_is_none(c->addr.params))
+        return 0;
     struct str expires = STR_NONE, q = STR_NONE, instance = STR_NONE, reg_id = STR_NONE;
     const struct {
         struct str name;

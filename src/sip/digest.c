@@ -82,8 +82,14 @@ static bool take_auth_param(struct str *rest, struct param *out)
     *out = (struct param){.name = lex_take(rest, LEX_TOKEN)};
     if (out->name.n == 0 || !lex_take_separator(rest, '='))
         return false;
-    if (lex_starts_with(*rest, '"'))
-        return lex_take_quoted(rest, &out->value);
+    if (lex_starts_with(*rest, '"')) {
+        const char *end = lex_quoted(rest->p, str_end(*rest));
+        if (!end)
+            return false;
+        out->value = str_span(rest->p, end);
+        *rest = str_span(end, str_end(*rest));
+        return true;
+    }
     out->value = lex_take(rest, LEX_VALUE | LEX_TOKEN);
     return out->value.n > 0;
 }

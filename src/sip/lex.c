@@ -61,23 +61,19 @@ const uint32_t lex_table[256] = {
 
 enum { HOST_MAX = 255, LABEL_MAX = 63 };
 
-bool lex_take_quoted(struct str *s, struct str *out)
+const char *lex_quoted(const char *p, const char *end)
 {
-    const char *p = s->p, *end = s->p + s->n;
     if (p == end || *p != '"')
-        return false;
+        return NULL;
     for (p++; (p = lex_run(p, end, LEX_QUOTE, false)) < end; p += 2) {
-        if (*p == '"') {
-            *out = str_span(s->p, p + 1);
-            *s = str_span(p + 1, end);
-            return true;
-        }
+        if (*p == '"')
+            return p + 1;
         if (*p != '\\' || end - p < 2) /* a control character; nothing behind it */
-            return false;
+            return NULL;
         if (p[1] == '\r' || p[1] == '\n')
-            return false;
+            return NULL;
     }
-    return false;
+    return NULL;
 }
 
 static bool is_digits(struct str s)
@@ -123,47 +119,42 @@ static bool is_name(struct str s)
            (!ascii_is_digit(*last) || !is_digits(str_span(last, str_end(s))));
 }
 
-static bool take_ipv6(struct str *s, struct str *out, struct addr *literal)
+static const char *take_ipv6(const char *p, const char *end, struct str *out, struct addr *literal)
 {
-    const char *close = str_find(*s, ']');
+    const char *close = memchr(p, ']', (size_t)(end - p));
     if (!close)
-        return false;
-    *out = str_span(s->p, close + 1);
-    *s = str_skip(*s, out->n);
-    return addr_parse_host(*out, literal) == 0;
+        return NULL;
+    *out = str_span(p, close + 1);
+    return addr_parse_host(*out, literal) == 0 ? close + 1 : NULL;
 }
 
-bool lex_take_host(struct str *s, struct str *out, struct addr *literal)
+const char *lex_host(const char *p, const char *end, struct str *out, struct addr *literal)
 {
     literal->family = 0;
-    if (lex_starts_with(*s, '['))
-        return take_ipv6(s, out, literal);
-    *out = lex_take(s, LEX_HOST);
-    if (out->n && ascii_is_digit(*out->p) && addr_parse_host(*out, literal) == 0)
-        return true;
-    return is_name(*out);
+    if (p < end && *p == '[')
+        return take_ipv6(p, end, out, literal);
+    const char *host_end = lex_run(p, end, LEX_HOST, true);
+    *out = str_span(p, host_end);
+    if (p < host_end && ascii_is_digit(*p) && addr_parse_host(*out, literal) == 0)
+        return host_end;
+    return is_name(*out) ? host_end : NULL;
 }
 
-bool lex_take_port(struct str *s, uint16_t *out)
+const char *lex_port(const char *p, const char *end, uint16_t *out)
 {
-    const char *p = s->p, *end = s->p + s->n;
     uint32_t port = 0;
     for (; p < end && ascii_is_digit(*p) && port <= UINT16_MAX; p++)
         port = port * 10 + (uint32_t)(*p - '0');
     if (port == 0 || port > UINT16_MAX)
-        return false;
-    *s = str_span(p, end);
+        return NULL;
     *out = (uint16_t)port;
-    return true;
+    return p;
 }
 
-bool lex_take_escapes(struct str *s, const char *p, unsigned classes, struct str *out)
+const char *lex_escapes(const char *p, const char *end, unsigned classes)
 {
-    const char *end = s->p + s->n;
     for (; p < end && *p == '%'; p = lex_run(p + 3, end, classes, true))
         if (end - p < 3 || ascii_hex(p[1]) < 0 || ascii_hex(p[2]) < 0)
-            return false;
-    *out = str_span(s->p, p);
-    *s = str_span(p, end);
-    return true;
+            return NULL;
+    return p;
 }

@@ -188,30 +188,28 @@ static inline size_t lex_span_not(struct str s, unsigned classes)
     return (size_t)(lex_run(s.p, s.p + s.n, classes, false) - s.p);
 }
 
-/* A quoted string, with its quotes. False: it is open, or holds a bare control character; an
- * escaped one, NUL too, is legal. */
-bool lex_take_quoted(struct str *s, struct str *out);
+/* ---- the next ones begin at p and give back where they end, or NULL where it is none of them */
 
-/* A host name, IPv4 or bracketed IPv6 address without zone. False: none of them. *literal: the
- * address; family 0 for a name; its port is left as it is. */
-bool lex_take_host(struct str *s, struct str *out, struct addr *literal);
+/* A quoted string, with its quotes; not open, nor with a bare control character; an escaped one,
+ * NUL too, is legal. */
+const char *lex_quoted(const char *p, const char *end);
+
+/* A host name, IPv4 or bracketed IPv6 address without zone. *literal: the address; family 0 for a
+ * name; its port is left as it is. */
+const char *lex_host(const char *p, const char *end, struct str *out, struct addr *literal);
 
 /* A port, 1…65535. */
-bool lex_take_port(struct str *s, uint16_t *out);
+const char *lex_port(const char *p, const char *end, uint16_t *out);
 
-/* What lex_take_escaped does at the first '%', which stands at p. */
-bool lex_take_escapes(struct str *s, const char *p, unsigned classes, struct str *out);
+/* What lex_escaped does at the first '%', which stands at p. */
+const char *lex_escapes(const char *p, const char *end, unsigned classes);
 
-/* The longest run of characters of these classes (not '%') and %HH escapes; it may be empty. False:
- * an escape is malformed. */
-static inline bool lex_take_escaped(struct str *s, unsigned classes, struct str *out)
+/* The longest run of characters of these classes (not '%') and %HH escapes; it may be empty. No
+ * escape is malformed. */
+static inline const char *lex_escaped(const char *p, const char *end, unsigned classes)
 {
-    const char *end = s->p + s->n, *p = lex_run(s->p, end, classes, true);
-    if (p < end && *p == '%')
-        return lex_take_escapes(s, p, classes, out);
-    *out = str_span(s->p, p);
-    *s = str_span(p, end);
-    return true;
+    p = lex_run(p, end, classes, true);
+    return p < end && *p == '%' ? lex_escapes(p, end, classes) : p;
 }
 
 #endif

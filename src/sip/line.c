@@ -30,13 +30,13 @@ void line_split(struct msg_line *l, const char *end)
 }
 
 /* Where the field ends: behind the first LF that no white space follows; NULL if there is none. */
-static const char *find_end(struct str rest, struct msg_line *out)
+static const char *find_end(const char *from, const char *end, struct msg_line *out)
 {
-    const char *at = rest.p, *end = str_end(rest);
+    const char *at = from;
     out->n_ends = 0;
-    out->has_bare_lf = rest.p[0] == '\n';
+    out->has_bare_lf = *from == '\n';
     do {
-        const char *lf = str_find(str_span(at, end), '\n');
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
         if (!lf)
             return NULL;
         out->n_ends++;
@@ -46,18 +46,17 @@ static const char *find_end(struct str rest, struct msg_line *out)
     return at;
 }
 
-bool line_next_unclean(struct str *rest, struct msg_line *out)
+const char *line_read_unclean(const char *from, const char *end, struct msg_line *out)
 {
-    if (rest->n == 0 || line_blank_len(*rest))
-        return false;
-    const char *end = find_end(*rest, out);
-    if (!end)
-        return false;
+    if (from == end || line_blank_len(str_span(from, end)))
+        return NULL;
+    const char *next = find_end(from, end, out);
+    if (!next)
+        return NULL;
     out->is_clean = false;
-    out->raw = str_span(rest->p, end);
-    *rest = str_span(end, str_end(*rest));
-    line_split(out, end);
-    return true;
+    out->raw = str_span(from, next);
+    line_split(out, next);
+    return next;
 }
 
 size_t line_count(struct str s, char c)

@@ -61,7 +61,7 @@ static inline const char *line_known_name(const char *p, const char *end, enum h
         return NULL;
     const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
     const unsigned colons = (unsigned)_mm_movemask_epi8(lex_is_char(block, ':'));
-    if (colons <= 1) /* there is none, or no name before it */
+    if (!colons || colons & 1) /* there is none, or no name before it */
         return NULL;
     const unsigned n = (unsigned)__builtin_ctz(colons);
     const struct hdr_place *place = hdr_place(p, n);
@@ -86,30 +86,39 @@ static inline void line_set(struct msg_line *l, const char *name_end, const char
     l->value = str_span(p, end);
 }
 
-/* What line_next does with a line that is not clean. */
-bool line_next_unclean(struct str *rest, struct msg_line *out);
+/* What line_read does with a line that is not clean. */
+const char *line_read_unclean(const char *from, const char *end, struct msg_line *out);
 
 /* Finds name and value in raw, where the value has ended at the end. */
 void line_split(struct msg_line *l, const char *end);
 
-/* Takes the next header field off the front of *rest. False: a blank line is next, or no line end
- * comes any more; then *rest stays. */
-static inline bool line_next(struct str *rest, struct msg_line *out)
+/* The header field that begins there; where it ends. NULL: a blank line is there, or no line end
+ * comes any more. */
+static inline const char *line_read(const char *from, const char *end, struct msg_line *out)
 {
-    const char *from = rest->p, *end = from + rest->n, *cr = line_find_low(from, end);
+    const char *cr = line_find_low(from, end);
     if (cr == from || end - cr < 3 || memcmp(cr, "\r\n", 2) != 0 || lex_is(cr[2], LEX_BLANK))
-        return line_next_unclean(rest, out);
+        return line_read_unclean(from, end, out);
     out->n_ends = 1;
     out->has_bare_lf = false;
     out->is_clean = true;
     out->raw = str_span(from, cr + 2);
-    *rest = str_span(cr + 2, end);
     const char *name_end = line_known_name(from, end, &out->id);
     if (name_end)
         line_set(out, name_end, name_end + 1, cr);
     else
         line_split(out, cr);
-    return true;
+    return cr + 2;
+}
+
+/* Takes the next header field off the front of *rest. False: a blank line is next, or no line end
+ * comes any more; then *rest stays. */
+static inline bool line_next(struct str *rest, struct msg_line *out)
+{
+    const char *end = str_end(*rest), *next = line_read(rest->p, end, out);
+    if (next)
+        *rest = str_span(next, end);
+    return next != NULL;
 }
 
 /* How often c stands in s. */

@@ -158,15 +158,17 @@ static int grow(struct scan *s)
 
 static int check_field(struct scan *s, const struct msg_line *l)
 {
+    const bool is_clean = l->is_clean, has_bare_lf = l->has_bare_lf, is_bad = str_is_none(l->name);
+    const bool is_long = has_too_many(s, l->raw);
     s->n_ends += l->n_ends;
-    s->is_clean &= l->is_clean;
+    s->is_clean &= is_clean;
     if (s->n_ends > s->limits->max_lines)
         return refuse(s, 400, "Too Many Header Lines");
-    if (l->has_bare_lf)
+    if (has_bare_lf)
         return refuse(s, 400, "Bad Line End");
-    if (str_is_none(l->name))
+    if (is_bad)
         return refuse(s, 400, "Bad Header Field");
-    return has_too_many(s, l->raw) ? refuse(s, 400, "Too Many List Elements") : 0;
+    return is_long ? refuse(s, 400, "Too Many List Elements") : 0;
 }
 
 /* A second one of some is an error. */
@@ -188,23 +190,26 @@ static int note_field(struct scan *s, struct msg_line *l)
 
 static int read_fields(struct scan *s)
 {
-    int err = 0;
-    for (;;) {
-        if (s->m->n_lines == s->n_room)
-            err = grow(s);
+    struct msg *m = s->m;
+    const char *p = s->rest.p, *end = str_end(s->rest), *next;
+    for (;; p = next) {
+        int err = m->n_lines == s->n_room ? grow(s) : 0;
         if (err)
             return err;
-        struct msg_line *l = &s->m->lines[s->m->n_lines];
-        if (!line_next(&s->rest, l))
+        struct msg_line *l = &m->lines[m->n_lines];
+        next = line_read(p, end, l);
+        if (!next)
             break;
         err = check_field(s, l);
         if (!err)
             err = note_field(s, l);
+        if (err)
+            return err;
     }
-    if (line_blank_len(s->rest) != 2)
+    if (line_blank_len(str_span(p, end)) != 2)
         return refuse(s, 400, "Missing End Of Header Fields");
-    s->m->end_of_headers = s->rest.p;
-    s->rest = str_skip(s->rest, 2);
+    m->end_of_headers = p;
+    s->rest = str_span(p + 2, end);
     return 0;
 }
 

@@ -4,75 +4,64 @@
 #include "sip/lex.h"
 #include "sip/param.h"
 
-static bool is_at_end(struct str rest)
-{
-    lex_skip_space(&rest);
-    return rest.n == 0 || *rest.p == ',' || *rest.p == ';';
-}
-
 /* The star alone, not a display name that begins with one. */
-static bool take_star(struct str *rest, struct nameaddr *out)
+static bool is_star(const char *p, const char *end)
 {
-    struct str after = *rest;
-    if (!lex_take_char(&after, '*') || !is_at_end(after))
+    if (*p != '*')
         return false;
-    out->uri = (struct str){rest->p, 1};
-    out->is_star = true;
-    *rest = after;
-    return true;
+    p = lex_behind_space(p + 1, end);
+    return p == end || *p == ',' || *p == ';';
 }
 
-/* display-name = *(token LWS) / quoted-string, and the white space behind it. Taken only where a
- * '<' follows. */
-static bool take_display(struct str *rest, struct str *out)
+/* display-name = *(token LWS) / quoted-string, and the white space behind it. NULL where no '<'
+ * follows. */
+static const char *take_display(const char *p, const char *end, struct str *out)
 {
-    struct str after = *rest;
-    if (lex_starts_with(after, '"')) {
-        if (!lex_take_quoted(&after, out))
-            return false;
-        lex_skip_space(&after);
-    } else {
-        *out = str_trim(lex_take(&after, LEX_TOKEN | LEX_SPACE));
-        if (out->n == 0)
-            *out = STR_NONE;
+    const char *from = p;
+    if (*p == '"') {
+        p = lex_quoted(p, end);
+        if (!p)
+            return NULL;
+        *out = str_span(from, p);
+        p = lex_behind_space(p, end);
+    } else if (*p != '<') {
+        p = lex_run(p, end, LEX_TOKEN | LEX_SPACE, true);
+        *out = str_trim(str_span(from, p));
     }
-    if (!lex_starts_with(after, '<'))
-        return false;
-    *rest = after;
-    return true;
+    return p < end && *p == '<' ? p : NULL;
 }
 
-/* Up to the '>'; nothing that no URI may hold. */
-static bool take_bracketed(struct str *rest, struct str *out)
+/* Up to the '>', from behind the '<'; nothing that no URI may hold. */
+static const char *take_bracketed(const char *p, const char *end, struct str *out)
 {
-    if (!lex_take_char(rest, '<'))
-        return false;
-    size_t n = lex_span_not(*rest, LEX_BREAK);
-    if (n == rest->n || rest->p[n] != '>')
-        return false;
-    *out = (struct str){rest->p, n};
-    *rest = str_skip(*rest, n + 1);
-    return n > 0;
+    const char *close = lex_run(p, end, LEX_BREAK, false);
+    if (close == end || *close != '>' || close == p)
+        return NULL;
+    *out = str_span(p, close);
+    return close + 1;
 }
 
 /* RFC 3261 20.10: without brackets the first ';' or ',' ends the URI. A '?' may not be in it, and
  * neither belongs to anything that may follow. */
-static bool take_bare(struct str *rest, struct str *out)
+static const char *take_bare(const char *p, const char *end, struct str *out)
 {
-    *out = lex_take(rest, LEX_BARE);
-    return str_find(*out, ':') != NULL;
+    *out = str_span(p, lex_run(p, end, LEX_BARE, true));
+    return str_find(*out, ':') ? str_end(*out) : NULL;
 }
 
-static bool take_address(struct str *rest, struct nameaddr *out)
+static const char *take_address(const char *p, const char *end, struct nameaddr *out)
 {
-    if (take_star(rest, out))
-        return true;
-    if (take_display(rest, &out->display)) {
-        out->has_brackets = true;
-        return take_bracketed(rest, &out->uri);
+    out->is_star = is_star(p, end);
+    if (out->is_star) {
+        out->uri = (struct str){p, 1};
+        return p + 1;
     }
+    const char *open = take_display(p, end, &out->display);
+    out->has_brackets = open != NULL;
+    if (open)
+        return take_bracketed(open + 1, end, &out->uri);
     out->display = STR_NONE;
-    return take_bare(rest, &out->uri);
+    return take_bare(p, end, &out->uri);
 }
 
 static void note_tag(const struct param *p, struct nameaddr *out)
@@ -81,48 +70,60 @@ static void note_tag(const struct param *p, struct nameaddr *out)
         out->tag = str_is_none(p->value) ? (struct str){str_end(p->name), 0} : p->value;
 }
 
-static bool take_params(struct str *rest, struct nameaddr *out)
+/* Without the white space at its end. */
+static struct str text_of(const char *from, const char *end)
 {
-    struct str ahead = *rest;
-    lex_skip_space(&ahead);
-    if (!lex_starts_with(ahead, ';'))
-        return true;
-    const char *from = ahead.p;
-    while (lex_starts_with(ahead, ';')) {
-        struct param p;
-        if (param_next(&ahead, &p) != 1)
-            return false;
-        note_tag(&p, out);
-        *rest = ahead;
-        lex_skip_space(&ahead);
+    while (end > from && lex_is(end[-1], LEX_SPACE))
+        end--;
+    return str_span(from, end);
+}
+
+static const char *take_params(const char *p, const char *end, struct nameaddr *out)
+{
+    const char *from = lex_behind_space(p, end);
+    struct param param;
+    if (from == end || *from != ';')
+        return p;
+    for (const char *next = from; next < end && *next == ';'; next = lex_behind_space(p, end)) {
+        p = param_read(next, end, &param);
+        if (!p)
+            return NULL;
+        note_tag(&param, out);
     }
-    out->params = str_trim(str_span(from, rest->p));
-    return true;
+    out->params = text_of(from, p);
+    return p;
 }
 
 /* The comma behind an element, with another element behind it, or the end. */
-static bool take_end(struct str *rest)
+static const char *take_end(const char *p, const char *end)
 {
-    lex_skip_space(rest);
-    if (rest->n == 0)
-        return true;
-    if (!lex_take_char(rest, ','))
-        return false;
-    lex_skip_space(rest);
-    return rest->n > 0;
+    p = lex_behind_space(p, end);
+    if (p == end)
+        return p;
+    if (*p != ',')
+        return NULL;
+    p = lex_behind_space(p + 1, end);
+    return p < end ? p : NULL;
 }
 
 int nameaddr_next(struct str *rest, struct nameaddr *out)
 {
+    const char *end = str_end(*rest), *from = lex_behind_space(rest->p, end);
     *out = (struct nameaddr){0};
-    lex_skip_space(rest);
-    if (rest->n == 0)
+    *rest = str_span(from, end);
+    if (from == end)
         return 0;
-    const char *from = rest->p;
-    if (!take_address(rest, out) || !take_params(rest, out))
+    const char *p = take_address(from, end, out);
+    if (p)
+        p = take_params(p, end, out);
+    if (!p)
         return ERR_PARSE;
-    out->text = str_trim(str_span(from, rest->p));
-    return take_end(rest) ? 1 : ERR_PARSE;
+    out->text = text_of(from, p);
+    p = take_end(p, end);
+    if (!p)
+        return ERR_PARSE;
+    *rest = str_span(p, end);
+    return 1;
 }
 
 int nameaddr_parse(struct str value, struct nameaddr *out)

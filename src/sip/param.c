@@ -4,32 +4,38 @@
 #include "base/err.h"
 #include "sip/lex.h"
 
-int param_next(struct str *rest, struct param *out)
+const char *param_read(const char *p, const char *end, struct param *out)
 {
-    const char *end = rest->p + rest->n, *p = lex_behind_space(rest->p, end);
-    *rest = str_span(p, end);
-    if (p == end)
-        return 0;
-    if (*p != ';')
-        return ERR_PARSE;
     const char *from = lex_behind_space(p + 1, end);
     p = lex_run(from, end, LEX_TOKEN, true);
     *out = (struct param){.name = str_span(from, p)};
-    *rest = str_span(p, end);
     if (p == from)
-        return ERR_PARSE;
-    p = lex_behind_space(p, end);
-    if (p == end || *p != '=')
-        return 1;
-    from = lex_behind_space(p + 1, end);
-    *rest = str_span(from, end);
+        return NULL;
+    const char *equal = lex_behind_space(p, end);
+    if (equal == end || *equal != '=')
+        return p;
+    from = lex_behind_space(equal + 1, end);
     if (from < end && *from == '"')
-        return lex_take_quoted(rest, &out->value) ? 1 : ERR_PARSE;
-    p = lex_run(from, end, LEX_VALUE, true);
-    out->value = str_span(from, p);
+        p = lex_quoted(from, end);
+    else
+        p = lex_run(from, end, LEX_VALUE, true);
+    /* an empty one stands behind its "=", not behind the white space that follows */
+    if (p)
+        out->value = p == from ? (struct str){equal + 1, 0} : str_span(from, p);
+    return p;
+}
+
+int param_next(struct str *rest, struct param *out)
+{
+    const char *end = str_end(*rest), *p = lex_behind_space(rest->p, end);
+    if (p == end) {
+        *rest = (struct str){p, 0};
+        return 0;
+    }
+    p = *p == ';' ? param_read(p, end, out) : NULL;
+    if (!p)
+        return ERR_PARSE;
     *rest = str_span(p, end);
-    if (p == from) /* it stands behind its "=", not behind the white space that follows */
-        out->value.p = str_end(str_trim(str_span(out->name.p, p)));
     return 1;
 }
 

@@ -19,6 +19,9 @@ struct param {
  * value may have more characters than a token: IPv6 with or without brackets, '/', '@' and such. */
 int param_next(struct str *rest, struct param *out);
 
+/* The same at p, where a ';' stands; NULL: malformed. */
+const char *param_read(const char *p, const char *end, struct param *out);
+
 /* The first parameter of that name, any case; false if absent or the list is malformed before. */
 bool param_find(struct str params, struct str name, struct param *out);
 

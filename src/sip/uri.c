@@ -8,79 +8,101 @@ enum { PORT_SIP = 5060, PORT_SIPS = 5061 };
 
 /* ---------------------------------------------------------------- parsing */
 
-/* name ["=" value]; an empty value is tolerated. */
-static bool take_part(struct str *rest, unsigned classes, struct param *out)
+/* name ["=" value]; an empty value is tolerated. Where it ends, or NULL. */
+static const char *read_part(const char *p, const char *end, unsigned classes, struct param *out)
 {
-    *out = (struct param){0};
-    if (!lex_take_escaped(rest, classes, &out->name) || out->name.n == 0)
-        return false;
-    return !lex_take_char(rest, '=') || lex_take_escaped(rest, classes, &out->value);
+    const char *from = p;
+    p = lex_escaped(p, end, classes);
+    if (!p || p == from)
+        return NULL;
+    *out = (struct param){.name = str_span(from, p)};
+    if (p == end || *p != '=')
+        return p;
+    from = p + 1;
+    p = lex_escaped(from, end, classes);
+    if (p)
+        out->value = str_span(from, p);
+    return p;
 }
 
-static bool take_params(struct str *rest, struct str *out)
+static bool take_part(struct str *rest, unsigned classes, struct param *out)
 {
-    if (!lex_starts_with(*rest, ';'))
-        return true;
-    const char *from = rest->p;
-    struct param ignored;
-    int n = 0;
-    while (lex_take_char(rest, ';'))
-        if (++n > URI_PARTS_MAX || !take_part(rest, LEX_PARAM, &ignored))
-            return false;
-    if (n)
-        *out = str_span(from, rest->p);
+    const char *p = read_part(rest->p, str_end(*rest), classes, out);
+    if (!p)
+        return false;
+    *rest = str_span(p, str_end(*rest));
     return true;
 }
 
-static bool take_headers(struct str *rest, struct str *out)
+static const char *take_params(const char *p, const char *end, struct str *out)
 {
-    if (!lex_take_char(rest, '?'))
-        return true;
-    const char *from = rest->p;
+    const char *from = p;
+    struct param ignored;
+    for (int n = 0; p < end && *p == ';'; n++) {
+        p = n < URI_PARTS_MAX ? read_part(p + 1, end, LEX_PARAM, &ignored) : NULL;
+        if (!p)
+            return NULL;
+        *out = str_span(from, p);
+    }
+    return p;
+}
+
+static const char *take_headers(const char *p, const char *end, struct str *out)
+{
+    if (p == end || *p != '?')
+        return p;
+    const char *from = p + 1;
     struct param header;
     int n = 0;
     do {
-        if (++n > URI_PARTS_MAX || !take_part(rest, LEX_HEADER, &header) ||
-            str_is_none(header.value))
-            return false;
-    } while (lex_take_char(rest, '&'));
-    *out = str_span(from, rest->p);
-    return true;
+        p = ++n > URI_PARTS_MAX ? NULL : read_part(p + 1, end, LEX_HEADER, &header);
+        if (!p || str_is_none(header.value))
+            return NULL;
+    } while (p < end && *p == '&');
+    *out = str_span(from, p);
+    return p;
 }
 
-/* Up to the '@', where there is one: no other part of a SIP URI may hold a bare one. */
-static bool take_userinfo(struct str *rest, struct uri *out)
+static const char *take_user(const char *p, const char *at, struct uri *out)
 {
-    const char *at = lex_run(rest->p, str_end(*rest), LEX_USER, true);
-    if (at == str_end(*rest))
-        return true;
-    if (*at == '@' && at > rest->p) {
-        out->user = str_span(rest->p, at);
-        *rest = str_span(at + 1, str_end(*rest));
-        return true;
+    const char *user_end = lex_escaped(p, at, LEX_USER);
+    if (!user_end || user_end == p)
+        return NULL;
+    out->user = str_span(p, user_end);
+    if (user_end == at)
+        return at + 1;
+    p = *user_end == ':' ? lex_escaped(user_end + 1, at, LEX_PASSWORD) : NULL;
+    if (p != at)
+        return NULL;
+    out->password = str_span(user_end + 1, at);
+    return at + 1;
+}
+
+/* Behind the '@', where there is one: no other part of a SIP URI may hold a bare one. */
+static const char *take_userinfo(const char *p, const char *end, struct uri *out)
+{
+    const char *at = lex_run(p, end, LEX_USER, true);
+    if (at < end && at > p && *at == '@') {
+        out->user = str_span(p, at);
+        return at + 1;
     }
-    at = memchr(at, '@', (size_t)(str_end(*rest) - at));
-    if (!at)
-        return true;
-    struct str userinfo = str_span(rest->p, at);
-    *rest = str_span(at + 1, str_end(*rest));
-    if (!lex_take_escaped(&userinfo, LEX_USER, &out->user) || out->user.n == 0)
-        return false;
-    if (lex_take_char(&userinfo, ':') && !lex_take_escaped(&userinfo, LEX_PASSWORD, &out->password))
-        return false;
-    return userinfo.n == 0;
+    at = memchr(at, '@', (size_t)(end - at));
+    return at ? take_user(p, at, out) : p;
 }
 
 static bool parse_sip(struct str rest, struct uri *out)
 {
+    const char *end = str_end(rest), *p = take_userinfo(rest.p, end, out);
     struct addr ignored;
-    if (!take_userinfo(&rest, out) || !lex_take_host(&rest, &out->host, &ignored))
-        return false;
-    if (rest.n == 0)
-        return true;
-    if (lex_take_char(&rest, ':') && !lex_take_port(&rest, &out->port))
-        return false;
-    return take_params(&rest, &out->params) && take_headers(&rest, &out->headers) && rest.n == 0;
+    if (p)
+        p = lex_host(p, end, &out->host, &ignored);
+    if (p && p < end && *p == ':')
+        p = lex_port(p + 1, end, &out->port);
+    if (p && p < end)
+        p = take_params(p, end, &out->params);
+    if (p && p < end)
+        p = take_headers(p, end, &out->headers);
+    return p == end;
 }
 
 /* global-number-digits or local-number-digits of RFC 3966. */
@@ -103,7 +125,8 @@ static bool parse_tel(struct str rest, struct uri *out)
     const char *semicolon = str_find(rest, ';');
     out->user = str_span(rest.p, semicolon ? semicolon : str_end(rest));
     rest = str_skip(rest, out->user.n);
-    return is_number(out->user) && take_params(&rest, &out->params) && rest.n == 0;
+    return is_number(out->user) &&
+           take_params(rest.p, str_end(rest), &out->params) == str_end(rest);
 }
 
 static uint32_t word_of(const char *p)
@@ -151,7 +174,8 @@ static bool parse_behind_scheme(struct str rest, struct uri *out)
     case URI_OTHER:
         break;
     }
-    return lex_take_escaped(&rest, LEX_URIC, &out->rest) && out->rest.n > 0 && rest.n == 0;
+    out->rest = rest;
+    return rest.n > 0 && lex_escaped(rest.p, str_end(rest), LEX_URIC) == str_end(rest);
 }
 
 /* Up to its colon. */

@@ -9,33 +9,36 @@
 enum { PORT_SIP = 5060, PORT_TLS = 5061, PORT_WS = 80, PORT_WSS = 443 };
 
 /* Up to the transport. Nearly everybody writes it so: without white space. */
-static bool take_protocol(struct str *rest)
+static const char *take_protocol(const char *p, const char *end)
 {
     static const char usual[8] = "SIP/2.0/";
-    if (rest->n > sizeof usual && memcmp(rest->p, usual, sizeof usual) == 0) {
-        *rest = str_span(rest->p + sizeof usual, str_end(*rest));
-        lex_skip_space(rest);
-        return true;
-    }
-    struct str name = lex_take(rest, LEX_TOKEN);
-    if (!str_ieq(name, STR("SIP")) || !lex_take_separator(rest, '/'))
-        return false;
-    struct str version = lex_take(rest, LEX_TOKEN);
-    return str_eq(version, STR("2.0")) && lex_take_separator(rest, '/');
+    if (end - p > (ptrdiff_t)sizeof usual && memcmp(p, usual, sizeof usual) == 0)
+        return lex_behind_space(p + sizeof usual, end);
+    struct str rest = str_span(p, end), name = lex_take(&rest, LEX_TOKEN);
+    if (!str_ieq(name, STR("SIP")) || !lex_take_separator(&rest, '/'))
+        return NULL;
+    struct str version = lex_take(&rest, LEX_TOKEN);
+    return str_eq(version, STR("2.0")) && lex_take_separator(&rest, '/') ? rest.p : NULL;
 }
 
 /* sent-protocol LWS sent-by */
-static bool take_sent(struct str *rest, struct via *out)
+static const char *take_sent(const char *p, const char *end, struct via *out)
 {
-    if (!take_protocol(rest))
-        return false;
-    out->transport = lex_take(rest, LEX_TOKEN);
-    if (out->transport.n == 0 || rest->n == 0 || !lex_is(*rest->p, LEX_SPACE))
-        return false;
-    lex_skip_space(rest);
-    if (!lex_take_host(rest, &out->host, &out->literal))
-        return false;
-    return !lex_take_separator(rest, ':') || lex_take_port(rest, &out->port);
+    p = take_protocol(p, end);
+    if (!p)
+        return NULL;
+    const char *from = p;
+    p = lex_run(p, end, LEX_TOKEN, true);
+    out->transport = str_span(from, p);
+    if (p == from || p == end || !lex_is(*p, LEX_SPACE))
+        return NULL;
+    p = lex_host(lex_behind_space(p, end), end, &out->host, &out->literal);
+    if (!p)
+        return NULL;
+    const char *colon = lex_behind_space(p, end);
+    if (colon == end || *colon != ':')
+        return p;
+    return lex_port(lex_behind_space(colon + 1, end), end, &out->port);
 }
 
 /* The parameter with its ';', which stands at `from`. */
@@ -80,48 +83,47 @@ static bool note_param(struct via *v, const struct param *p, struct str whole)
     }
 }
 
-static bool take_params(struct str *rest, struct via *out)
+static const char *take_params(const char *p, const char *end, struct via *out)
 {
-    struct str ahead = *rest;
-    const char *first = NULL, *last = NULL;
+    const char *first = lex_behind_space(p, end);
+    const bool is_spaced = first > p;
+    struct param param;
     size_t len = 0;
     unsigned n_rports = 0;
-    for (lex_skip_space(&ahead); lex_starts_with(ahead, ';'); lex_skip_space(&ahead)) {
-        const char *from = ahead.p;
-        struct param p;
-        if (param_next(&ahead, &p) != 1)
-            return false;
-        struct str whole = whole_param(from, &p);
-        n_rports += note_param(out, &p, whole);
+    for (const char *from = first; from < end && *from == ';'; from = lex_behind_space(p, end)) {
+        p = param_read(from, end, &param);
+        if (!p)
+            return NULL;
+        struct str whole = whole_param(from, &param);
+        n_rports += note_param(out, &param, whole);
         len += whole.n;
-        first = first ? first : from;
-        last = str_end(whole);
-        *rest = ahead;
+        out->params = str_span(first, str_end(whole));
     }
-    if (first)
-        out->params = str_span(first, last);
     out->is_plain = len == out->params.n && n_rports < 2 && str_is_none(out->received_param) &&
-                    (!first || !lex_is(first[-1], LEX_SPACE));
-    return true;
+                    (!len || !is_spaced);
+    return p;
 }
 
 int via_next(struct str *rest, struct via *out)
 {
+    const char *end = str_end(*rest), *from = lex_behind_space(rest->p, end), *p;
     *out = (struct via){0};
-    lex_skip_space(rest);
-    if (rest->n == 0)
+    *rest = str_span(from, end);
+    if (from == end)
         return 0;
-    const char *from = rest->p;
-    if (!take_sent(rest, out) || !take_params(rest, out))
+    p = take_sent(from, end, out);
+    if (p)
+        p = take_params(p, end, out);
+    if (!p)
         return ERR_PARSE;
-    out->text = str_trim(str_span(from, rest->p));
-    lex_skip_space(rest);
-    if (rest->n == 0)
-        return 1;
-    if (!lex_take_char(rest, ','))
+    out->text = str_trim(str_span(from, p));
+    p = lex_behind_space(p, end);
+    if (p < end && *p != ',')
         return ERR_PARSE;
-    lex_skip_space(rest);
-    return rest->n ? 1 : ERR_PARSE;
+    const bool is_last = p == end;
+    p = is_last ? end : lex_behind_space(p + 1, end);
+    *rest = str_span(p, end);
+    return is_last || p < end ? 1 : ERR_PARSE;
 }
 
 bool via_has_cookie(const struct via *v)
@@ -213,7 +215,7 @@ int via_reply_addr(const struct via *v, struct addr *out)
     if (addr_parse_host(v->received.n ? v->received : v->host, &a))
         return ERR_PARSE;
     struct str port = v->rport_value;
-    if (port.n && (!lex_take_port(&port, &a.port) || port.n))
+    if (port.n && lex_port(port.p, str_end(port), &a.port) != str_end(port))
         return ERR_PARSE;
     *out = a;
     return 0;

@@ -66,6 +66,36 @@ def test_a_drain_is_seen(running):
     phone.expect(503)
 
 
+def test_an_upstream_is_drained_and_comes_back(site):
+    """Work on the registrar: no REGISTER goes there, whatever it answers, and nobody loses anything."""
+    site.judge_upstream()
+    registrar = site.registrar("--password", "pw")
+    site.config.set('upstream "registrar"', probe_interval="1s")
+    site.config.set('domain "example.test"', mode="contact-throttle", reproof="1m")
+    site.start()
+    phone = site.registering("alice", "pw")
+    assert phone.register(expires=120).status == 200
+    code, out, err = ctl(site, "upstream", "drain", "registrar")
+    assert (code, err) == (0, "") and out.startswith("upstream registrar hears no REGISTERs")
+    state = lambda: site.unix.get("/api/v1/upstreams").json["upstreams"][0]  # noqa: E731
+    site.wait_for(lambda: state()["state"] == "down" and state()["drained"])
+    assert rows(ctl(site, "upstream", "list")[1])[1][:2] == ["registrar", "drained"]
+    assert [a["code"] for a in site.unix.get("/api/v1/alarms").json["alarms"]] == ["upstream-drained"]
+    before = registrar.count()
+    assert phone.register(expires=120).status == 200
+    late = site.registering("bob", "pw")
+    assert late.register().status == 503
+    answered = state()["probes_answered"]
+    site.wait_for(lambda: state()["probes_answered"] > answered + 3)  # which brings nothing back
+    assert state()["state"] == "down" and registrar.count() == before
+    assert ctl(site, "upstream", "resume", "registrar")[0] == 0
+    site.wait_for(lambda: state()["state"] == "up")
+    assert not state()["drained"] and site.unix.get("/api/v1/alarms").json["alarms"] == []
+    assert late.register().status == 200
+    assert ctl(site, "upstream", "resume", "registrar")[0] == 0  # again: nothing happens
+    assert state()["state"] == "up"
+
+
 def test_bans(running):
     assert rows(ctl(running, "ban", "list")[1]) == [["ADDRESS", "LEFT"]]
     assert ctl(running, "ban", "add", "192.0.2.7", "60") == (0, "192.0.2.7 is banned for 60 s\n", "")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from harness import promtool, webdriver
+from harness import promtool, storm, webdriver
 from test_admin import TOKEN, with_token
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,6 +23,7 @@ RULE_TESTS = os.path.join(ROOT, "tests", "prometheus", "rules.test.yml")
 GRAFANA = os.path.join(ROOT, "etc", "grafana", "breakwater.json")
 REASONS = os.path.join(ROOT, "src", "base", "reason.def")
 RULE_NUMBER = r"\((?:[DL]\d+[a-z]?(?:, )?)+\)"  # as the sources name theirs
+PHONES = 300  # of a storm
 HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>"
 
 
@@ -209,6 +210,19 @@ def test_grafanas_dashboard_is_about_metrics_of_ours(busy):
     assert_known(busy, expressions)
 
 
+def test_grafanas_expressions_are_promql(tmp_path):
+    """As rules that record, for promtool reads those."""
+    dashboard = json.loads(read(GRAFANA))
+    expressions = [t["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*")
+                   for p in dashboard["panels"] for t in p["targets"]]
+    assert not any("$" in e for e in expressions)
+    rules = [{"record": f"panel:{i}", "expr": e} for i, e in enumerate(expressions)]
+    path = tmp_path / "rules.yml"  # JSON is YAML
+    path.write_text(json.dumps({"groups": [{"name": "grafana", "rules": rules}]}))
+    code, said = promtool.check("check", "rules", str(path))
+    assert code == 0 and f"SUCCESS: {len(rules)} rules found" in said, said
+
+
 def test_what_is_promised_to_prometheus_promtool_reads(busy):
     code, said = promtool.check("check", "metrics", input=busy.http.get("/metrics").body)
     assert code in (0, 3), said  # 3: remarks on style
@@ -324,6 +338,79 @@ def search_and_read(page):
     assert "Upstream holds it for another" in text
     assert "new-contact" in text and "A contact that this line does not have yet." in text
     assert page.run("return location.hash") == "#" + quote("alice@example.test", safe="")
+
+
+class Storm(threading.Thread):
+    """Phones whose network goes and comes back, while the page is looked at."""
+    def __init__(self, site):
+        super().__init__(daemon=True)
+        self.site, self.figures, self.error = site, None, None
+
+    def run(self):
+        try:
+            self.figures = storm.play(
+                self.site, "--kind", "flap", "--count", PHONES, "--rate", 150, "--password", "pw",
+                "--settle", 1, "--outage", 1, "--within", 3, "--watch", 3, "--first-user", 100,
+                "--admin", self.site.path("admin.sock"))
+        except BaseException as e:  # told by the test
+            self.error = e
+
+
+def count_of(page, script):
+    return int(page.run("return " + script).replace(",", "") or 0)
+
+
+@pytest.mark.skipif(not webdriver.is_there(), reason="chromium and chromedriver are not there")
+def test_the_page_in_a_storm(site):
+    """What it shows is what /metrics says, while the phones come back and after."""
+    site.judge_upstream()
+    site.registrar("--password", "pw")
+    site.config.set("limits", exempt=["127.0.0.0/8"])
+    site.start()
+    raging = Storm(site)
+    into, absorbed = ('domain_registers_total{domain="example.test",kind="%s"}' % kind
+                      for kind in ("received", "absorbed"))
+    with webdriver.Page(width=1280, height=900) as page:
+        page.open(f"http://{site.http.where[0]}:{site.http.where[1]}/")
+        page.wait("return document.querySelector('[data-tile=in] .note')")
+        raging.start()
+        page.wait("return parseInt(document.querySelector('[data-tile=in] .note').textContent"
+                  ".replace(/,/g, '')) > arguments[0]", 2.5 * PHONES)  # they come back
+        shown = tile(page, "in")[1]
+        assert 2.5 * PHONES < shown <= site.http.metrics()[into]
+        page.shot(os.path.join(BUILD, "dashboard-storm.png"), whole=True)
+        raging.join(120)
+        assert raging.error is None and raging.figures, raging.error
+        assert raging.figures["upstream"]["registers"] < PHONES and \
+            raging.figures["phones_refused"] == 0
+
+        def agrees():
+            metrics = site.http.metrics()
+            share = page.run("return document.querySelector('[data-tile=absorbed] .note').textContent")
+            return metrics[absorbed] > PHONES / 2 and tile(page, "in")[1] == metrics[into] and \
+                tile(page, "out")[1] == metrics['registers_total{direction="out"}'] and \
+                abs(float(share.split(" ")[0]) - 100 * metrics[absorbed] / metrics[into]) < 0.1
+        site.wait_for(agrees, 30)
+        page.wait("return document.querySelectorAll('#domains tbody td')[3].textContent === "
+                  f"'{PHONES}'")
+        assert count_of(page, "document.querySelectorAll('#domains tbody td')[2].textContent") == \
+            site.http.metrics()['domain_lines{domain="example.test"}'] == PHONES
+        assert page.run("return document.querySelector('#refusals').innerText") == \
+            "Nothing was refused."
+        page.run("location.hash = '#' + encodeURIComponent('phone107@example.test')")
+        text = page.wait("const l = document.getElementById('line'); return !l.hidden && l.innerText")
+        assert "licensed-source" in text and "its refresh is due within" in text
+        assert page.complaints() == []
+
+
+def test_the_page_knows_every_refusal():
+    reasons = read(REASONS)
+    ours = re.search(r"/\* refused here \*/(.*?)/\* what upstream", reasons, re.S).group(1)
+    listed = re.search(r"const REFUSALS = \[(.*?)\]", read(os.path.join(WEB, "panels.js")),
+                       re.S).group(1)
+    listed = set(re.findall(r'"([\w-]+)"', listed))
+    assert set(re.findall(r'"([\w-]+)", "', ours)) <= listed
+    assert listed <= set(re.findall(r'^REASON\(\w+, "([\w-]+)"', reasons, re.M))
 
 
 @pytest.mark.skipif(not webdriver.is_there(), reason="chromium and chromedriver are not there")

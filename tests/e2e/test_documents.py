@@ -14,6 +14,7 @@ from harness.phone import Phone, Registering
 from harness.pki import Pki
 from harness.registrar import Registrar
 from harness.stream_ua import StreamUa
+from harness.ua import Ua
 from harness.ws_ua import WsUa
 
 EVERYTHING = documents.everything()
@@ -90,7 +91,8 @@ class World:
         for line in self.found.accounts.splitlines():
             _, user, _, secret = line.split()
             options += ["--password-of", f"{user}={secret.removeprefix('plain:')}"]
-        site.keep(Registrar(site, options)).wait_ready()
+        self.registrar = site.keep(Registrar(site, options))
+        self.registrar.wait_ready()
 
     def start(self):
         self.daemon = self.site.keep(Daemon(self.staged.text, self.site.directory))
@@ -149,9 +151,23 @@ def test_a_configuration_does_what_it_is_there_for(site, found):
 
 
 def assert_lines(world):
-    """They are registered by themselves."""
+    """They are registered by themselves; their calls come to the PBX, and it may call, but not
+    everywhere."""
     def states():
         return [line["state"] for line in world.admin.get("/api/v1/lines").json["lines"]]
     world.site.wait_for(lambda: states() and set(states()) == {"registered"})
     assert len(states()) == world.found.text.count('line "') == \
         len(world.found.accounts.splitlines())
+    (_, (target,)), *_ = world.staged.values("line", "target")
+    user, host, port = re.match(r"sip:(.*)@(.*):(\d+)", target).groups()
+    pbx = world.site.add(Ua(user, host, world.site.ladder, world.staged.listeners()[0][1], int(port)))
+    world.registrar.command("calls 1")
+    world.registrar.command("calls-per-second 1")
+    ringing = pbx.expect("INVITE")
+    assert ringing.uri.startswith(f"sip:{user}@{host}:{port}")
+    pbx.answer(ringing, 486)
+    pbx.expect("ACK")
+    whose = f"<sip:{user}@{world.domain}>;tag=pbx"
+    for number, status in (("+31307654321", 405), ("+882123456", 403)):  # 405: the registrar's
+        call = pbx.send(pbx.request("INVITE", f"sip:{number}@{world.domain}", from_=whose))
+        pbx.ack(call, pbx.expect(status, of=call))

@@ -127,6 +127,6 @@ def test_what_the_spec_installs_it_packs_and_nothing_else():
 
 
 def test_the_tools_are_shell_too():
-    for script in ('package', 'package-check', 'package-boot'):
+    for script in ('package', 'package-check', 'package-boot', 'package-apparmor'):
         code, out = run('bash', '-n', os.path.join('scripts', script))
         assert code == 0, out

@@ -115,7 +115,8 @@ def test_what_saves_nothing_is_warned_of(site, options, word):
 
 
 @pytest.mark.parametrize("options", [
-    'mode = "mirror" upstream-expires = "10m"', 'reproof = "10m"',
+    'mode = "mirror" registration = "refuse" authentication = "trusted" access-list = "home"',
+    'reproof = "10m"',
     'authentication = "trusted" access-list = "home" max-expires = "10m" reproof = "5m"'])
 def test_what_saves_is_not_warned_of(site, options):
     _, code, said = check(site, in_domain(options))

@@ -164,7 +164,7 @@ def many():
         return 500
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return min(20000, most - 500)
+    return min(20000, most - 150)
 
 
 def hold(site, context, held, n):

@@ -15,7 +15,7 @@ NAME = "registrar.example.test"
 @pytest.fixture
 def behind(site):
     """The function that starts a Kamailio behind us that has that transport beside UDP."""
-    def begin(transport, **options):
+    def begin(transport, further="", **options):
         where = net.text(site.net.upstream, net.free_port(site.net.upstream, socket.SOCK_STREAM))
         lines, own = f"listen={transport}:{where}\ntcp_children=1\n", {}
         if transport == "tls":
@@ -32,7 +32,7 @@ def behind(site):
         site.config.set('upstream "registrar"', servers=[f"sip:{where};transport={transport}"])
         site.config.set('upstream "registrar"', **options)
         site.kamailio(ROUTE, MODULES, (*registrar_params, ("registrar", "append_branches", 1)),
-                      streams=lines)
+                      streams=lines + further)
         site.start()
     return begin
 
@@ -62,6 +62,30 @@ def test_phones_register_and_call_through_kamailio(site, behind, transport, work
     end(alice, bob, Dialog.of_caller(alice, invite, answer))
     assert Dialog.of_called(bob, there, accepted)
     assert 1 <= dialled(site, transport) <= site.config.sections[""]["workers"]
+
+
+@pytest.mark.parametrize("transport, lifetime", [
+    ("tcp", "tcp_connection_lifetime=3\n"),
+    ("tls", 'modparam("tls", "connection_timeout", 3)\n'),
+])
+def test_a_call_rings_for_longer_than_its_connection_lasts(site, behind, transport, lifetime):
+    """Kamailio ends what is idle for a while; both the caller's side of the call, whose INVITE went
+    there, and the callee's, which has the answer, go on by other connections."""
+    behind(transport, lifetime)
+    alice, bob = site.registering("alice"), site.registering("bob")
+    for phone in (alice, bob):
+        assert phone.register().status == 200
+    invite = alice.send(alice.request("INVITE", "sip:bob@example.test"))
+    there = bob.expect("INVITE")
+    bob.answer(there, 180, to_tag="b")
+    alice.expect(180, of=invite)
+    site.wait_for(lambda: site.http.metrics()["upstream_connections_replaced_total"] >= 1, 40.0)
+    accepted = bob.answer(there, 200, to_tag="b", fields=[("Contact", f"<{bob.contact}>")])
+    answer = alice.expect(200, of=invite)
+    alice.ack(invite, answer)
+    bob.expect("ACK")
+    end(alice, bob, Dialog.of_caller(alice, invite, answer))
+    assert Dialog.of_called(bob, there, accepted)
 
 
 @pytest.mark.parametrize("options, is_let_in", [

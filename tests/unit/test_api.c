@@ -47,6 +47,15 @@ static int resync(struct str upstream, void *arg)
     return resync_result;
 }
 
+static char held[64];
+
+static int hold(struct str upstream, bool is_held, void *arg)
+{
+    (void)arg;
+    (void)snprintf(held, sizeof held, "%s %.*s", is_held ? "hold" : "release", STR_FMT(upstream));
+    return resync_result;
+}
+
 static int drain_result;
 static unsigned n_drains;
 
@@ -73,6 +82,7 @@ static int set_up(void **state)
                                        .workers = workers,
                                        .reload = reload,
                                        .resync = resync,
+                                       .hold = hold,
                                        .sources = sources,
                                        .alarms = alarms,
                                        .board = board,
@@ -466,6 +476,34 @@ static void fixed_lines_are_listed(void **state)
     board_del(board, STR("9@example.com"));
 }
 
+static void an_upstream_is_drained_and_resumed(void **state)
+{
+    static const struct {
+        int result;
+        unsigned status;
+        const char *code;
+    } rows[] = {{ERR_ABSENT, 404, "no-upstream"},
+                {ERR_BADCONF, 409, "not-probed"},
+                {ERR_NOMEM, 503, "no-memory"}};
+    (void)state;
+    resync_result = 0;
+    json_t *json = ask_json("POST", "/api/v1/upstreams/carrier/drain", NULL, 202);
+    assert_string_equal(held, "hold carrier");
+    assert_string_equal(json_string_value(json_object_get(json, "upstream")), "carrier");
+    json_decref(json);
+    json_decref(ask_json("POST", "/api/v1/upstreams/carrier/resume", NULL, 202));
+    assert_string_equal(held, "release carrier");
+    json_decref(ask_json("GET", "/api/v1/upstreams/carrier/drain", NULL, 405));
+    json_decref(ask_json("POST", "/api/v1/upstreams//drain", NULL, 404));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        resync_result = rows[i].result;
+        json = ask_json("POST", "/api/v1/upstreams/x/drain", NULL, rows[i].status);
+        assert_string_equal(error_code(json), rows[i].code);
+        json_decref(json);
+    }
+    resync_result = 0;
+}
+
 static void a_resync_is_of_an_upstream(void **state)
 {
     (void)state;
@@ -534,6 +572,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_wrong_is_listed, set_up),
         cmocka_unit_test_setup(fixed_lines_are_listed, set_up),
         cmocka_unit_test_setup(upstreams_are_listed, set_up),
+        cmocka_unit_test_setup(an_upstream_is_drained_and_resumed, set_up),
         cmocka_unit_test_setup(a_resync_is_of_an_upstream, set_up),
         cmocka_unit_test_setup(a_drain_is_asked_for, set_up),
         cmocka_unit_test_setup(every_failed_allocation_is_survived, set_up),

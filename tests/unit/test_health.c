@@ -90,6 +90,21 @@ static void while_all_is_well_the_word_stays(void **state)
     assert_int_equal(health_pack(h), 0);
 }
 
+static void the_operator_has_the_last_word(void **state)
+{
+    (void)state;
+    for (int from = 0; from < HEALTH_STATES; from++) {
+        struct health h = {.state = (enum health_state)from};
+        h = health_step(h, HEALTH_HELD, NOW);
+        assert_int_equal(h.state, HEALTH_DOWN);
+        h = health_step(h, HEALTH_RELEASED, NOW + 1);
+        assert_int_equal(h.state, HEALTH_RESYNC);
+        assert_int_equal(health_step(h, HEALTH_RESYNCED, NOW + 2).state, HEALTH_UP);
+    }
+    const struct health up = {.state = HEALTH_UP};
+    assert_int_equal(health_step(up, HEALTH_RELEASED, NOW).state, HEALTH_UP);
+}
+
 static void a_word_holds_all_of_it(void **state)
 {
     (void)state;
@@ -139,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table),
         cmocka_unit_test(while_all_is_well_the_word_stays),
+        cmocka_unit_test(the_operator_has_the_last_word),
         cmocka_unit_test(a_word_holds_all_of_it),
         cmocka_unit_test(it_is_asked_again_soon_while_that_may_change_something),
         cmocka_unit_test(each_has_a_word),

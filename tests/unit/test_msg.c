@@ -469,6 +469,27 @@ static void no_datagram_is_slow(void **state)
     }
 }
 
+/* Wherever it stands: room for lines is made in steps. */
+static void a_duplicate_is_found_on_each_line(void **state)
+{
+    static const char head[] = START FIELDS, filler[] = "X: y\r\n", end[] = FROM "\r\n";
+    char text[4096];
+    struct msg *m;
+    (void)state;
+    memcpy(text, head, sizeof head - 1);
+    for (size_t n = sizeof head - 1; n + sizeof filler + sizeof end < 1600;
+         n += sizeof filler - 1) {
+        struct msg_fault fault;
+        memcpy(text + n, end, sizeof end - 1);
+        int err = msg_index(&arena, (struct str){text, n + sizeof end - 1}, &msg_limits_default, &m,
+                            &fault);
+        if (err != ERR_PARSE || strcmp(fault.text, "Duplicate From") != 0)
+            fail_msg("%zu bytes: %d", n, err);
+        memcpy(text + n, filler, sizeof filler - 1);
+        arena_reset(&arena, 1 << 16);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +497,7 @@ int main(void)
         cmocka_unit_test(a_response),
         cmocka_unit_test(folds_become_one_space),
         cmocka_unit_test(verdicts),
+        cmocka_unit_test(a_duplicate_is_found_on_each_line),
         cmocka_unit_test(the_limits_are_exact),
         cmocka_unit_test(tokens_in_lists),
         cmocka_unit_test(methods_in_a_list),

@@ -109,21 +109,40 @@ static void old_versions_and_plain_text_fail(void **state)
 static void a_server_must_prove_its_name(void **state)
 {
     static const struct {
-        const char *ca, *name;
+        const char *server, *ca, *name;
         bool is_verified, is_let_in;
     } rows[] = {
-        {"one.pem", "one.test", true, true},    {"one.pem", "192.0.2.1", true, true},
-        {"one.pem", "ONE.TEST", true, true},    {"one.pem", "two.test", true, false},
-        {"one.pem", "192.0.2.2", true, false},  {"one.pem", "2001:db8::1", true, false},
-        {"one.pem", "test", true, false},       {"two.pem", "one.test", true, false},
-        {"", "one.test", true, false},          {"", "two.test", false, true},
-        {"one.pem", "a.one.test", true, false},
+        {"one", "one.pem", "one.test", true, true},
+        {"one", "one.pem", "192.0.2.1", true, true},
+        {"one", "one.pem", "ONE.TEST", true, true},
+        {"one", "one.pem", "two.test", true, false},
+        {"one", "one.pem", "192.0.2.2", true, false},
+        {"one", "one.pem", "2001:db8::1", true, false},
+        {"one", "one.pem", "test", true, false},
+        {"one", "two.pem", "one.test", true, false},
+        {"one", "", "one.test", true, false},
+        {"one", "", "two.test", false, true},
+        {"one", "one.pem", "a.one.test", true, false},
+        {"one", "one.pem", "*.test", true, false},
+        /* 7.2: a wildcard is nobody, but for whom it is configured */
+        {"wild", "wild.pem", "a.wild.test", true, false},
+        {"wild", "wild.pem", "wild.test", true, false},
+        {"wild", "wild.pem", "*.wild.test", true, true},
+        {"wild", "wild.pem", "*.WILD.test", true, true},
+        {"wild", "wild.pem", "*.a.wild.test", true, false},
+        {"wild", "one.pem", "*.wild.test", true, false},
+        {"wild", "", "a.wild.test", false, true},
+        /* 7.1: a SIP URI comes before host names */
+        {"uri", "uri.pem", "uri.test", true, true},
+        {"uri", "uri.pem", "dns.test", true, false},
     };
     (void)state;
-    struct tls_context *server;
-    char why[TLS_WHY], got[64];
-    assert_int_equal(make("one.pem", "one.key", "", why, &server), 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct tls_context *server;
+        char why[TLS_WHY], got[64], certificate[16], key[16];
+        (void)snprintf(certificate, sizeof certificate, "%s.pem", rows[i].server);
+        (void)snprintf(key, sizeof key, "%s.key", rows[i].server);
+        assert_int_equal(make(certificate, key, "", why, &server), 0);
         const struct tls_client_conf conf = {rows[i].ca, rows[i].is_verified};
         struct tls_context *client;
         int fds[2];
@@ -144,8 +163,8 @@ static void a_server_must_prove_its_name(void **state)
         (void)close(fds[0]);
         (void)close(fds[1]);
         tls_context_unref(client);
+        tls_context_unref(server);
     }
-    tls_context_unref(server);
 }
 
 int main(void)

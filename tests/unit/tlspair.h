@@ -37,11 +37,15 @@ static inline FILE *create(const char *name)
     return f;
 }
 
-/* "one.test" and 192.0.2.1, say. */
+/* "one.test" and 192.0.2.1, say; or a wildcard; or a SIP URI, beside which no host name counts. */
 static inline void add_names(X509 *c, const char *name)
 {
     char names[64];
-    (void)snprintf(names, sizeof names, "DNS:%s,IP:192.0.2.%c", name, name[0] == 'o' ? '1' : '2');
+    if (strchr(name, ':'))
+        (void)snprintf(names, sizeof names, "URI:%s,DNS:dns.test", name);
+    else
+        (void)snprintf(names, sizeof names, "DNS:%s,IP:192.0.2.%c", name,
+                       name[0] == 'o' ? '1' : '2');
     X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
     assert_non_null(e);
     assert_int_equal(X509_add_ext(c, e, -1), 1);
@@ -82,6 +86,8 @@ static inline int set_up(void **state)
     assert_int_equal(chdir(directory), 0);
     write_pair("one.test", "one.pem", "one.key");
     write_pair("two.test", "two.pem", "two.key");
+    write_pair("*.wild.test", "wild.pem", "wild.key");
+    write_pair("sip:uri.test", "uri.pem", "uri.key");
     FILE *f = create("junk");
     (void)fputs("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", f);
     (void)fclose(f);
@@ -91,7 +97,8 @@ static inline int set_up(void **state)
 
 static inline int tear_down(void **state)
 {
-    static const char *const names[] = {"one.pem", "one.key", "two.pem", "two.key", "junk"};
+    static const char *const names[] = {"one.pem",  "one.key",  "two.pem", "two.key", "junk",
+                                        "wild.pem", "wild.key", "uri.pem", "uri.key"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         (void)unlink(names[i]);

@@ -15,7 +15,8 @@ def find():
 
 def check(*args, **how):
     """(exit code, what it says)."""
-    if not find():
-        pytest.skip("promtool is not there; ./dev deps fetches it on Debian")
+    if not find() and not shutil.which("apt-get"):
+        pytest.skip("promtool is not there")
+    assert find(), "promtool is not there: ./dev deps fetches it"
     code, out, err = run([find(), *args], 60, **how)
     return code, out + err
