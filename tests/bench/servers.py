@@ -75,7 +75,8 @@ class Place(Site):
     def start_breakwater(self, **log):
         self.config.set("log", **log)
         self.config.set("limits", max_transactions=10000000)
-        self.config.set('domain "example.test"', authentication="relay", max_expires=3600)
+        self.config.set('domain "example.test"', authentication="relay", max_expires=3600,
+                        keepalive={"method": "off"})
         self.daemon = self.keep(Daemon(self.config, self.directory, inside=self.inside))
         assert self.daemon.told() == "READY=1"
         self.server = self.daemon.process
