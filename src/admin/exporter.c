@@ -56,7 +56,7 @@ static json_t *keys_json(const struct export *e)
 {
     struct keysjson keys;
     e->hooks->keys(&keys, e->hooks->arg);
-    json_t *json = json_pack("{s:o*}", "keys", keysjson_of(&keys, e->by.wall_ahead_s));
+    json_t *json = json_pack("{s:o}", "keys", keysjson_of(&keys, e->by.wall_ahead_s));
     OPENSSL_cleanse(&keys, sizeof keys);
     return json;
 }

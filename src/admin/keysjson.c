@@ -49,7 +49,7 @@ bool keysjson_name(const struct token_key *key, char out[KEYSJSON_NAME])
 
 static json_t *ticket_json(const struct ticket_key *t, int64_t wall_ahead_s)
 {
-    return json_pack("{s:I,s:o*,s:o*,s:o*}", "made_at", (json_int_t)t->made_at_s + wall_ahead_s,
+    return json_pack("{s:I,s:o,s:o,s:o}", "made_at", (json_int_t)t->made_at_s + wall_ahead_s,
                      "name", hex_json(t->name, sizeof t->name), "cipher",
                      hex_json(t->cipher, sizeof t->cipher), "mac", hex_json(t->mac, sizeof t->mac));
 }
@@ -62,7 +62,7 @@ json_t *keysjson_of(const struct keysjson *k, int64_t wall_ahead_s)
         is_whole = json_array_append_new(tickets, ticket_json(&k->tickets[i], wall_ahead_s)) == 0;
     json_t *json =
         is_whole
-            ? json_pack("{s:o*,s:o*,s:O}", "token", hex_json(k->ring.token.bytes, TOKEN_KEY_LEN),
+            ? json_pack("{s:o,s:o,s:O}", "token", hex_json(k->ring.token.bytes, TOKEN_KEY_LEN),
                         "nonce", hex_json(k->ring.nonce.bytes, TOKEN_KEY_LEN), "tickets", tickets)
             : NULL;
     json_decref(tickets);

@@ -27,6 +27,7 @@ enum kind {
     KIND_FAMILY,
     KIND_LISTENER,
     KIND_TRANSPORT,
+    KIND_SERVER, /* the same, where UDP goes without saying */
     KIND_PROOF,
     KIND_STATE,
     KIND_FLAG,
@@ -83,6 +84,8 @@ static const struct field upreg_fields[] = {
     {"pub_gruu", KIND_TEXT, false, offsetof(struct upreg, pub_gruu)},
     {"temp_gruu", KIND_TEXT, false, offsetof(struct upreg, temp_gruu)},
     {"has_instance", KIND_FLAG, false, offsetof(struct upreg, has_instance)},
+    {"server", KIND_ADDR, false, offsetof(struct upreg, server.addr)},
+    {"server_transport", KIND_SERVER, false, offsetof(struct upreg, server.transport)},
 };
 
 enum {
@@ -171,6 +174,7 @@ static json_t *value_json(const struct recordjson *by, const struct field *f, co
     case KIND_LISTENER:
         return listener_json(by, *(const uint8_t *)at);
     case KIND_TRANSPORT:
+    case KIND_SERVER:
         return json_string(transports[*(const uint8_t *)at]);
     case KIND_PROOF:
         return json_string(proofs[*(const enum proof_kind *)at]);
@@ -203,6 +207,7 @@ static bool is_absent(const struct field *f, const void *at)
     case KIND_FAMILY:
         return family_is_none(at);
     case KIND_FLAG:
+    case KIND_SERVER:
         return *(const uint8_t *)at == 0;
     case KIND_Q:
         return *(const int *)at < 0;
@@ -237,15 +242,11 @@ json_t *recordjson_of(const struct recordjson *by, const struct aor_record *r)
         is_whole = json_array_append_new(
                        upregs, group_json(by, upreg_fields, N_UPREG_FIELDS, &r->upregs[i])) == 0;
     json_t *json =
-        is_whole ? json_pack("{s:o*,s:I,s:O,s:O}", "aor", text_json(r->aor), "revision",
+        is_whole ? json_pack("{s:o,s:I,s:O,s:O}", "aor", text_json(r->aor), "revision",
                              (json_int_t)r->revision, "bindings", bindings, "registrations", upregs)
                  : NULL;
     json_decref(bindings);
     json_decref(upregs);
-    if (json && !json_object_get(json, "aor")) {
-        json_decref(json);
-        return NULL;
-    }
     return json;
 }
 
@@ -417,8 +418,9 @@ static int read_listener(const struct place *p, const struct field *f, const jso
     for (size_t i = 0; json_is_string(v) && i < names->n_listeners && i < CODEC_NO_LISTENER; i++)
         if (str_eq(str_of_json(v), str_of(names->listeners[i])))
             *out = (uint8_t)i;
-    bool is_right = json_is_string(v) || json_is_null(v);
-    return is_right ? 0 : refuse(p, f->name, "the name of a listen section");
+    return json_is_string(v) || json_is_null(v)
+               ? 0
+               : refuse(p, f->name, "the name of a listen section");
 }
 
 static int read_number(const struct place *p, const struct field *f, const json_t *v, void *at)
@@ -446,6 +448,7 @@ static int read_choice(const struct place *p, const struct field *f, const json_
         *(enum upreg_state *)at = (enum upreg_state)word;
         return err;
     case KIND_TRANSPORT:
+    case KIND_SERVER:
         return read_word(p, f, v, transports, at);
     case KIND_STREAM:
         *(uint64_t *)at = json_is_true(v) ? SOME_FLOW : 0;

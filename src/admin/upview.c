@@ -62,16 +62,17 @@ static json_t *pace_json(const struct shield *s)
     json_t *name = json_string(s->name);
     if (!name) /* configured text is not always UTF-8 */
         name = json_string("?");
-    return json_pack("{s:o*,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:f,s:I,s:I,s:I}", "name", name,
-                     "targets", (json_int_t)atomic_load(&s->n_targets), "register_rate",
-                     (json_int_t)atomic_load(&s->rate), "ceiling", rate_of(s), "tokens",
-                     shield_tokens(s, now_ms), "pause_s",
-                     (json_int_t)(until_ms > now_ms ? (until_ms - now_ms + 999) / 1000 : 0),
-                     "waiting", (json_int_t)atomic_load(&s->n_waiting), "sent",
-                     count_of(s, SHIELD_SENT), "waited", count_of(s, SHIELD_WAITED), "waited_s",
-                     (double)atomic_load(&s->counts[SHIELD_WAITED_MS]) / 1000, "refused",
-                     count_of(s, SHIELD_REFUSED), "postponed", count_of(s, SHIELD_POSTPONED),
-                     "pauses", count_of(s, SHIELD_PAUSES));
+    return json_pack(
+        "{s:o*,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:I}", "name", name, "targets",
+        (json_int_t)atomic_load(&s->n_targets), "register_rate", (json_int_t)atomic_load(&s->rate),
+        "ceiling", rate_of(s), "tokens", shield_tokens(s, now_ms), "pause_s",
+        (json_int_t)(until_ms > now_ms ? (until_ms - now_ms + 999) / 1000 : 0), "waiting",
+        (json_int_t)atomic_load(&s->n_waiting), "sent", count_of(s, SHIELD_SENT), "waited",
+        count_of(s, SHIELD_WAITED), "waited_s",
+        (double)atomic_load(&s->counts[SHIELD_WAITED_MS]) / 1000, "refused",
+        count_of(s, SHIELD_REFUSED), "postponed", count_of(s, SHIELD_POSTPONED), "pauses",
+        count_of(s, SHIELD_PAUSES), "overloaded_servers", (json_int_t)overload_count(&s->overload),
+        "held_back", count_of(s, SHIELD_HELD_BACK));
 }
 
 static json_t *one_json(const struct shield *s)
@@ -139,6 +140,16 @@ static double resyncs(const struct shield *s)
     return atomic_load(&s->n_walking) > 0;
 }
 
+static double overloaded(const struct shield *s)
+{
+    return overload_count(&s->overload);
+}
+
+static double drained(const struct shield *s)
+{
+    return outage_is_held(s);
+}
+
 static const struct metric {
     const char *name, *help;
     double (*gauge)(const struct shield *s); /* NULL: a counter */
@@ -170,6 +181,18 @@ static const struct metric {
      NULL, SHIELD_POSTPONED},
     {"pauses_total", "503 with Retry-After: no REGISTER was sent for a while.", NULL,
      SHIELD_PAUSES},
+    {"drained", "1 while the operator has taken it out.", drained, 0},
+    {"overloaded_servers", "Servers that ask for less than comes (RFC 7339).", overloaded, 0},
+    {"overload_limits_total", "Answers with a limit of overload control that was obeyed.", NULL,
+     SHIELD_OBEYED},
+    {"overload_limits_ignored_total",
+     "The same with one that could not be read, was not offered or older than another.", NULL,
+     SHIELD_IGNORED},
+    {"registers_held_back_total", "REGISTERs that were not sent to an overloaded server.", NULL,
+     SHIELD_HELD_BACK},
+    {"calls_held_back_total",
+     "Calls and other requests outside a dialog that heard 503 instead of being sent to one.", NULL,
+     SHIELD_CALLS_HELD_BACK},
 };
 
 static double is_in(const struct shield *s, enum health_state state)

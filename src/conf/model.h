@@ -66,6 +66,7 @@ struct conf_uri {
 
 enum conf_token { CONF_TOKEN_PARAMETER, CONF_TOKEN_USER };
 enum conf_resync { CONF_RESYNC_ASK, CONF_RESYNC_AUTO };
+enum conf_overload { CONF_OVERLOAD_OFF, CONF_OVERLOAD_LOSS, CONF_OVERLOAD_RATE };
 enum conf_outage { CONF_OUTAGE_SERVE, CONF_OUTAGE_REJECT };
 
 struct shield;
@@ -82,6 +83,7 @@ struct conf_upstream {
     size_t n_trusted;
     enum conf_token contact_token; /* where our token stands in the Contact */
     struct pace_conf pace;         /* register-rate, register-burst */
+    enum conf_overload overload;   /* what its servers are offered to ask for (RFC 7339) */
     uint32_t retry_after_cap_s;
     uint32_t quarantine_s;
     uint32_t probe_interval_s; /* 0: whether it is there is not asked */

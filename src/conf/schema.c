@@ -11,6 +11,8 @@ static const struct schema_table *table_of(enum schema_section_id section)
         return &schema_of_domain;
     if (section == SECTION_EVENTS || section == SECTION_HEP)
         return &schema_of_outlets;
+    if (section == SECTION_UPSTREAM)
+        return &schema_of_upstreams;
     return &schema_of_others;
 }
 

@@ -110,7 +110,8 @@ struct schema_table {
 
 extern const struct schema_table schema_of_domain;  /* and what stands in it */
 extern const struct schema_table schema_of_outlets; /* for events and HEP */
-extern const struct schema_table schema_of_others;  /* sections */
+extern const struct schema_table schema_of_upstreams;
+extern const struct schema_table schema_of_others; /* sections */
 
 /* The first option of a section (after: NULL) and the one behind another, in the manual's order;
  * NULL at the end. */

@@ -59,13 +59,18 @@ static bool is_plannable(const struct upreg *u, uint64_t interval_s)
     return 2 * interval_s + MARGIN_S < u->granted_s;
 }
 
+uint32_t expiry_scatter_s(const struct absorb_input *in, uint32_t v)
+{
+    uint32_t min_s = in->conf->min_expires_s;
+    return v > min_s ? min_s + (uint32_t)((in->view->spread >> 32) % (v - min_s + 1)) : v;
+}
+
 /* Those who were due upstream together and found no turn must not come together again. */
 static uint32_t scatter(const struct absorb_input *in, const struct upreg *u, uint32_t v)
 {
-    uint32_t min_s = in->conf->min_expires_s;
-    if (!in->is_upstream_busy || v <= min_s || in->now_s < expiry_refresh_by_s(in->now_state, u))
+    if (!in->is_upstream_busy || in->now_s < expiry_refresh_by_s(in->now_state, u))
         return v;
-    return min_s + (uint32_t)((in->view->spread >> 32) % (v - min_s + 1));
+    return expiry_scatter_s(in, v);
 }
 
 /* D56a: so that it is back soon after upstream is. */

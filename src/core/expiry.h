@@ -27,6 +27,11 @@ bool expiry_can_refresh(const struct absorb_input *in);
  * not. */
 uint32_t expiry_grant_on_s(const struct absorb_input *in, int64_t asked_s, const struct upreg *u);
 
+/* Anything from min-expires to that, the same for a repeat: for those who would come together
+ * again.
+ */
+uint32_t expiry_scatter_s(const struct absorb_input *in, uint32_t v);
+
 /* A REGISTER of our own is due for it. Where the deadline already lay in the past when upstream
  * granted it, each device's refresh is relayed instead, and ours is due at its end only. */
 bool expiry_is_refresh_ours(const struct absorb_input *in, const struct upreg *u);

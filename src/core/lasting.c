@@ -53,9 +53,11 @@ bool lasting_is_good(const struct absorb_conf *conf, const struct lasting *l, ui
            expires_at_s > now_s && expires_at_s <= now_s + l->asked_s;
 }
 
-uint32_t lasting_grant_s(const struct absorb_conf *conf, const struct lasting *l, uint64_t spread)
+uint32_t lasting_grant_s(const struct absorb_conf *conf, const struct lasting *l, uint64_t spread,
+                         bool is_surge)
 {
     const struct register_view view = {.spread = spread};
     const struct absorb_input in = {.conf = conf, .view = &view};
-    return expiry_grant_s(&in, l->asked_s, 0, true);
+    uint32_t s = expiry_grant_s(&in, l->asked_s, 0, true);
+    return is_surge ? expiry_scatter_s(&in, s) : s;
 }

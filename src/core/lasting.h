@@ -23,7 +23,9 @@ bool lasting_find(const struct absorb_input *in, const struct verdict *v, struct
 bool lasting_is_good(const struct absorb_conf *conf, const struct lasting *l, uint64_t expires_at_s,
                      uint64_t now_s);
 
-/* What that refresh is granted: as expiry_grant_on_s. spread: of its view. */
-uint32_t lasting_grant_s(const struct absorb_conf *conf, const struct lasting *l, uint64_t spread);
+/* What that refresh is granted: as expiry_grant_on_s, and in a surge scattered. spread: of its
+ * view. */
+uint32_t lasting_grant_s(const struct absorb_conf *conf, const struct lasting *l, uint64_t spread,
+                         bool is_surge);
 
 #endif

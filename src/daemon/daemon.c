@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/sys.h"
 #include "conf/conf.h"
 #include "daemon/reports.h"
 #include "daemon/sockets.h"
@@ -418,8 +419,9 @@ static int on_resync(struct str upstream, void *arg)
 {
     struct daemon *d = arg;
     int err = look_up(d, upstream) == ERR_ABSENT ? ERR_ABSENT : 0;
+    uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < d->group.n && !err; i++)
-        err = worker_resync(d->group.workers[i], upstream);
+        err = worker_resync(d->group.workers[i], upstream, since_s);
     return err;
 }
 

@@ -284,6 +284,8 @@ static void on_response(struct branch *b, const struct msg *m)
 {
     struct call *k = b->call;
     bool is_given_up = k->fork.branches[b - k->branches].is_silent;
+    if (k->server && is_server(b))
+        trial_tell(&k->trial, (size_t)(b - k->branches), txn_server_request(k->server), m->status);
     if (!is_given_up && trial_on_response(&k->trial, m->status))
         loop_timer_stop(k->context->loop, &k->ring);
     if (m->status >= 200)
@@ -559,7 +561,7 @@ int call_start(struct context *c, const struct packet *p, const struct msg *m,
     k->ring_timeout_s = targets->ring_timeout_s;
     k->breadth = targets->breadth;
     k->ongoing = targets->ongoing;
-    k->trial = (struct trial){c, &k->hunt, &k->fork, targets->trial, {{.generation = 0}}};
+    trial_init(&k->trial, c, targets, &k->hunt, &k->fork);
     if (!str_is_none(targets->own_realm))
         k->own_realm = str_dup(&k->arena, targets->own_realm);
     if (targets->can_grow)

@@ -11,6 +11,7 @@
 #include "base/hmap.h"
 #include "base/list.h"
 #include "conf/conf.h"
+#include "core/surge.h"
 #include "core/token.h"
 #include "net/flow.h"
 #include "service/denied.h"
@@ -113,8 +114,9 @@ struct context {
     struct noise *noise;      /* of which sources */
     uint64_t in_hand_us;      /* when the packet was taken, sys_now_us; 0: this one is not timed */
     unsigned n_packets;
-    bool is_draining;  /* new requests outside a dialog get 503 */
-    bool is_departing; /* the same, but for REGISTERs: devices are to come back soon */
+    struct surge surge; /* of absorbed REGISTERs */
+    bool is_draining;   /* new requests outside a dialog get 503 */
+    bool is_departing;  /* the same, but for REGISTERs: devices are to come back soon */
 };
 
 /* The worker that owns an AoR or a Call-ID. */

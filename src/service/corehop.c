@@ -40,6 +40,21 @@ static enum flow_transport transport_of(const struct uri *u)
     return is_named && str_ieq(word, STR("tcp")) ? FLOW_TCP : FLOW_UDP;
 }
 
+bool corehop_is_named(const struct context *c, const struct dialog *d, struct str text,
+                      struct server_want *out)
+{
+    struct uri u;
+    struct addr ignored = {0};
+    *out = (struct server_want){.upstream = dialog_core(c->conf, d->core)};
+    if (!out->upstream || uri_parse(text, &u) ||
+        (!str_is_none(u.host) && addr_parse_host(u.host, &ignored) == 0))
+        return false;
+    out->call_id = d->call_id;
+    out->server = d->server;
+    out->host = u.host;
+    return true;
+}
+
 enum forward_refusal corehop_uri(struct context *c, const struct dialog *d, struct str text,
                                  struct forward_plan *plan)
 {
@@ -51,7 +66,6 @@ enum forward_refusal corehop_uri(struct context *c, const struct dialog *d, stru
     next.addr.port = u.port ? u.port : next.transport == FLOW_TLS ? SIPS_PORT : SIP_PORT;
     if (!str_is_none(u.host) && addr_parse_host(u.host, &next.addr) == 0)
         return corehop_refusal(servers_reach(c->servers, upstream, &next, &plan->flow));
-    const struct server_want want = {
-        .upstream = upstream, .call_id = d->call_id, .server = d->server, .host = u.host};
-    return upstream ? pick(c, &want, plan) : FORWARD_UNKNOWN;
+    struct server_want want;
+    return corehop_is_named(c, d, text, &want) ? pick(c, &want, plan) : FORWARD_UNKNOWN;
 }

@@ -4,6 +4,7 @@
 
 #include "service/dialog.h"
 #include "service/forward.h"
+#include "service/servers.h"
 
 /* Of an error of egress.h or servers.h; FORWARD_OK of 0. */
 enum forward_refusal corehop_refusal(int err);
@@ -20,5 +21,9 @@ enum forward_refusal corehop_upstream(struct context *c, const struct conf_upstr
  * with, and there the server of that name, or the one that the dialog began with. */
 enum forward_refusal corehop_uri(struct context *c, const struct dialog *d, struct str text,
                                  struct forward_plan *plan);
+
+/* The URI names no address, so that any server of the dialog's upstream may be meant: *out. */
+bool corehop_is_named(const struct context *c, const struct dialog *d, struct str text,
+                      struct server_want *out);
 
 #endif

@@ -10,6 +10,7 @@
 #include "service/own.h"
 #include "service/shield.h"
 #include "service/ledger.h"
+#include "service/trailnote.h"
 #include "service/turn.h"
 
 /* ---------------------------------------------------------------- sending */
@@ -59,6 +60,8 @@ int flight_repeat(struct reg *r)
 {
     struct context *c = r->context;
     struct forward f;
+    if (r->sent_ms)
+        (void)shield_is_let(r->v.domain->upstream, &r->up.flow, THROTTLE_ALWAYS);
     int err = count_on(r);
     own_authorize(r);
     if (!err)
@@ -76,6 +79,8 @@ int flight_repeat(struct reg *r)
     if (err)
         return err;
     stats_inc(STAT_REGISTER_OUT);
+    if (r->v.domain->upstream->shield)
+        shield_count(r->v.domain->upstream, SHIELD_SENT, 1);
     ledger_count(c->ledger, r->v.domain->name, r->is_own ? LEDGER_OWN : LEDGER_RELAYED);
     r->sent_ms = loop_now_ms(c->loop);
     wheel_timer_init(&r->patience, r->leg->on_patience, r);
@@ -99,7 +104,6 @@ void flight_charge(const struct reg *r)
     if (!u->shield)
         return;
     shield_charge(u, loop_now_ms(r->context->loop));
-    shield_count(u, SHIELD_SENT, 1);
 }
 
 /* What it tells of upstream's state. A line that nothing is known of is anybody's invention, so
@@ -116,11 +120,14 @@ static void note_pace(const struct reg *r, unsigned status)
     shield_note(u, !is_trouble && now_ms < r->sent_ms + PACE_LATE_MS, now_ms);
 }
 
-/* What nobody has ever answered, a stranger may have made so. */
+/* What comes from elsewhere than the line's devices may be made up by anybody, and an edge before
+ * upstream refuses it or drops it whether upstream is there or not. Only the registrar accepts; and
+ * a line that is known is challenged by who knows it. */
 static void note_outage(const struct reg *r, unsigned status)
 {
-    bool is_bad = status == 0 || status == 408 || status == 503;
-    if (!is_bad || r->pace_class != PACE_NEW)
+    bool is_challenge = status == 401 || status == 407;
+    bool is_accepted = status >= 200 && status < 300;
+    if (r->is_heard || is_accepted || (is_challenge && r->pace_class != PACE_NEW))
         outage_on_register(r->context, r->v.domain->upstream, status);
 }
 
@@ -250,9 +257,25 @@ static void hold_bindings(struct reg *r, const struct aor_record *record)
     leg_hold(r->leg, refs, n);
 }
 
+/* The turn that it has had is another one's. */
+static bool is_let(struct reg *r)
+{
+    const struct conf_upstream *u = r->v.domain->upstream;
+    r->is_held_back = !shield_is_let(u, &r->up.flow, r->pace_class);
+    if (!r->is_held_back)
+        return true;
+    shield_give_back(u);
+    trailnote_add(r->context, &(struct trailnote){.aor = r->v.view.aor,
+                                                  .why = REASON_OVERLOADED,
+                                                  .flow = r->is_own ? NULL : &r->flow});
+    return false;
+}
+
 int flight_start(struct reg *r, const struct absorb_input *in, uint32_t least_s)
 {
     int err = plan(r, in, least_s);
+    if (!err && !is_let(r))
+        return ERR_FULL;
     lostdata_prepare(r, in);
     own_begin(r);
     if (!err)
@@ -260,4 +283,11 @@ int flight_start(struct reg *r, const struct absorb_input *in, uint32_t least_s)
     if (!err)
         hold_bindings(r, in->now_state);
     return err;
+}
+
+enum reason flight_fault(const struct reg *r, int err)
+{
+    return r->is_held_back     ? REASON_OVERLOADED
+           : err == ERR_ABSENT ? REASON_NO_EGRESS
+                               : REASON_UPSTREAM_ERROR;
 }

@@ -7,8 +7,12 @@
 #include "service/reg.h"
 
 /* Sends it, on its leg, as r->up.as says. in: what was decided on. least_s: upstream takes nothing
- * shorter, or 0. ERR_ABSENT: no listener fits; others as a transaction's. */
+ * shorter, or 0. ERR_ABSENT: no listener fits; ERR_FULL with is_held_back: the server asks for
+ * less; others as a transaction's. */
 int flight_start(struct reg *r, const struct absorb_input *in, uint32_t least_s);
+
+/* Why it was not sent. err: of flight_start. */
+enum reason flight_fault(const struct reg *r, int err);
 
 /* The server has failed (left out for_s from now on, 0: as long as it is usual): sends it to the
  * next one. False: there is none, or others have gone meanwhile. */

@@ -6,13 +6,14 @@
 #include "service/auth.h"
 #include "service/dialog.h"
 #include "service/egress.h"
+#include "service/overload.h"
 #include "service/reach.h"
 #include "service/remote.h"
 #include "service/servers.h"
 #include "sip/param.h"
 #include "sip/uri.h"
 
-enum { MAX_FORWARDS = 70, OUR_VIA_MAX = 400, WARNING_MAX = 200, PORT_SIP = 5060, PORT_SIPS = 5061 };
+enum { MAX_FORWARDS = 70, OUR_VIA_MAX = 440, WARNING_MAX = 200, PORT_SIP = 5060, PORT_SIPS = 5061 };
 
 static bool is_uri_us(struct context *c, const struct packet *p, const struct uri *u)
 {
@@ -131,6 +132,7 @@ void forward_print_via(struct context *c, const struct forward *out, struct buf 
     /* of a stream it would be a port that nobody can connect to once that has ended (18.2.2) */
     if (out->flow.transport == FLOW_UDP)
         buf_add(text, STR(";rport"));
+    buf_add(text, overload_offered(out->offer));
 }
 
 /* The sender's Via gets received and rport (18.2.1); ours goes on top (16.6 step 8). */
@@ -195,6 +197,8 @@ static bool bend_to_strict(struct context *c, struct build *b, struct str *uri, 
     (void)nameaddr_parse(first, &next);
     struct buf out = buf_in(&c->scratch, rest.n + uri->n + 8);
     rest = str_trim(rest);
+    if (rest.n && *rest.p == ',')
+        rest = str_trim(str_skip(rest, 1));
     buf_add(&out, rest);
     buf_add(&out, rest.n ? STR(", <") : STR("<"));
     buf_add(&out, *uri);
@@ -373,6 +377,7 @@ static enum forward_refusal build(struct context *c, const struct packet *p, con
     struct build b;
     build_init(&b, &c->scratch, m);
     out->flow = plan->flow;
+    out->offer = CONF_OVERLOAD_OFF;
     out->branch = mark_branch(&c->marks, loop_mark(c, p, m), out->branch_text);
     edit_vias(c, &b, p, out);
     edit_max_forwards(c, &b, m);
@@ -457,6 +462,8 @@ static const struct {
     [FORWARD_DOMAIN] = {403, STAT_REFUSED_DOMAIN, "Domain Not Served Here"},
     [FORWARD_UNKNOWN] = {404, STAT_REFUSED_UNKNOWN, NULL},
     [FORWARD_EGRESS] = {500, STAT_REFUSED_EGRESS, "No Listener Fits The Next Hop"},
+    [FORWARD_DRAINED] = {503, STAT_REFUSED_DRAINED, NULL},
+    [FORWARD_OVERLOADED] = {503, STAT_REFUSED_OVERLOAD, NULL},
     [FORWARD_UNRESOLVED] = {503, STAT_REFUSED_UNRESOLVED, NULL},
     [FORWARD_NO_MEMORY] = {503, STAT_NO_MEMORY, NULL},
 };

@@ -35,6 +35,7 @@ struct forward_plan {
 
 struct forward {
     struct flow_ref flow;
+    enum conf_overload offer; /* what our Via says of it */
     struct str bytes;
     struct str branch;
     char branch_text[MARK_BRANCH_LEN];
@@ -66,6 +67,8 @@ enum forward_refusal {
     FORWARD_AWAY,
     FORWARD_FLOW, /* the stream that the dialog's phone came by is gone */
     FORWARD_EGRESS,
+    FORWARD_DRAINED,    /* the operator has taken the upstream out */
+    FORWARD_OVERLOADED, /* the upstream server asks for less (RFC 7339) */
     FORWARD_UNRESOLVED, /* the DNS has not said yet where the upstream is */
     FORWARD_NO_MEMORY,
     FORWARD_REFUSALS

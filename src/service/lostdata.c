@@ -2,69 +2,13 @@
 
 #include <stdatomic.h>
 
-#include "base/log.h"
 #include "base/sys.h"
 #include "service/alarm.h"
 #include "service/location.h"
 #include "service/reg.h"
 #include "service/shield.h"
+#include "service/signs.h"
 #include "sip/contact.h"
-
-/* ---------------------------------------------------------------- signs */
-
-/* A sign is the line's hash:32, and when it was seen:32; service clock. */
-static uint64_t sign_word(const struct context *c, struct str aor, uint64_t now_s)
-{
-    return hash_str(&c->loop_key, aor) << 32 | (uint32_t)now_s;
-}
-
-static bool is_recent(uint64_t sign, uint64_t now_s)
-{
-    return sign && (uint32_t)sign + (uint64_t)LOSTDATA_WITHIN_S > now_s;
-}
-
-/* In the place of the same line's, else of the oldest. How many lines there are of late. */
-static unsigned put(struct shield *s, uint64_t sign, uint64_t now_s)
-{
-    unsigned n = 0;
-    size_t at = 0;
-    for (size_t i = 0; i < LOSTDATA_LINES; i++) {
-        uint64_t here = atomic_load(&s->signs[i]), oldest = atomic_load(&s->signs[at]);
-        if (here >> 32 == sign >> 32 && here) {
-            at = i;
-            break;
-        }
-        if ((uint32_t)here < (uint32_t)oldest)
-            at = i;
-    }
-    atomic_store(&s->signs[at], sign);
-    for (size_t i = 0; i < LOSTDATA_LINES; i++)
-        n += is_recent(atomic_load(&s->signs[i]), now_s);
-    return n;
-}
-
-/* Whoever moves the word begins it, for all workers. */
-static void begin(struct context *c, const struct conf_upstream *u, uint64_t now_s)
-{
-    uint64_t lost_s = atomic_load(&u->shield->lost_s);
-    if ((lost_s && now_s < lost_s + LOSTDATA_AGAIN_S) ||
-        !atomic_compare_exchange_strong(&u->shield->lost_s, &lost_s, now_s))
-        return;
-    log_warn("upstream \"%s\": it seems to have lost its data: resync = auto", u->name);
-    c->resync(str_of(u->name), c->resync_arg);
-}
-
-static void note(struct context *c, const struct conf_upstream *u, struct str aor)
-{
-    uint64_t now_s = sys_service_s(), lost_s = atomic_load(&u->shield->lost_s);
-    if (lost_s && now_s < lost_s + LOSTDATA_AGAIN_S)
-        return;
-    if (put(u->shield, sign_word(c, aor, now_s), now_s) < LOSTDATA_LINES)
-        return;
-    (void)alarm_raise(c->alarms, ALARM_LOST_DATA, u->name, now_s);
-    if (u->resync == CONF_RESYNC_AUTO)
-        begin(c, u, now_s);
-}
 
 /* ---------------------------------------------------------------- what upstream holds */
 
@@ -87,10 +31,10 @@ static bool is_from_line(const struct absorb_input *in)
 void lostdata_prepare(struct reg *r, const struct absorb_input *in)
 {
     r->n_upstream = r->n_beside = 0;
-    bool is_heard = r->is_own || is_from_line(in);
+    r->is_heard = r->is_own || is_from_line(in);
     for (size_t i = 0; i < in->now_state->n_upregs; i++) {
         const struct upreg *u = &in->now_state->upregs[i];
-        r->n_upstream += is_heard && is_held(u, in->now_s);
+        r->n_upstream += r->is_heard && is_held(u, in->now_s);
         r->n_beside += is_held(u, in->now_s) && u->id != r->up.upreg_id;
     }
 }
@@ -139,17 +83,18 @@ void lostdata_judge(const struct reg *r, const struct msg *answer)
         return;
     if ((is_unknown && r->n_upstream) ||
         (answer->status < 300 && r->n_beside && is_short(r, answer)))
-        note(r->context, u, r->v.view.aor);
+        signs_note(r->context, u, r->v.view.aor);
 }
 
 /* ---------------------------------------------------------------- walks */
 
-void lostdata_on_walk(struct context *c, const struct conf_upstream *u)
+void lostdata_on_walk(const struct conf_upstream *u, uint64_t since_s)
 {
-    (void)c;
-    for (size_t i = 0; i < LOSTDATA_LINES; i++)
-        atomic_store(&u->shield->signs[i], 0);
-    atomic_store(&u->shield->lost_s, sys_service_s());
+    uint64_t lost_s = atomic_load(&u->shield->lost_s);
+    while (lost_s < since_s && !atomic_compare_exchange_weak(&u->shield->lost_s, &lost_s, since_s))
+        ;
+    if (lost_s < since_s) /* the first worker */
+        signs_clear(u);
     atomic_fetch_add(&u->shield->n_walking, 1);
 }
 

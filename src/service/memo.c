@@ -10,6 +10,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "core/lasting.h"
+#include "net/loop.h"
 #include "service/ledger.h"
 #include "service/outage.h"
 #include "service/reach.h"
@@ -340,7 +341,8 @@ static bool extend(struct context *c, const struct refresh *r, const struct regv
     const struct absorb_conf *policy = &r->domain->absorb;
     const struct lease_refresh refresh = {
         .ref = r->view.ref,
-        .expires_at_s = now_s + lasting_grant_s(policy, &r->claim.lasting, spread->value),
+        .expires_at_s = now_s + lasting_grant_s(policy, &r->claim.lasting, spread->value,
+                                                surge_is_on(&c->surge)),
         .cseq = r->glance.cseq,
         .branch_hash = spread->branch_hash,
         .is_equal_cseq_allowed = policy->is_equal_cseq_allowed};
@@ -401,6 +403,7 @@ bool memo_answer(struct context *c, const struct packet *p)
     if (!find(c, name, &r) || !is_good(&r, now_s))
         return false;
     trail_fetch(c->trail, r.claim.trail_hash);
+    surge_note(&c->surge, loop_now_ms(c->loop));
     if (!extend(c, &r, &spread, now_s, &expires_at_s))
         return false;
     answer(c, p, &r, &spread, expires_at_s - now_s);

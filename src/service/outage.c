@@ -95,14 +95,33 @@ static bool counts(const struct conf_upstream *u, enum health_event e)
     return e != HEALTH_PROBE_FAILED || atomic_load(&u->shield->is_believed);
 }
 
+static void turn(struct context *c, const struct conf_upstream *u, enum health_event e)
+{
+    struct health from, to;
+    if (change(u, e, &from, &to))
+        tell_change(c, u, from, to, health_event_word(e));
+}
+
+/* Nothing counts but the operator's word. What was under way beside it may have come after it: that
+ * is mended with the next thing that is seen, at the latest a probe. */
+static void keep_down(struct context *c, const struct conf_upstream *u)
+{
+    if (health_of(u->shield).state != HEALTH_DOWN)
+        turn(c, u, HEALTH_HELD);
+}
+
 void outage_note(struct context *c, const struct conf_upstream *u, enum health_event e)
 {
     struct health from, to;
     if (!u->shield || !u->probe_interval_s)
         return;
     weigh_probes(u, e);
-    if (!counts(u, e) || outage_is_held(u->shield))
+    if (!counts(u, e))
         return;
+    if (outage_is_held(u->shield)) {
+        keep_down(c, u);
+        return;
+    }
     if (change(u, e, &from, &to))
         tell_change(c, u, from, to, health_event_word(e));
     else if (to.state == HEALTH_DOWN && to.is_bad)
@@ -162,13 +181,6 @@ void outage_add_left(struct shield *s, int64_t n)
 bool outage_is_held(const struct shield *s)
 {
     return atomic_load_explicit(&s->is_held, memory_order_relaxed);
-}
-
-static void turn(struct context *c, const struct conf_upstream *u, enum health_event e)
-{
-    struct health from, to;
-    if (change(u, e, &from, &to))
-        tell_change(c, u, from, to, health_event_word(e));
 }
 
 void outage_hold(struct context *c, const struct conf_upstream *u)

@@ -19,6 +19,10 @@ enum { OWN_MAX = 256, PHONES_MAX = 4096, RETRY_LINE = 32 };
 /* Those of one loop turn, which has one scratch arena. */
 enum { TURN_MOST = 32 };
 
+/* The clock of timers is some milliseconds late, a busy worker later; turns that were to be had
+ * meanwhile are made up for, those of this time at most. */
+enum { LATE_US = 50000 };
+
 /* Less is left than this, or half of the time that was meant for refreshing: it is urgent. */
 enum { DYING_S = 64 };
 
@@ -35,7 +39,8 @@ struct queue {
     struct line lines[PACE_CLASSES];
     unsigned n;
     struct wheel_timer timer;
-    bool has_turn; /* taken for the one that is resumed now */
+    uint64_t due_us; /* when the next turn is to be had; n > 0 */
+    bool has_turn;   /* taken for the one that is resumed now */
 };
 
 struct pacer {
@@ -165,8 +170,6 @@ bool pacer_take(struct context *c, const struct conf_upstream *u, enum pace_clas
         q->has_turn = false;
     if (!has_turn)
         has_turn = !(q && is_behind(q, k)) && shield_take(u, k, loop_now_ms(c->loop));
-    if (has_turn && u->shield)
-        shield_count(u, SHIELD_SENT, 1);
     return has_turn;
 }
 
@@ -200,17 +203,21 @@ static void count_out(struct queue *q, struct reg *r)
     shield_count(&q->upstream, SHIELD_WAITED_MS, loop_now_ms(c->loop) - r->waits_since_ms);
 }
 
-/* The first one that could go, by right or by the share of its class; else how long until then. */
-static struct reg *next_of(const struct queue *q, uint64_t *wait_ms)
+static uint64_t now_us(const struct queue *q)
 {
-    uint64_t now_ms = loop_now_ms(q->pacer->context->loop);
-    *wait_ms = UINT64_MAX;
+    return loop_now_ms(q->pacer->context->loop) * 1000;
+}
+
+/* The first one that could go, by right or by the share of its class; else how long until then. */
+static struct reg *next_of(const struct queue *q, uint64_t at_us, uint64_t *wait_us)
+{
+    *wait_us = UINT64_MAX;
     for (int k = 0; k < PACE_CLASSES; k++) {
         if (q->lines[k].n == 0)
             continue;
-        uint64_t ms = shield_wait_ms(&q->upstream, (enum pace_class)k, now_ms);
-        *wait_ms = ms < *wait_ms ? ms : *wait_ms;
-        if (ms == 0)
+        uint64_t us = shield_wait_us(&q->upstream, (enum pace_class)k, at_us);
+        *wait_us = us < *wait_us ? us : *wait_us;
+        if (us == 0)
             return container_of(q->lines[k].regs.next, struct reg, link);
     }
     return NULL;
@@ -240,22 +247,37 @@ static void resume(struct queue *q, struct reg *r)
     q->has_turn = false;
 }
 
-static void arm(struct queue *q, uint64_t wait_ms)
+static void arm(struct queue *q, uint64_t due_us)
 {
+    uint64_t us = now_us(q);
+    q->due_us = due_us;
     if (q->n)
-        loop_timer_start(q->pacer->context->loop, &q->timer, wait_ms);
+        loop_timer_start(q->pacer->context->loop, &q->timer,
+                         due_us > us ? (due_us - us + 999) / 1000 : 0);
+}
+
+/* One more waits, and it may have a better right than those that do already. */
+static void arm_for_one(struct queue *q)
+{
+    uint64_t wait_us;
+    (void)next_of(q, now_us(q), &wait_us);
+    uint64_t due_us = now_us(q) + wait_us;
+    arm(q, q->n > 1 && q->due_us < due_us ? q->due_us : due_us);
 }
 
 static void on_time(void *arg)
 {
     struct queue *q = arg;
-    const struct context *c = q->pacer->context;
-    uint64_t wait_ms;
-    struct reg *r = next_of(q, &wait_ms);
-    for (int n = 0; r && n < TURN_MOST; n++, r = next_of(q, &wait_ms))
-        if (shield_take(&q->upstream, r->pace_class, loop_now_ms(c->loop)))
+    uint64_t end_us = now_us(q), wait_us = 0;
+    uint64_t at_us = q->due_us + LATE_US > end_us ? q->due_us : end_us - LATE_US;
+    for (int n = 0; n < TURN_MOST && q->n && at_us <= end_us; n++) {
+        struct reg *r = next_of(q, at_us, &wait_us);
+        if (!r)
+            at_us += wait_us;
+        else if (shield_take_us(&q->upstream, r->pace_class, at_us))
             resume(q, r);
-    arm(q, wait_ms);
+    }
+    arm(q, at_us);
 }
 
 static void refuse(struct reg *r)
@@ -305,7 +327,6 @@ static struct queue *queue_of(struct reg *r)
 void pacer_wait(struct reg *r, enum pace_class k)
 {
     struct queue *q = queue_of(r);
-    uint64_t wait_ms;
     if (!q || !is_in_time(q, k)) {
         refuse(r);
         return;
@@ -313,22 +334,19 @@ void pacer_wait(struct reg *r, enum pace_class k)
     count_in(q, r, k);
     wheel_timer_init(&r->patience, on_patience, r);
     loop_timer_start(r->context->loop, &r->patience, TURN_MS);
-    (void)next_of(q, &wait_ms);
-    arm(q, wait_ms);
+    arm_for_one(q);
 }
 
 bool pacer_wait_own(struct reg *r, enum pace_class k)
 {
     struct queue *q = queue_of(r);
-    uint64_t wait_ms;
     if (!q || q->lines[k].n_own >= OWN_MAX)
         return false;
     count_in(q, r, k);
     wheel_timer_init(&r->patience, on_patience, r);
     r->leg->retry = r;
     r->leg->is_retry_next = false;
-    (void)next_of(q, &wait_ms);
-    arm(q, wait_ms);
+    arm_for_one(q);
     return true;
 }
 

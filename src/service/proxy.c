@@ -151,8 +151,9 @@ static enum forward_refusal find_local(struct context *c, const struct packet *p
                                        const struct msg *m, struct target_set *targets,
                                        enum forward_refusal why)
 {
-    bool is_cut_off = (why == FORWARD_EGRESS || why == FORWARD_UNRESOLVED) &&
-                      targets->caller_domain && targets->n_servers == 0;
+    bool is_cut_off =
+        (why == FORWARD_EGRESS || why == FORWARD_UNRESOLVED || why == FORWARD_DRAINED) &&
+        targets->caller_domain && targets->n_servers == 0;
     if (why != FORWARD_OK && !is_cut_off)
         return why;
     enum local_how how = local_add(c, p, m, targets);

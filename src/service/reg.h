@@ -46,10 +46,12 @@ struct reg {
     uint32_t retry_after_s; /* as upstream asked; 0: it did not */
     uint64_t left_alone_s;  /* the account of ours that upstream refuses */
     bool is_own;
+    bool is_heard;      /* our own, or from where a device of the line is */
     bool is_held;       /* our own, of what upstream has by the record */
     bool has_unblocked; /* upstream was silent too long; others may go */
     bool is_silent;     /* and the phone waits no longer (D61) */
     bool has_tried_423;
+    bool is_held_back;   /* the server asks for less: not sent (RFC 7339) */
     unsigned n_upstream; /* registrations of the line that upstream holds by the record */
     unsigned n_beside;   /* those of them that this one does not concern */
     unsigned n_storing;  /* changes that the store has not answered */

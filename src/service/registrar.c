@@ -4,6 +4,7 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "core/expiry.h"
+#include "net/loop.h"
 #include "service/auth.h"
 #include "service/flight.h"
 #include "service/forward.h"
@@ -153,6 +154,14 @@ static void count(struct context *c, const struct regview *v, const struct told 
 
 /* ---------------------------------------------------------------- absorbing */
 
+/* Those who come in a surge must not make another one. */
+static uint32_t granted_s(const struct context *c, const struct absorb_input *in, int64_t asked_s,
+                          const struct upreg *u)
+{
+    uint32_t s = expiry_grant_on_s(in, asked_s, u);
+    return surge_is_on(&c->surge) ? expiry_scatter_s(in, s) : s;
+}
+
 static enum lease_result extend(struct context *c, const struct regview *v,
                                 const struct decision *d, const struct register_contact *contact)
 {
@@ -166,12 +175,12 @@ static enum lease_result extend(struct context *c, const struct regview *v,
     if (!u)
         return LEASE_STALE;
     uint64_t expires_at_s;
-    const struct lease_refresh refresh = {
-        .ref = b->lease,
-        .expires_at_s = in->now_s + expiry_grant_on_s(in, contact->expires_s, u),
-        .cseq = in->view->cseq,
-        .branch_hash = in->view->branch_hash,
-        .is_equal_cseq_allowed = in->conf->is_equal_cseq_allowed};
+    const struct lease_refresh refresh = {.ref = b->lease,
+                                          .expires_at_s =
+                                              in->now_s + granted_s(c, in, contact->expires_s, u),
+                                          .cseq = in->view->cseq,
+                                          .branch_hash = in->view->branch_hash,
+                                          .is_equal_cseq_allowed = in->conf->is_equal_cseq_allowed};
     enum lease_result got = lease_extend(store_leases(c->store), &refresh, &expires_at_s);
     if (got == LEASE_EXTENDED)
         pulse_on_refresh(c, v->domain, &d->location, (size_t)(b - in->now_state->bindings));
@@ -219,6 +228,7 @@ static bool answer_absorbed(struct context *c, const struct packet *p, const str
                             const struct regview *v, const struct decision *d)
 {
     const struct told t = {p, d, d->verdict.reason, 200};
+    surge_note(&c->surge, loop_now_ms(c->loop));
     struct str lines = extend_all(c, v, d) ? absorbed_lines(c, v, m, &t) : STR_NONE;
     if (str_is_none(lines))
         return false;

@@ -46,9 +46,13 @@ static int take_turn(struct reg *r, const struct absorb_input *in, bool is_trial
     r->pace_class = pacer_class_own(u ? u : &none, r->up.as, in->now_s);
     if (is_trial)
         flight_charge(r);
-    if (is_trial || pacer_take(c, r->v.domain->upstream, r->pace_class))
-        return upstream_start(r, in);
-    if (!pacer_wait_own(r, r->pace_class))
+    bool has_turn = is_trial || pacer_take(c, r->v.domain->upstream, r->pace_class);
+    int err = has_turn ? upstream_start(r, in) : 0;
+    bool is_held_back =
+        has_turn && r->is_held_back && !r->v.view.is_line; /* those the keeper asks */
+    if (err && !is_held_back)
+        return err;
+    if (is_held_back || (!has_turn && !pacer_wait_own(r, r->pace_class)))
         upstream_hold(r, NO_ROOM_MS + r->up.upreg_id % NO_ROOM_MS);
     return 0;
 }
@@ -99,7 +103,7 @@ static void submit_own(struct context *c, const struct order *wanted)
         return;
     int err = begin_own(r, o);
     if (err)
-        own_failed(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR);
+        own_failed(r, flight_fault(r, err));
     else if (r->v.view.is_line && !r->waits_since_ms)
         keeper_on_attempt(c->keeper, r->v.view.aor);
     if (err)

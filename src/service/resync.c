@@ -142,9 +142,9 @@ void resync_free(struct resync *s)
     free(s);
 }
 
-void resync_start(struct resync *s, struct str upstream)
+void resync_start(struct resync *s, struct str upstream, uint64_t since_s)
 {
-    struct context *c = s->context;
+    const struct context *c = s->context;
     end(s, NULL);
     s->upstream_len = upstream.n < sizeof s->upstream ? upstream.n : sizeof s->upstream;
     memcpy(s->upstream, upstream.p, s->upstream_len);
@@ -154,6 +154,6 @@ void resync_start(struct resync *s, struct str upstream)
         return;
     s->walked = u->shield;
     s->is_counting = true;
-    lostdata_on_walk(c, u);
+    lostdata_on_walk(u, since_s);
     loop_timer_start(c->loop, &s->timer, 0);
 }

@@ -11,6 +11,7 @@ struct resync;
 int resync_new(struct context *c, struct resync **out); /* ERR_NOMEM */
 void resync_free(struct resync *s);                     /* NULL is legal */
 
-void resync_start(struct resync *s, struct str upstream);
+/* since_s: when it was ordered, service clock; of all workers the same. */
+void resync_start(struct resync *s, struct str upstream, uint64_t since_s);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/sys.h"
 
 /* What waits for one that is down looks again so often. */
-enum { WINDOW_MS = 1000, RECENT_MS = 60000, DOWN_MS = 1000 };
+enum { WINDOW_MS = 1000, RECENT_MS = 60000, DOWN_US = 1000000 };
 
 struct shield_table {
     pthread_mutex_t lock;
@@ -33,6 +33,7 @@ void shield_table_free(struct shield_table *s)
     for (struct shield *one = s->first, *next; one; one = next) {
         next = one->next;
         free(one->name);
+        overload_fini(&one->overload);
         free(one);
     }
     (void)pthread_mutex_destroy(&s->lock);
@@ -57,6 +58,7 @@ static struct shield *add(struct shield_table *s, const char *name)
         free(one);
         return NULL;
     }
+    overload_init(&one->overload);
     atomic_init(&one->ceiling, PACE_WHOLE);
     atomic_init(&one->state_since_s, sys_service_s());
     *s->end = one;
@@ -128,18 +130,23 @@ static bool is_down(const struct shield *s)
 
 /* Its own share of the rate a class has before all others, as long as there is a token at all; else
  * what they have left. */
-uint64_t shield_wait_ms(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms)
+uint64_t shield_wait_us(const struct conf_upstream *u, enum pace_class k, uint64_t now_us)
 {
     const struct shield *s = u->shield;
     struct pace p = pace_now(u), share = pace_share(&p, k);
-    uint64_t now_us = now_ms * 1000, until_ms = load(&s->pause_until_ms);
+    uint64_t until_us = load(&s->pause_until_ms) * 1000;
     uint64_t rest_us = pace_wait_us(&p, k, load(&s->bucket), now_us);
     uint64_t own_us = longer(pace_wait_us(&share, PACE_DYING, load(&s->shares[k]), now_us),
                              pace_wait_us(&p, PACE_DYING, load(&s->bucket), now_us));
-    uint64_t wait_ms = ((rest_us < own_us ? rest_us : own_us) + 999) / 1000;
+    uint64_t wait_us = rest_us < own_us ? rest_us : own_us;
     if (is_down(s))
-        wait_ms = longer(wait_ms, DOWN_MS);
-    return longer(wait_ms, until_ms > now_ms ? until_ms - now_ms : 0);
+        wait_us = longer(wait_us, DOWN_US);
+    return longer(wait_us, until_us > now_us ? until_us - now_us : 0);
+}
+
+uint64_t shield_wait_ms(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms)
+{
+    return (shield_wait_us(u, k, now_ms * 1000) + 999) / 1000;
 }
 
 static bool take(_Atomic uint64_t *word, const struct pace *p, enum pace_class k, uint64_t now_us)
@@ -151,12 +158,11 @@ static bool take(_Atomic uint64_t *word, const struct pace *p, enum pace_class k
     return false;
 }
 
-bool shield_take(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms)
+bool shield_take_us(const struct conf_upstream *u, enum pace_class k, uint64_t now_us)
 {
     struct shield *s = u->shield;
     struct pace p = pace_now(u), share = pace_share(&p, k);
-    uint64_t now_us = now_ms * 1000;
-    if (shield_is_paused(u, now_ms))
+    if (shield_is_paused(u, now_us / 1000))
         return false;
     if (take(&s->bucket, &p, k, now_us))
         return true;
@@ -164,6 +170,11 @@ bool shield_take(const struct conf_upstream *u, enum pace_class k, uint64_t now_
         !take(&s->shares[k], &share, PACE_DYING, now_us))
         return false;
     return take(&s->bucket, &p, PACE_DYING, now_us);
+}
+
+bool shield_take(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms)
+{
+    return shield_take_us(u, k, now_ms * 1000);
 }
 
 void shield_charge(const struct conf_upstream *u, uint64_t now_ms)
@@ -182,6 +193,27 @@ void shield_give_back(const struct conf_upstream *u)
     while (!atomic_compare_exchange_weak(&u->shield->bucket, &full_at_us,
                                          pace_give_back(&p, full_at_us)))
         ;
+}
+
+/* ---------------------------------------------------------------- overload */
+
+bool shield_is_let(const struct conf_upstream *u, const struct flow_ref *server, unsigned right)
+{
+    if (!u->shield ||
+        overload_lets(&(struct overload_case){&u->shield->overload, u, server}, right))
+        return true;
+    shield_count(u, right < PACE_CLASSES ? SHIELD_HELD_BACK : SHIELD_CALLS_HELD_BACK, 1);
+    return false;
+}
+
+void shield_heed(const struct conf_upstream *u, const struct flow_ref *server, const struct msg *m)
+{
+    if (!u->shield)
+        return;
+    enum overload_word word =
+        overload_on_answer(&(struct overload_case){&u->shield->overload, u, server}, m);
+    if (word != OVERLOAD_SILENT)
+        shield_count(u, word == OVERLOAD_OBEYED ? SHIELD_OBEYED : SHIELD_IGNORED, 1);
 }
 
 /* ---------------------------------------------------------------- evidence */

@@ -13,6 +13,7 @@
 #include "conf/conf.h"
 #include "core/health.h"
 #include "core/pace.h"
+#include "service/overload.h"
 
 /* What is counted of each upstream, since the start. */
 enum shield_count {
@@ -22,12 +23,17 @@ enum shield_count {
     SHIELD_REFUSED,   /* that could not have their turn in time */
     SHIELD_POSTPONED, /* refreshes that were answered here instead (D56a) */
     SHIELD_PAUSES,    /* 503 with Retry-After */
+    SHIELD_OBEYED,    /* answers with a limit of overload control that holds now */
+    SHIELD_IGNORED,   /* the same with one that does not count */
+    SHIELD_HELD_BACK, /* REGISTERs, and others, that were not sent because of one */
+    SHIELD_CALLS_HELD_BACK,
     SHIELD_COUNTS
 };
 
 struct shield {
     struct shield *next;
     char *name;
+    struct overload overload;                      /* what its servers ask for */
     _Atomic uint64_t bucket, shares[PACE_CLASSES]; /* full at; 0: they are full */
     _Atomic uint64_t pause_until_ms;
     _Atomic uint64_t window_ms;   /* since when the evidence is gathered */
@@ -49,11 +55,13 @@ struct shield {
     _Atomic bool is_believed;         /* its probes: outage.h */
     _Atomic uint64_t lost_s;          /* service clock: what it had accepted by then, it may know
                                          no more; 0: it has lost nothing */
-    _Atomic uint64_t signs[3];        /* that it has: lostdata.h */
-    _Atomic bool is_listing;          /* its 2xx list all registrations of a line */
-    _Atomic int64_t n_walking;        /* workers that replay what it has lost */
-    _Atomic uint64_t tried_s[2];      /* by a REGISTER, while down: outage.h; service clock */
-    _Atomic uint32_t probe_ms;        /* the last round trip */
+    _Atomic uint64_t signs[3];        /* that it has: signs.h, which alone changes them */
+    _Atomic uint64_t call_signs[3];
+    _Atomic bool has_called;     /* a line by what it has registered */
+    _Atomic bool is_listing;     /* its 2xx list all registrations of a line */
+    _Atomic int64_t n_walking;   /* workers that replay what it has lost */
+    _Atomic uint64_t tried_s[2]; /* by a REGISTER, while down: outage.h; service clock */
+    _Atomic uint32_t probe_ms;   /* the last round trip */
     _Atomic uint64_t counts[SHIELD_COUNTS];
     _Atomic uint64_t answered[STATS_BUCKETS]; /* REGISTERs, each in the first bucket it fits in */
     _Atomic uint64_t answered_ms;             /* all their times */
@@ -72,14 +80,22 @@ int shield_table_link(struct shield_table *s, struct conf *conf);
 void shield_each(struct shield_table *s, void (*fn)(const struct shield *one, void *arg),
                  void *arg);
 
+/* RFC 7339: the server that is in flow lets one more be sent to it; right: as in core/throttle.h.
+ * And what it answers. */
+bool shield_is_let(const struct conf_upstream *u, const struct flow_ref *server, unsigned right);
+void shield_heed(const struct conf_upstream *u, const struct flow_ref *server, const struct msg *m);
+
 /* How long until a REGISTER of that class could go; 0: now. Clock of sys_now_ms. */
 uint64_t shield_wait_ms(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms);
+uint64_t shield_wait_us(const struct conf_upstream *u, enum pace_class k, uint64_t now_us);
 
 /* Service clock; 0: it has lost nothing. */
 uint64_t shield_lost_s(const struct conf_upstream *u);
 
-/* Takes a turn; false: none is to be had now. */
+/* Takes a turn; false: none is to be had now. Whoever has waited for it may take it as of the time
+ * at which it was to be had. */
 bool shield_take(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms);
+bool shield_take_us(const struct conf_upstream *u, enum pace_class k, uint64_t now_us);
 
 /* A REGISTER goes, turn or not: it answers a challenge, or mends what a 423 said. */
 void shield_charge(const struct conf_upstream *u, uint64_t now_ms);

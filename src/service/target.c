@@ -9,13 +9,35 @@
 #include "service/egress.h"
 #include "service/gruu.h"
 #include "service/gruucall.h"
+#include "service/outage.h"
 #include "service/reach.h"
 #include "service/regview.h"
 #include "service/mandate.h"
 #include "service/trunk.h"
 #include "service/servers.h"
+#include "service/shield.h"
+#include "service/signs.h"
 #include "sip/uri.h"
 #include "store/store.h"
+
+/* ---------------------------------------------------------------- servers of an upstream */
+
+/* One after another. As servers_pick. */
+static int add_servers(struct context *c, const struct forward_plan *plan,
+                       const struct server_want *want, struct target_set *out)
+{
+    struct server_tries tries = {.n = 0};
+    int err = 0;
+    while (!err && out->n_servers < SERVERS_TRIES_MAX) {
+        struct target *t = &out->list[out->n_servers];
+        *t = (struct target){.plan = *plan, .group = out->n_servers, .is_server = true};
+        err = servers_pick(c->servers, want, &tries, &t->plan.flow);
+        out->n_servers += !err;
+    }
+    out->n = out->n_servers;
+    out->trial = out->n_servers > 1 ? dialog_core_mark(want->upstream) : 0;
+    return out->n_servers ? 0 : err;
+}
 
 /* ---------------------------------------------------------------- in a dialog */
 
@@ -48,25 +70,39 @@ static struct identity identity_in_dialog(struct context *c, const struct packet
                              .is_to_phone = !servers_owner(c, &plan->flow)};
 }
 
-static enum forward_refusal find_way(struct context *c, const struct packet *p, const struct msg *m,
-                                     const struct dialog *d, struct forward_plan *plan)
+/* By a name in its Contact a server may have others beside it, which have their turn when it fails
+ * (RFC 3263 4.3); an ACK has one try. */
+static enum forward_refusal to_core(struct context *c, const struct msg *m, const struct dialog *d,
+                                    const struct forward_plan *plan, struct target_set *out)
 {
-    *plan = (struct forward_plan){.n_routes = d->n_routes,
-                                  .is_way_recorded = m->method == METHOD_NOTIFY};
-    if (!d->is_from_phone)
-        return to_phone(c, p, m, d, &plan->flow);
-    if (d->n_legs == 2) { /* to another phone of ours, and no upstream stayed in between */
-        plan->is_past_upstream = true;
-        return to_phone(c, p, m, d, &plan->flow);
+    const struct str next = str_is_none(d->next) ? m->uri : d->next;
+    struct server_want want;
+    if (m->method == METHOD_ACK || !corehop_is_named(c, d, next, &want)) {
+        out->list[0].plan = *plan;
+        out->n = 1;
+        return corehop_uri(c, d, next, &out->list[0].plan);
     }
-    return corehop_uri(c, d, str_is_none(d->next) ? m->uri : d->next, plan);
+    return corehop_refusal(add_servers(c, plan, &want, out));
+}
+
+static enum forward_refusal find_way(struct context *c, const struct packet *p, const struct msg *m,
+                                     const struct dialog *d, struct target_set *out)
+{
+    const bool is_between_phones = d->is_from_phone && d->n_legs == 2; /* no upstream stayed */
+    const struct forward_plan plan = {.n_routes = d->n_routes,
+                                      .is_way_recorded = m->method == METHOD_NOTIFY,
+                                      .is_past_upstream = is_between_phones};
+    if (d->is_from_phone && !is_between_phones)
+        return to_core(c, m, d, &plan, out);
+    out->list[0].plan = plan;
+    out->n = 1;
+    return to_phone(c, p, m, d, &out->list[0].plan.flow);
 }
 
 static enum forward_refusal in_dialog(struct context *c, const struct packet *p,
                                       const struct msg *m, const struct dialog *d,
                                       struct target_set *out)
 {
-    struct forward_plan *plan = &out->list[0].plan;
     struct uri u;
     enum forward_refusal why = FORWARD_OK;
     /* A signed Route is the right to go on with a dialog, not to begin one. */
@@ -77,9 +113,9 @@ static enum forward_refusal in_dialog(struct context *c, const struct packet *p,
     if (d->is_from_phone && !servers_owner(c, &p->flow))
         why = mandate_in_dialog(c, p, m, d, out);
     if (why == FORWARD_OK)
-        why = find_way(c, p, m, d, plan);
-    plan->identity = identity_in_dialog(c, p, plan);
-    out->n = 1;
+        why = find_way(c, p, m, d, out);
+    for (size_t i = 0; i < out->n; i++)
+        out->list[i].plan.identity = identity_in_dialog(c, p, &out->list[i].plan);
     return why;
 }
 
@@ -259,6 +295,8 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
         !egress_is_us(c->egress, u.host, u.port, &p->flow))
         line.contact = m->uri;
     line.domain = regview_domain(c->conf, line.aor);
+    if (has_token && m->method == METHOD_INVITE)
+        signs_on_delivered(c, &p->flow, line.aor, line.upreg_id);
     enum forward_refusal why = find_devices(c, &line, m, out);
     if (why == FORWARD_OK || why == FORWARD_AWAY)
         why = arrange(c, &line, m, out);
@@ -288,22 +326,19 @@ enum forward_refusal target_find_devices(struct context *c, struct str aor, cons
 
 /* ---------------------------------------------------------------- from a phone */
 
-/* The servers of the caller's upstream, one after another. As servers_pick. */
-static int add_servers(struct context *c, const struct forward_plan *plan, struct target_set *out)
+/* RFC 7339 5.10.1: what begins outside a dialog may be held back, an emergency call never. */
+static enum forward_refusal may_go(struct context *c, const struct packet *p, const struct msg *m,
+                                   struct target_set *set)
 {
-    const struct server_want want = {
-        .upstream = out->caller_domain->upstream, .aor = out->caller, .home = out->home};
-    struct server_tries tries = {.n = 0};
-    int err = 0;
-    while (!err && out->n_servers < SERVERS_TRIES_MAX) {
-        struct target *t = &out->list[out->n_servers];
-        *t = (struct target){.plan = *plan, .group = out->n_servers, .is_server = true};
-        err = servers_pick(c->servers, &want, &tries, &t->plan.flow);
-        out->n_servers += !err;
+    const struct conf_domain *d = set->caller_domain;
+    bool is_right = m->method == METHOD_ACK || barrier_is_emergency(c, p, m, d);
+    if (d->upstream->shield && outage_is_held(d->upstream->shield) && !is_right) {
+        set->n = set->n_servers = 0; /* devices may have it */
+        return FORWARD_DRAINED;
     }
-    out->n = out->n_servers;
-    out->trial = out->n_servers > 1 ? dialog_core_mark(want.upstream) : 0;
-    return out->n_servers ? 0 : err;
+    bool is_let = shield_is_let(d->upstream, &set->list[0].plan.flow,
+                                is_right ? THROTTLE_ALWAYS : THROTTLE_CALL);
+    return is_let ? FORWARD_OK : FORWARD_OVERLOADED;
 }
 
 /* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there
@@ -318,7 +353,6 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
     if (why != FORWARD_OK)
         return why;
     out->caller = sender.aor;
-    out->home = sender.home;
     if (forward_is_here(c, p, m)) /* RFC 3261 8.2: who it is comes first */
         return FORWARD_METHOD;
     struct forward_plan plan = {.phone = reach_way(&p->flow),
@@ -336,7 +370,11 @@ static enum forward_refusal from_phone(struct context *c, const struct packet *p
     struct uri u;
     if (why == FORWARD_OK && bridge_takes(m) && uri_parse(m->uri, &u) == 0 && gruu_is(c, &u))
         return gruucall_from_phone(c, &u, m, &plan, out);
-    return why == FORWARD_OK ? corehop_refusal(add_servers(c, &plan, out)) : why;
+    const struct server_want want = {
+        .upstream = sender.domain->upstream, .aor = out->caller, .home = sender.home};
+    if (why == FORWARD_OK)
+        why = corehop_refusal(add_servers(c, &plan, &want, out));
+    return why == FORWARD_OK ? may_go(c, p, m, out) : why;
 }
 
 static enum forward_refusal find(struct context *c, const struct packet *p, const struct msg *m,

@@ -40,7 +40,6 @@ struct target_set {
     uint32_t breadth;          /* that the branches share (RFC 5393) */
     const struct conf_domain *caller_domain; /* from a phone or a trusted source: theirs; or NULL */
     struct str caller;                       /* the line of that phone, or none */
-    struct server_at home;                   /* of that line, or none */
     unsigned n_servers; /* of the caller's upstream, at the first targets: one after another, when
                            the one before is silent, out of reach or answers 503 (RFC 3263 4.3) */
     uint16_t trial;     /* the mark of that upstream, if all targets behind the first are for its

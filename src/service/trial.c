@@ -1,6 +1,18 @@
 #include "service/trial.h"
 
+#include "service/signs.h"
 #include "service/silence.h"
+
+void trial_init(struct trial *t, struct context *c, const struct target_set *targets,
+                struct hunt *hunt, struct fork *fork)
+{
+    bool is_ours = !str_is_none(targets->caller);
+    *t = (struct trial){.context = c,
+                        .hunt = hunt,
+                        .fork = fork,
+                        .mark = targets->trial,
+                        .caller = is_ours ? hash_str(&c->loop_key, targets->caller) | 1 : 0};
+}
 
 bool trial_is_server(const struct trial *t, size_t branch)
 {
@@ -45,4 +57,11 @@ void trial_note(const struct trial *t, size_t branch, unsigned status, bool is_a
         servers_on_failure(s, &t->servers[branch], 0);
     else
         servers_on_answer(s, &t->servers[branch]);
+}
+
+void trial_tell(const struct trial *t, size_t branch, const struct msg *request, unsigned status)
+{
+    const struct flow_ref *server = &t->servers[branch];
+    if (t->caller)
+        signs_on_call(t->context, &(struct signs_call){request, server, t->caller, status});
 }

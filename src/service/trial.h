@@ -11,9 +11,14 @@ struct trial {
     struct context *context;
     struct hunt *hunt;
     struct fork *fork;
-    uint16_t mark; /* target_set.trial, while there is somebody else for its silence; then 0 */
+    uint16_t mark;   /* target_set.trial, while there is somebody else for its silence; then 0 */
+    uint64_t caller; /* a hash of the line that calls; 0: none */
     struct flow_ref servers[SERVERS_TRIES_MAX]; /* at the first branches; generation 0: none */
 };
+
+/* The call is to these targets. */
+void trial_init(struct trial *t, struct context *c, const struct target_set *targets,
+                struct hunt *hunt, struct fork *fork);
 
 bool trial_is_server(const struct trial *t, size_t branch);
 
@@ -33,5 +38,8 @@ bool trial_on_silence(const struct trial *t);
 /* What became of a branch; is_answer: a server said so itself, and it is no 408 or 503 that stands
  * for silence and error. */
 void trial_note(const struct trial *t, size_t branch, unsigned status, bool is_answer);
+
+/* What a server of the caller's upstream says of the one that is called. */
+void trial_tell(const struct trial *t, size_t branch, const struct msg *request, unsigned status);
 
 #endif

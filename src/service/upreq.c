@@ -353,6 +353,7 @@ int upreq_forward(struct context *c, const struct packet *p, const struct msg *m
 {
     struct build b;
     out->flow = u->flow;
+    out->offer = u->domain->upstream->overload;
     build_init(&b, &c->scratch, m);
     forward_edit(c, &b, p, out);
     edit_sequence(c, &b, u);
@@ -444,6 +445,7 @@ int upreq_own(struct context *c, const struct upreq *u, struct forward *out)
                                            u->device.instance.n + extras_len(u) +
                                            (size_t)2 * SENT_BY_MAX + 512);
     out->flow = u->flow;
+    out->offer = u->domain->upstream->overload;
     out->branch = mark_branch(&c->marks, 0, out->branch_text);
     buf_add(&b, STR("REGISTER "));
     buf_add(&b, upreq_own_uri(c, u));

@@ -505,6 +505,7 @@ static void on_client(struct txn *t, enum txn_note what, const struct msg *m, vo
     (void)t;
     switch (what) {
     case TXN_NOTE_MESSAGE:
+        shield_heed(r->v.domain->upstream, &r->up.flow, m);
         if (m->status >= 200)
             on_final(r, m);
         break;
@@ -587,5 +588,5 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
     if (is_out_of_reach)
         flight_note(r, 0);
     if (err && !postpone_reg(r))
-        finish(r, err == ERR_ABSENT ? REASON_NO_EGRESS : REASON_UPSTREAM_ERROR, status_of(err));
+        finish(r, flight_fault(r, err), status_of(err));
 }

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/stats.h"
+#include "base/sys.h"
 #include "net/handover.h"
 #include "net/inbox.h"
 #include "net/listener.h"
@@ -147,7 +148,7 @@ static void on_packet(const struct packet *p, void *arg)
 struct order {
     struct inbox_node node;
     struct conf *conf;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms, since_s;
     void (*on_idle)(void *arg);
     void *arg;
     char upstream[]; /* NUL-terminated */
@@ -250,13 +251,13 @@ static void on_resync(struct inbox_node *node, void *arg)
     struct worker *w = arg;
     struct order *o = container_of(node, struct order, node);
     keeper_resync(w->context.keeper, str_of(o->upstream));
-    resync_start(w->resync, str_of(o->upstream));
+    resync_start(w->resync, str_of(o->upstream), o->since_s);
     free(o);
 }
 
-int worker_resync(struct worker *w, struct str upstream)
+int worker_resync(struct worker *w, struct str upstream, uint64_t since_s)
 {
-    return give_order(w, on_resync, &(struct order){.conf = NULL}, upstream);
+    return give_order(w, on_resync, &(struct order){.since_s = since_s}, upstream);
 }
 
 static void turn_upstream(struct order *o, struct worker *w,
@@ -286,8 +287,9 @@ int worker_hold(struct worker *w, struct str upstream, bool is_held)
 static void resync_all(struct str upstream, void *arg)
 {
     const struct worker_group *group = arg;
+    uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < group->n; i++)
-        if (worker_resync(group->workers[i], upstream))
+        if (worker_resync(group->workers[i], upstream, since_s))
             log_error("resync: out of memory; worker %u does without", i);
 }
 

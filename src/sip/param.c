@@ -91,7 +91,7 @@ bool param_split(struct str *rest, struct str *element)
     const char *from = p;
     while ((p = lex_run(p, end, LEX_LIST, false)) < end && *p != ',')
         p = skip_piece(p, end);
-    *rest = str_span(p, end);
+    *rest = str_span(p < end ? p + 1 : p, end);
     while (p > from && lex_is(p[-1], LEX_SPACE))
         p--;
     *element = str_span(from, p);

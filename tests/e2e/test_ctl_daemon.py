@@ -120,7 +120,9 @@ def test_status_reload_and_log_level(running):
     assert ctl(running, "log-level") == (0, "debug\n", "")
     assert ctl(running, "log-level", "info") == (0, "info\n", "")
     assert ctl(running, "log-level", "loud")[0] == 1
-    assert ctl(running, "reload") == (0, "the configuration is reloaded\n", "")
+    code, out, err = ctl(running, "reload")
+    assert (code, err) == (0, "") and out.endswith("\nthe configuration is reloaded\n")
+    assert "probe-interval: 0, so no outage is noticed" in out  # as the tests' configuration has it
     running.config.set(accounts.DOMAIN, upstream="nobody")
     running.daemon.write(running.config)
     code, out, err = ctl(running, "reload")

@@ -2,6 +2,7 @@
  * and rport is a Via that answers go back by. */
 #include "fuzz.h"
 
+#include "sip/oc.h"
 #include "sip/param.h"
 #include "sip/via.h"
 
@@ -30,6 +31,14 @@ static void check_slices(const struct via *v, struct str value)
 static bool is_same(struct str a, struct str b)
 {
     return a.p == b.p && a.n == b.n;
+}
+
+/* RFC 7339: whatever stands there, a limit that is read is one that can be obeyed. */
+static void check_oc(const struct via *v)
+{
+    struct oc oc;
+    if (oc_parse(v, &oc))
+        MUST(oc.algorithm == OC_RATE || (oc.algorithm == OC_LOSS && oc.value <= 100));
 }
 
 static void check_alone(const struct via *v)
@@ -80,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while ((got = via_next(&rest, &v)) == 1) {
         check_slices(&v, value);
         check_alone(&v);
+        check_oc(&v);
         check_received(&v, &sources[0]);
         check_received(&v, &sources[1]);
         (void)via_reply_addr(&v, &to);

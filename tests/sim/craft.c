@@ -22,8 +22,8 @@ struct craft {
     const struct mail *dialog; /* what made the dialog that the request is in, or NULL */
     struct str head, user;     /* head: method or status */
     struct str cseq, call_id, branch, from_value, from_tag, to_value, to_tag, max_forwards, ruri,
-        via, sent_by, rport, contact, reason, body, type, re_name, vias_of, ruri_of, route, routes,
-        rr_of, dialog_name, auth;
+        via, via_params, sent_by, rport, contact, reason, body, type, re_name, vias_of, ruri_of,
+        route, routes, rr_of, dialog_name, auth;
     struct str expires, authorization, instance, reg_id, q, path, supported, contacts, min_expires;
     struct str of_step; /* words that the statement itself reads */
     struct edit edits[EDITS];
@@ -45,6 +45,7 @@ static const struct {
     {{"max-forwards", 12}, offsetof(struct craft, max_forwards)},
     {{"ruri", 4}, offsetof(struct craft, ruri)},
     {{"via", 3}, offsetof(struct craft, via)},
+    {{"via-params", 10}, offsetof(struct craft, via_params)},
     {{"sent-by", 7}, offsetof(struct craft, sent_by)},
     {{"rport", 5}, offsetof(struct craft, rport)},
     {{"contact", 7}, offsetof(struct craft, contact)},
@@ -84,24 +85,6 @@ static bool is_none(struct str s)
 static struct str pick(struct str own, struct str fallback)
 {
     return str_is_none(own) ? fallback : own;
-}
-
-static struct str format(struct arena *a, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static struct str format(struct arena *a, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    char *text = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
-    if (!text)
-        return STR_NONE;
-    va_start(ap, fmt);
-    (void)vsnprintf(text, (size_t)n + 1, fmt, ap);
-    va_end(ap);
-    return (struct str){text, (size_t)n};
 }
 
 /* ---------------------------------------------------------------- reading the step */
@@ -191,7 +174,7 @@ static void put_end(struct craft *c)
             put_line(c, c->edits[i].text);
     if (c->body.n)
         put(c, STR("Content-Type"), pick(c->type, STR("application/sdp")));
-    put(c, STR("Content-Length"), format(&c->run->arena, "%zu", c->body.n));
+    put(c, STR("Content-Length"), text_format(&c->run->arena, "%zu", c->body.n));
     put_line(c, STR(""));
     buf_add(&c->out, c->body);
 }
@@ -200,7 +183,7 @@ static void put_end(struct craft *c)
 
 static struct str new_id(struct craft *c, const char *prefix)
 {
-    return format(&c->run->arena, "%s%llu", prefix, (unsigned long long)++c->run->serial);
+    return text_format(&c->run->arena, "%s%llu", prefix, (unsigned long long)++c->run->serial);
 }
 
 /* A CANCEL, and the ACK to anything but a 2xx, carry the branch of what they refer to. */
@@ -221,9 +204,9 @@ static void put_via(struct craft *c)
     struct str sent_by = pick(c->sent_by, str_dup(a, str_of(addr_text(&c->from->addr, text))));
     struct str branch = branch_of(c);
     struct str via =
-        format(a, "SIP/2.0/%s %.*s%s%.*s%s", run_transport_of(c->from), STR_FMT(sent_by),
-               is_none(branch) ? "" : ";branch=", STR_FMT(is_none(branch) ? STR("") : branch),
-               str_eq(c->rport, STR("no")) ? "" : ";rport");
+        text_format(a, "SIP/2.0/%s %.*s%s%.*s%s", run_transport_of(c->from), STR_FMT(sent_by),
+                    is_none(branch) ? "" : ";branch=", STR_FMT(is_none(branch) ? STR("") : branch),
+                    str_eq(c->rport, STR("no")) ? "" : ";rport");
     put(c, STR("Via"), pick(c->via, via));
 }
 
@@ -238,7 +221,8 @@ static void put_older_vias(struct craft *c)
 
 static struct str tagged(struct craft *c, struct str value, struct str tag)
 {
-    return tag.n ? format(&c->run->arena, "%.*s;tag=%.*s", STR_FMT(value), STR_FMT(tag)) : value;
+    return tag.n ? text_format(&c->run->arena, "%.*s;tag=%.*s", STR_FMT(value), STR_FMT(tag))
+                 : value;
 }
 
 static struct str header_of_re(const struct craft *c, struct str name)
@@ -255,12 +239,12 @@ static void put_parties(struct craft *c)
     if (!from.p)
         from = header_of_re(c, STR("From"));
     if (!from.p)
-        from = tagged(c, format(a, "<sip:%.*s@example.com>", STR_FMT(caller)),
+        from = tagged(c, text_format(a, "<sip:%.*s@example.com>", STR_FMT(caller)),
                       c->from_tag.p ? c->from_tag : new_id(c, "f"));
     if (!to.p)
         to = header_of_re(c, STR("To"));
     if (!to.p)
-        to = format(a, "<sip:%.*s@example.com>", STR_FMT(user));
+        to = text_format(a, "<sip:%.*s@example.com>", STR_FMT(user));
     if (c->to_tag.n)
         to = tagged(c, to, c->to_tag);
     put(c, STR("From"), from);
@@ -278,14 +262,15 @@ static bool is_register(const struct craft *c)
 static struct str register_call_id(struct craft *c)
 {
     char text[ADDR_TEXT];
-    return format(&c->run->arena, "reg-%.*s-%s", STR_FMT(c->user), addr_text(&c->from->addr, text));
+    return text_format(&c->run->arena, "reg-%.*s-%s", STR_FMT(c->user),
+                       addr_text(&c->from->addr, text));
 }
 
 static struct str register_cseq(struct craft *c)
 {
     uint32_t n;
     if (!c->cseq.p)
-        return format(&c->run->arena, "%u", ++c->from->cseq);
+        return text_format(&c->run->arena, "%u", ++c->from->cseq);
     if (str_to_u32(c->cseq, INT32_MAX, &n) == 0)
         c->from->cseq = n;
     return c->cseq;
@@ -298,16 +283,17 @@ static void put_register_contact(struct craft *c)
     char text[ADDR_TEXT];
     struct str value = c->contact;
     if (!value.p && c->expires.p && !is_none(c->expires))
-        value = format(a, "<sip:%.*s@%s%s>", STR_FMT(pick(c->user, STR("bob"))),
-                       addr_text(&c->from->addr, text), run_transport_parameter(c->from));
+        value = text_format(a, "<sip:%.*s@%s%s>", STR_FMT(pick(c->user, STR("bob"))),
+                            addr_text(&c->from->addr, text), run_transport_parameter(c->from));
     if (!value.p)
         return;
     if (c->q.p)
-        value = format(a, "%.*s;q=%.*s", STR_FMT(value), STR_FMT(c->q));
+        value = text_format(a, "%.*s;q=%.*s", STR_FMT(value), STR_FMT(c->q));
     if (c->instance.p)
-        value = format(a, "%.*s;+sip.instance=\"<%.*s>\"", STR_FMT(value), STR_FMT(c->instance));
+        value =
+            text_format(a, "%.*s;+sip.instance=\"<%.*s>\"", STR_FMT(value), STR_FMT(c->instance));
     if (c->reg_id.p)
-        value = format(a, "%.*s;reg-id=%.*s", STR_FMT(value), STR_FMT(c->reg_id));
+        value = text_format(a, "%.*s;reg-id=%.*s", STR_FMT(value), STR_FMT(c->reg_id));
     put(c, STR("Contact"), value);
 }
 
@@ -315,10 +301,10 @@ static struct str credentials(struct craft *c)
 {
     if (!str_eq(c->authorization, STR("yes")))
         return c->authorization;
-    return format(&c->run->arena,
-                  "Digest username=\"%.*s\", realm=\"example.com\", nonce=\"n1\", "
-                  "uri=\"sip:example.com\", response=\"0123456789abcdef0123456789abcdef\"",
-                  STR_FMT(pick(c->user, STR("bob"))));
+    return text_format(&c->run->arena,
+                       "Digest username=\"%.*s\", realm=\"example.com\", nonce=\"n1\", "
+                       "uri=\"sip:example.com\", response=\"0123456789abcdef0123456789abcdef\"",
+                       STR_FMT(pick(c->user, STR("bob"))));
 }
 
 static void put_optional(struct craft *c, struct str name, struct str value)
@@ -343,7 +329,8 @@ static struct str contact_of(struct craft *c)
 {
     if (!c->contact.n || *c->contact.p != '@')
         return c->contact;
-    return format(&c->run->arena, "<%.*s>", STR_FMT(run_find_uri(c->run, str_skip(c->contact, 1))));
+    return text_format(&c->run->arena, "<%.*s>",
+                       STR_FMT(run_find_uri(c->run, str_skip(c->contact, 1))));
 }
 
 static struct str uri_of(struct craft *c)
@@ -357,7 +344,7 @@ static struct str uri_of(struct craft *c)
         return text_uri(c->re->bytes);
     if (str_eq(c->head, STR("REGISTER")))
         return STR("sip:example.com");
-    return format(&c->run->arena, "sip:%.*s@example.com", STR_FMT(pick(c->user, STR("bob"))));
+    return text_format(&c->run->arena, "sip:%.*s@example.com", STR_FMT(pick(c->user, STR("bob"))));
 }
 
 /* RFC 3261 12.2.1.1: by a response the caller knows its dialog, by a request who was called. */
@@ -375,7 +362,7 @@ static void enter_dialog(struct craft *c)
     (void)str_to_u32(text_cseq(made_by), INT32_MAX, &number);
     if (is_caller)
         c->cseq =
-            pick(c->cseq, format(&c->run->arena, "%u", number + !str_eq(c->head, STR("ACK"))));
+            pick(c->cseq, text_format(&c->run->arena, "%u", number + !str_eq(c->head, STR("ACK"))));
 }
 
 /* The Request-URI too, since a strict router changes both. */
@@ -433,7 +420,7 @@ static void put_request(struct craft *c)
     }
     struct routes way;
     find_way(c, &way);
-    put_line(c, format(a, "%.*s %.*s SIP/2.0", STR_FMT(c->head), STR_FMT(way.ruri)));
+    put_line(c, text_format(a, "%.*s %.*s SIP/2.0", STR_FMT(c->head), STR_FMT(way.ruri)));
     put_via(c);
     put_older_vias(c);
     put(c, STR("Max-Forwards"), pick(c->max_forwards, STR("70")));
@@ -441,27 +428,32 @@ static void put_request(struct craft *c)
     put_record_routes(c, STR_NONE);
     put_parties(c);
     put(c, STR("Call-ID"), call_id.p ? call_id : new_id(c, "call-"));
-    put(c, STR("CSeq"), format(a, "%.*s %.*s", STR_FMT(number), STR_FMT(c->head)));
+    put(c, STR("CSeq"), text_format(a, "%.*s %.*s", STR_FMT(number), STR_FMT(c->head)));
     if (is_register(c))
         put_registration(c);
     else if (str_eq(c->head, STR("INVITE")) || c->contact.p)
         put(c, STR("Contact"),
-            pick(contact_of(c), format(a, "<sip:alice@%s>", addr_text(&c->from->addr, text))));
+            pick(contact_of(c), text_format(a, "<sip:alice@%s>", addr_text(&c->from->addr, text))));
     put_auth(c, way.ruri);
     put_end(c);
 }
 
 /* ---------------------------------------------------------------- responses */
 
-/* All Vias of the request; branch= gives the top one another branch. */
+/* All Vias of the request; branch= gives the top one another branch, via-params= parameters in
+ * place of our offer of overload control. */
 static void put_vias(struct craft *c, struct str request)
 {
     struct str value = text_header(request, STR("Via"), 0);
     for (unsigned i = 0; value.p; value = text_header(request, STR("Via"), ++i)) {
         struct str old = text_branch(request);
         if (i == 0 && c->branch.p && old.p)
-            value = format(&c->run->arena, "%.*s%.*s%.*s", STR_FMT(str_span(value.p, old.p)),
-                           STR_FMT(c->branch), STR_FMT(str_span(str_end(old), str_end(value))));
+            value =
+                text_format(&c->run->arena, "%.*s%.*s%.*s", STR_FMT(str_span(value.p, old.p)),
+                            STR_FMT(c->branch), STR_FMT(str_span(str_end(old), str_end(value))));
+        if (i == 0 && c->via_params.p)
+            value = text_format(&c->run->arena, "%.*s;%.*s", STR_FMT(text_until(value, STR(";oc"))),
+                                STR_FMT(c->via_params));
         put(c, STR("Via"), i == 0 && c->via.p ? c->via : value);
     }
 }
@@ -486,7 +478,7 @@ static void put_response(struct craft *c, struct str request, unsigned status)
     struct arena *a = &c->run->arena;
     struct str to = text_header(request, STR("To"), 0);
     struct str reason = pick(c->reason, str_of(text_reason(status)));
-    put_line(c, format(a, "SIP/2.0 %u %.*s", status, STR_FMT(reason)));
+    put_line(c, text_format(a, "SIP/2.0 %u %.*s", status, STR_FMT(reason)));
     put_vias(c, request);
     put(c, STR("From"), text_header(request, STR("From"), 0));
     if (status > 100 && !text_to_tag(request).p && !is_none(c->to_tag))

@@ -335,10 +335,16 @@ bool host_reload(struct host *h, struct str conf)
 
 bool host_resync(struct host *h, struct str upstream)
 {
+    uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < h->group.n; i++)
-        if (worker_resync(h->group.workers[i], upstream))
+        if (worker_resync(h->group.workers[i], upstream, since_s))
             return false;
     return true;
+}
+
+bool host_drain_upstream(struct host *h, struct str upstream, bool is_drained)
+{
+    return worker_hold(h->group.workers[0], upstream, is_drained) == 0;
 }
 
 bool host_depart(struct host *h)

@@ -45,6 +45,7 @@ bool host_reload(struct host *h, struct str conf);
 
 /* Tells the workers that an upstream has lost its data. */
 bool host_resync(struct host *h, struct str upstream);
+bool host_drain_upstream(struct host *h, struct str upstream, bool is_drained);
 
 bool host_drain(struct host *h, uint64_t timeout_ms);
 bool host_depart(struct host *h);

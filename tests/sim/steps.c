@@ -473,6 +473,15 @@ static void do_resync(struct run *r)
     world_pass(&r->world, 0);
 }
 
+/* upstream drain|resume NAME: what the operator orders. */
+static void do_upstream(struct run *r)
+{
+    bool is_drained = str_eq(script_word(r->step, 1), STR("drain"));
+    if (!host_drain_upstream(&r->world.host, script_word(r->step, 2), is_drained))
+        run_fail(r, "out of memory");
+    world_pass(&r->world, 0);
+}
+
 /* file NAME <<END … END: in front of all else it is there already. */
 static void do_file(struct run *r)
 {
@@ -520,6 +529,7 @@ static const struct {
     {{"file", 4}, do_file, 2, ""},
     {{"line", 4}, notice_check, 3, "state error status expires next alarm reach"},
     {{"resync", 6}, do_resync, 2, ""},
+    {{"upstream", 8}, do_upstream, 3, ""},
     {{"dns", 3}, records_set, SCRIPT_WORDS, "ttl"},
     {{"route", 5}, records_route, SCRIPT_WORDS, ""},
     {{"reload", 6}, do_reload, 1, ""},

@@ -29,11 +29,13 @@ struct storm {
     struct storm_plan plan;
     struct caller *callers;
     bool is_silent, is_over;
-    uint64_t room_us, room_at_ms;      /* what the pace has left: microseconds of its rate */
+    int64_t room_us; /* what the pace has left: microseconds of its rate */
+    uint64_t room_at_ms;
     struct str branches[BRANCHES_MAX]; /* of REGISTERs that have come, a ring */
     unsigned n_branches;
     uint64_t n_nonces;
     uint64_t n_from_phones, n_to_upstream; /* since "storm count" */
+    uint64_t second, n_in_second, peak;    /* of the phones, likewise */
 };
 
 static void start_timer(struct caller *p, uint64_t ms)
@@ -42,6 +44,16 @@ static void start_timer(struct caller *p, uint64_t ms)
 }
 
 /* ---------------------------------------------------------------- phones */
+
+static void count_second(struct run *r)
+{
+    struct storm *s = r->storm;
+    if (s->second != r->world.now_ms / 1000)
+        s->n_in_second = 0;
+    s->second = r->world.now_ms / 1000;
+    s->n_in_second++;
+    s->peak = s->n_in_second > s->peak ? s->n_in_second : s->peak;
+}
 
 static void send_register(struct caller *p)
 {
@@ -60,6 +72,7 @@ static void send_register(struct caller *p)
     buf_addf(&b, "Content-Length: 0\r\n\r\n");
     p->is_waiting = true;
     r->storm->n_from_phones++;
+    count_second(r);
     run_send(r, p->peer, buf_str(&b), -1);
 }
 
@@ -120,18 +133,19 @@ static void on_response(struct caller *p, struct str response)
 
 /* ---------------------------------------------------------------- the registrar */
 
-/* A second opinion on the pace: room for a burst, which fills again at the rate. A token may come a
- * few microseconds early, for a step of the pace is a whole number of them. */
+/* A second opinion on the pace: room for a burst, which fills again at the rate. Turns are given
+ * out by the wheel's clock, so one that is on time may follow one that was a step of it late; but
+ * what was taken early is owed. */
 static void judge_pace(struct run *r)
 {
     struct storm *s = r->storm;
-    uint64_t step_us = 1000000 / s->plan.rate, most_us = s->plan.burst * step_us;
-    s->room_us += (r->world.now_ms - s->room_at_ms) * 1000;
+    int64_t step_us = 1000000 / s->plan.rate, most_us = s->plan.burst * step_us;
+    s->room_us += (int64_t)(r->world.now_ms - s->room_at_ms) * 1000;
     s->room_us = s->room_us < most_us ? s->room_us : most_us;
     s->room_at_ms = r->world.now_ms;
-    if (s->room_us + 1000 < step_us)
+    s->room_us -= step_us;
+    if (s->room_us + (WHEEL_TICK_MS + 1) * 1000 < 0)
         run_fail(r, "a REGISTER beyond the pace of %u a second", s->plan.rate);
-    s->room_us -= s->room_us < step_us ? s->room_us : step_us;
 }
 
 static void build_response(struct buf *b, struct str request, const char *first_line)
@@ -279,6 +293,26 @@ static void judge_share(struct run *r, const struct storm *s)
                  (unsigned long long)s->n_to_upstream, (unsigned long long)s->n_from_phones);
 }
 
+/* "storm reached N": so many have gone upstream since they are counted. */
+static void judge_reached(struct run *r, const struct storm *s)
+{
+    uint32_t n;
+    if (str_to_u32(script_word(r->step, 2), UINT32_MAX, &n))
+        run_fail(r, "storm reached NUMBER");
+    else if (s->n_to_upstream < n)
+        run_fail(r, "only %llu REGISTERs to upstream", (unsigned long long)s->n_to_upstream);
+}
+
+/* "storm peak N": in no second more of the phones' than that since they are counted. */
+static void judge_peak(struct run *r, const struct storm *s)
+{
+    uint32_t n;
+    if (str_to_u32(script_word(r->step, 2), UINT32_MAX, &n) || s->peak == 0)
+        run_fail(r, "storm peak NUMBER, and something must have come");
+    else if (s->peak > n)
+        run_fail(r, "%llu REGISTERs of the phones in a second", (unsigned long long)s->peak);
+}
+
 static void begin(struct run *r)
 {
     struct storm_plan plan = {.n_phones = 100,
@@ -306,11 +340,15 @@ void storm_step(struct run *r)
     else if (str_eq(what, STR("silent")) || str_eq(what, STR("back")))
         s->is_silent = str_eq(what, STR("silent"));
     else if (str_eq(what, STR("count")))
-        s->n_from_phones = s->n_to_upstream = 0;
+        s->n_from_phones = s->n_to_upstream = s->n_in_second = s->peak = 0;
     else if (str_eq(what, STR("share")))
         judge_share(r, s);
+    else if (str_eq(what, STR("reached")))
+        judge_reached(r, s);
+    else if (str_eq(what, STR("peak")))
+        judge_peak(r, s);
     else if (str_eq(what, STR("end")))
         end(r);
     else if (!r->has_failed)
-        run_fail(r, "storm begin, flap, silent, back, count, share or end");
+        run_fail(r, "storm begin, flap, silent, back, count, share, reached, peak or end");
 }

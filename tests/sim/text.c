@@ -1,5 +1,10 @@
 #include "text.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+
 static const struct {
     struct str name, compact;
 } compacts[] = {
@@ -197,4 +202,25 @@ const char *text_reason(unsigned status)
         if (reasons[i].status == status)
             return reasons[i].reason;
     return "Some Reason";
+}
+
+struct str text_format(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *text = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
+    if (!text)
+        return STR_NONE;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return (struct str){text, (size_t)n};
+}
+
+struct str text_until(struct str s, struct str what)
+{
+    const char *at = s.n ? memmem(s.p, s.n, what.p, what.n) : NULL;
+    return at ? str_span(s.p, at) : s;
 }

@@ -53,6 +53,12 @@ struct str text_cseq(struct str message);
 /* The first word; *rest gets what stands behind it. */
 struct str text_word(struct str s, struct str *rest);
 
+/* What stands before it; all where it is not there. */
+struct str text_until(struct str s, struct str what);
+
+/* As printf does it, in the arena. None: no memory. */
+struct str text_format(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* The phrase that goes with a status. */
 const char *text_reason(unsigned status);
 

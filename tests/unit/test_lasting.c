@@ -82,11 +82,13 @@ static void check_same(const struct absorb_input *in, enum reason why, const str
     const struct register_contact *c = &in->view->contacts[0];
     const struct upreg *u = binding_upreg(in->now_state, in->now_state->bindings[0].upreg_id);
     struct verdict v = absorb_decide(in, NULL);
-    uint32_t granted_s = lasting_grant_s(in->conf, l, in->view->spread);
+    uint32_t granted_s = lasting_grant_s(in->conf, l, in->view->spread, false);
     uint64_t left_s = in->leases[0].expires_at_s - in->now_s;
     assert_int_equal(v.what, VERDICT_ABSORB);
     assert_int_equal(v.reason, why);
     assert_int_equal(expiry_grant_on_s(in, c->expires_s, u), granted_s);
+    assert_int_equal(lasting_grant_s(in->conf, l, in->view->spread, true),
+                     expiry_scatter_s(in, granted_s));
     assert_int_equal(expiry_told_s(in, u, left_s), left_s);
     assert_int_equal(expiry_told_s(in, u, granted_s), granted_s);
 }

@@ -120,6 +120,9 @@ static void elements_are_split_at_bare_commas(void **state)
         }
         assert_string_equal(text, rows[i].printed);
     }
+    struct str rest = STR("a , b"), element; /* the comma goes with what stands before it */
+    assert_true(param_split(&rest, &element));
+    assert_str(rest, " b");
 }
 
 static void damaged_lists_stay_inside(void **state)

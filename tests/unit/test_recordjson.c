@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "net/flow.h"
 
-enum { ARENA = 1 << 20, TAGS = 60, ROOM = 4096, N_KNOWN = 39 };
+enum { ARENA = 1 << 20, TAGS = 60, ROOM = 4096, N_KNOWN = 41 };
 
 static const char *const listeners[] = {"phones", "core"};
 static const struct codec_names names = {listeners, 2};

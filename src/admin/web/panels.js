@@ -117,7 +117,7 @@ function drawDomains(domains, savings) {
 const REFUSALS = ["bad-aor", "foreign-domain", "source-not-allowed", "bad-extension", "path-not-supported",
   "first-hop-lacks-outbound", "contact-is-gruu", "bad-star", "bad-contact", "too-brief", "line-full",
   "too-many-contacts", "stale-cseq", "loop", "too-many-hops", "queue-full", "held-too-long", "upstream-down",
-  "paced", "refused-lately", "no-egress", "no-memory", "store-failed", "bad-credentials", "other-user",
+  "paced", "overloaded", "refused-lately", "no-egress", "no-memory", "store-failed", "bad-credentials", "other-user",
   "refused-upstream", "upstream-timeout", "upstream-error", "credentials-refused"];
 
 function drawRefusals(totals) {
