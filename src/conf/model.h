@@ -248,6 +248,7 @@ struct conf_cluster {
 
 struct conf {
     const char *path; /* of the file */
+    uint64_t serial;  /* of the snapshot: no two of a process have the same */
     unsigned workers; /* at least 1 */
     uint32_t drain_timeout_s;
     const char *runtime_dir;

@@ -27,6 +27,7 @@
 #include "daemon/standby.h"
 #include "net/namebook.h"
 #include "net/tls.h"
+#include "service/memo.h"
 #include "service/alarm.h"
 #include "service/board.h"
 #include "service/lifecycle.h"
@@ -333,6 +334,7 @@ static int make_workers(struct daemon *d)
     if (!d->group.workers || !d->threads || source_table_new(&d->group.sources) ||
         alarm_new(&d->group.alarms) || board_new(&d->group.board) ||
         namebook_new(&d->group.names) || tally_new(&d->group.tally) || told_new(&d->group.told) ||
+        memo_table_new(&d->group.owner_key, &d->group.memos) ||
         shield_table_new(&d->group.shields))
         return ERR_NOMEM;
     if (d->cluster)
@@ -556,6 +558,7 @@ static void stop(struct daemon *d)
     namebook_free(d->group.names);
     tally_free(d->group.tally);
     told_free(d->group.told);
+    memo_table_free(d->group.memos);
     shield_table_free(d->group.shields);
     store_close(d->store);
     cluster_free(d->cluster);

@@ -11,6 +11,7 @@
 #include "service/guard.h"
 #include "service/late.h"
 #include "service/location.h"
+#include "service/memo.h"
 #include "service/outage.h"
 #include "service/pacer.h"
 #include "service/pulse.h"
@@ -234,12 +235,12 @@ static bool answer_absorbed(struct context *c, const struct packet *p, const str
         return false;
     char tag[MARK_TAG_LEN];
     reach_hold(c, v->domain, &p->flow);
-    reply_send(c, p, m,
-               &(struct build_reply){.status = 200,
-                                     .to_tag = mark_tag_of_hash(v->view.spread, tag),
-                                     .headers = lines});
+    const struct build_reply reply = {
+        .status = 200, .to_tag = mark_tag_of_hash(v->view.spread, tag), .headers = lines};
+    reply_send(c, p, m, &reply);
     if (c->in_hand_us)
         stats_add_time_us(STAT_ABSORB_TIME, sys_now_us() - c->in_hand_us);
+    memo_learn(c, &(struct memo_lesson){p, m, v, &d->in, &d->verdict, &reply});
     return true;
 }
 

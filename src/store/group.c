@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "store/leasememo.h"
 
 enum { SCRATCH_LIMIT = 256 << 20, SCRATCH_KEEP = 4 << 20 };
 
@@ -219,6 +220,8 @@ static void settle(struct group *g, struct move *m, bool is_committed,
 {
     struct lease_table *t = g->conf.leases;
     const struct binding *b = is_committed ? binding_find_id(next, m->binding_id) : NULL;
+    if (b)
+        leasememo_set_revision(t, m->ref.slot, next->revision);
     if (b && (m->fate == FATE_PUBLISH || m->fate == FATE_NEW))
         lease_publish(t, m->next, b->expires_at_s, b->cseq);
     else if (m->fate == FATE_NEW || (is_committed && m->fate == FATE_FREE))
