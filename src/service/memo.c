@@ -25,8 +25,9 @@
 /* Two entries a lease, so that few find their set full. */
 enum { WAYS = 4, SETS_LOG_MIN = 8, SETS_LOG_MAX = 23, ENTRIES_PER_LEASE = 2 };
 
-/* One in so many of those whose lease has been learned by other bytes is learned anew. */
-enum { RELEARN = 8 };
+/* One in so many of those whose lease has been learned by other bytes is learned anew. A prime: by
+ * whatever step a phone counts its CSeq on, its turn comes. */
+enum { RELEARN = 5 };
 
 enum { ANSWER_MORE = 512, LINE_END = 2 };
 
@@ -51,12 +52,26 @@ struct memo_table {
 
 /* ---------------------------------------------------------------- the table */
 
-/* The address space of the largest one; memory is taken as far as it is used. */
+/* The address space of the largest one, none of which can be touched yet. */
 static struct set *reserve(unsigned sets_log)
 {
-    void *p = mmap(NULL, sizeof(struct set) << sets_log, PROT_READ | PROT_WRITE,
+    void *p = mmap(NULL, sizeof(struct set) << sets_log, PROT_NONE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
+}
+
+static bool open_up(const struct memo_table *t, unsigned sets_log)
+{
+    return mprotect(t->sets, sizeof(struct set) << sets_log, PROT_READ | PROT_WRITE) == 0;
+}
+
+void memo_table_free(struct memo_table *t)
+{
+    if (!t)
+        return;
+    if (t->sets)
+        (void)munmap(t->sets, sizeof(struct set) << t->sets_log_max);
+    free(t);
 }
 
 int memo_table_new(const struct hash_key *from, struct memo_table **out)
@@ -68,8 +83,8 @@ int memo_table_new(const struct hash_key *from, struct memo_table **out)
     t->sets_log_max = SETS_LOG_MAX;
     while (!(t->sets = reserve(t->sets_log_max)) && t->sets_log_max > SETS_LOG_MIN)
         t->sets_log_max--;
-    if (!t->sets) {
-        free(t);
+    if (!t->sets || !open_up(t, SETS_LOG_MIN)) {
+        memo_table_free(t);
         return ERR_NOMEM;
     }
     atomic_init(&t->sets_log, SETS_LOG_MIN);
@@ -77,26 +92,23 @@ int memo_table_new(const struct hash_key *from, struct memo_table **out)
     return 0;
 }
 
-void memo_table_free(struct memo_table *t)
-{
-    if (!t)
-        return;
-    (void)munmap(t->sets, sizeof(struct set) << t->sets_log_max);
-    free(t);
-}
-
 static void grow(struct memo_table *t, size_t n_leases)
 {
-    unsigned sets_log = atomic_load_explicit(&t->sets_log, memory_order_relaxed);
+    unsigned has = atomic_load_explicit(&t->sets_log, memory_order_relaxed), sets_log = has;
     while (sets_log < t->sets_log_max && (size_t)WAYS << sets_log < ENTRIES_PER_LEASE * n_leases)
         sets_log++;
-    atomic_store_explicit(&t->sets_log, sets_log, memory_order_relaxed);
+    if (sets_log == has || !open_up(t, sets_log))
+        return;
+    while (has < sets_log &&
+           !atomic_compare_exchange_weak_explicit(&t->sets_log, &has, sets_log,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
 }
 
 /* Its first set, and the other one, for when that is full. */
 static struct set *set_of(const struct memo_table *t, uint64_t name, bool is_other)
 {
-    unsigned sets_log = atomic_load_explicit(&t->sets_log, memory_order_relaxed);
+    unsigned sets_log = atomic_load_explicit(&t->sets_log, memory_order_acquire);
     uint64_t at = is_other ? name >> SETS_LOG_MAX : name;
     return &t->sets[at & (((uint64_t)1 << sets_log) - 1)];
 }

@@ -71,7 +71,7 @@ static bool is_token(struct str s)
 #ifdef __SSE2__
     while (end - p >= 16 && is_plain_block(p))
         p += 16;
-    if (p > s.p && p < end && is_plain_block(end - 16))
+    if (p > s.p && end - p < 16 && is_plain_block(end - 16))
         return true;
 #endif
     return s.n && lex_run(p, end, LEX_TOKEN, true) == end;

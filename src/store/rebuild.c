@@ -10,6 +10,9 @@
 
 enum { SCRATCH_LIMIT = 1 << 20, NAMES_LIMIT = 4 << 20 };
 
+/* What a reset leaves: chunks that are too small for the next records must not pile up. */
+enum { SCRATCH_KEPT = 64 << 10 };
+
 /* Records that are read before the first of them is taken: their leases lie anywhere, and are
  * fetched from memory meanwhile. */
 enum { AHEAD = 16 };
@@ -126,7 +129,7 @@ static int take_ahead(struct scan *s)
         err = enter(s, s->ahead[i]);
     }
     s->n_ahead = 0;
-    arena_reset(&s->scratch, SCRATCH_LIMIT);
+    arena_reset(&s->scratch, SCRATCH_KEPT);
     return err;
 }
 

@@ -90,6 +90,34 @@ static void what_is_not_plain_is_not_understood(void **state)
     assert_true(is_plain_with("branch=z9hG4bK-1", "branch=z9hG4bK-2.3"));
 }
 
+/* One byte that no token has, at each place of a token of each length. */
+static void no_other_byte_passes_for_a_token(void **state)
+{
+    static const char head[] = "REGISTER sip:x SIP/2.0\r\n"
+                               "Via: SIP/2.0/UDP x;branch=z9hG4bK1;rport\r\n"
+                               "From: <sip:u@x>;tag=";
+    static const char rest[] = "\r\nTo: <sip:u@x>\r\nCall-ID: c\r\nCSeq: 17 REGISTER\r\n"
+                               "Contact: <sip:u@y>\r\nContent-Length: 0\r\n\r\n";
+    static const char others[] = "\0\1\t\r\n \"(),/:<=>?@[\\]{}\x7f\x80\xff";
+    char text[512];
+    struct glance g;
+    (void)state;
+    memcpy(text, head, sizeof head - 1);
+    char *tag = text + sizeof head - 1;
+    for (size_t n = 1; n <= 70; n++) {
+        size_t all = sizeof head - 1 + n + sizeof rest - 1;
+        memset(tag, 'a', n);
+        memcpy(tag + n, rest, sizeof rest - 1);
+        assert_true(glance_parse((struct str){text, all}, &g));
+        for (size_t i = 0; i < n * (sizeof others - 1); i++) {
+            tag[i % n] = others[i / n];
+            if (glance_parse((struct str){text, all}, &g))
+                fail_msg("byte %u at %zu of %zu", (unsigned char)tag[i % n], i % n, n);
+            tag[i % n] = 'a';
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- beside the real reading */
 
 static uint64_t seed = 20260131;
@@ -193,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_places_and_lines_are_found),
         cmocka_unit_test(what_is_not_plain_is_not_understood),
+        cmocka_unit_test(no_other_byte_passes_for_a_token),
         cmocka_unit_test(other_tokens_change_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
