@@ -334,8 +334,7 @@ static int make_workers(struct daemon *d)
     if (!d->group.workers || !d->threads || source_table_new(&d->group.sources) ||
         alarm_new(&d->group.alarms) || board_new(&d->group.board) ||
         namebook_new(&d->group.names) || tally_new(&d->group.tally) || told_new(&d->group.told) ||
-        memo_table_new(&d->group.owner_key, &d->group.memos) ||
-        shield_table_new(&d->group.shields))
+        memo_table_new(&d->group.owner_key, &d->group.memos) || shield_table_new(&d->group.shields))
         return ERR_NOMEM;
     if (d->cluster)
         shield_table_limit(d->group.shields, cluster_deadline(d->cluster));
