@@ -6,7 +6,7 @@
 
 enum { DB_META, DB_AOR, DB_UPREG, DB_DAMAGED, DB_MARK, DB_NOTE, DBS, DBS_LATER = 2 };
 
-enum { FORMAT = 1, MARK_BITS = 20 };
+enum { FORMAT = 1 };
 
 static const char *const db_names[DBS] = {"meta", "aor", "upreg", "damaged", "mark", "note"};
 
@@ -90,7 +90,8 @@ int records_open(const struct records_conf *conf, struct records *out)
         lmdb_close(env);
         return err;
     }
-    *out = (struct records){.env = env, .names = conf->names, .mark = sys_wall_ms() << MARK_BITS};
+    *out = (struct records){.env = env, .names = conf->names};
+    sys_random(&out->mark, sizeof out->mark);
     return 0;
 }
 
