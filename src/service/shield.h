@@ -57,6 +57,7 @@ struct shield {
                                          no more; 0: it has lost nothing */
     _Atomic uint64_t signs[3];        /* that it has: signs.h, which alone changes them */
     _Atomic uint64_t call_signs[3];
+    _Atomic uint64_t called_ms;  /* sys_now_ms: when it has called a line here last */
     _Atomic bool has_called;     /* a line by what it has registered */
     _Atomic bool is_listing;     /* its 2xx list all registrations of a line */
     _Atomic int64_t n_walking;   /* workers that replay what it has lost */

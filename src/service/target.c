@@ -276,6 +276,8 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
 {
     struct uri u;
     struct callees_line line = {.contact = STR_NONE};
+    if (m->method == METHOD_INVITE)
+        signs_on_invite(c, &p->flow);
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
     if (u.scheme > URI_SIPS)

@@ -11,9 +11,11 @@ struct trial {
     struct context *context;
     struct hunt *hunt;
     struct fork *fork;
-    uint16_t mark;   /* target_set.trial, while there is somebody else for its silence; then 0 */
-    uint64_t caller; /* a hash of the line that calls; 0: none */
+    uint16_t mark;     /* target_set.trial, while there is somebody else for its silence; then 0 */
+    uint64_t caller;   /* a hash of the line that calls; 0: none */
+    uint64_t began_ms; /* sys_now_ms */
     struct flow_ref servers[SERVERS_TRIES_MAX]; /* at the first branches; generation 0: none */
+    bool has_rung[SERVERS_TRIES_MAX];           /* that server has said 180 */
 };
 
 /* The call is to these targets. */
@@ -40,6 +42,6 @@ bool trial_on_silence(const struct trial *t);
 void trial_note(const struct trial *t, size_t branch, unsigned status, bool is_answer);
 
 /* What a server of the caller's upstream says of the one that is called. */
-void trial_tell(const struct trial *t, size_t branch, const struct msg *request, unsigned status);
+void trial_tell(struct trial *t, size_t branch, const struct msg *request, unsigned status);
 
 #endif
