@@ -387,7 +387,7 @@ static void forward(struct reg *r, const struct decision *d)
     r->pace_class = d->pace_class;
     if (d->is_trial)
         flight_charge(r);
-    if (d->is_trial || upstream_take_turn(r->context, &r->v, d->up.upreg_id, d->pace_class))
+    if (d->is_trial || upstream_take_turn(r))
         upstream_submit(r, &d->verdict, &d->in);
     else
         pacer_wait(r, d->pace_class);

@@ -328,6 +328,23 @@ enum forward_refusal target_find_devices(struct context *c, struct str aor, cons
 
 /* ---------------------------------------------------------------- from a phone */
 
+/* RFC 7339: the first of the servers that lets it go has it; those before it do without. The others
+ * are asked when they have their turn. */
+static enum forward_refusal choose_server(const struct conf_upstream *u, struct target_set *set)
+{
+    unsigned n = 0;
+    while (n < set->n_servers && !shield_is_let(u, &set->list[n].plan.flow, set->right))
+        n++;
+    set->n_servers -= n;
+    set->n = set->n_servers;
+    for (unsigned i = 0; i < set->n_servers && n; i++) {
+        set->list[i] = set->list[i + n];
+        set->list[i].group = i;
+    }
+    set->trial = set->n_servers > 1 ? set->trial : 0;
+    return set->n_servers ? FORWARD_OK : FORWARD_OVERLOADED;
+}
+
 /* RFC 7339 5.10.1: what begins outside a dialog may be held back, an emergency call never. */
 static enum forward_refusal may_go(struct context *c, const struct packet *p, const struct msg *m,
                                    struct target_set *set)
@@ -338,9 +355,8 @@ static enum forward_refusal may_go(struct context *c, const struct packet *p, co
         set->n = set->n_servers = 0; /* devices may have it */
         return FORWARD_DRAINED;
     }
-    bool is_let = shield_is_let(d->upstream, &set->list[0].plan.flow,
-                                is_right ? THROTTLE_ALWAYS : THROTTLE_CALL);
-    return is_let ? FORWARD_OK : FORWARD_OVERLOADED;
+    set->right = is_right ? THROTTLE_ALWAYS : THROTTLE_CALL;
+    return choose_server(d->upstream, set);
 }
 
 /* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there

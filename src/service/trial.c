@@ -1,6 +1,7 @@
 #include "service/trial.h"
 
 #include "base/sys.h"
+#include "service/shield.h"
 #include "service/signs.h"
 #include "service/silence.h"
 
@@ -15,6 +16,7 @@ void trial_init(struct trial *t, struct context *c, const struct target_set *tar
                         .hunt = hunt,
                         .fork = fork,
                         .mark = targets->trial,
+                        .right = targets->right,
                         .began_ms = sys_now_ms(),
                         .caller = is_ours ? hash_str(&c->loop_key, targets->caller) | 1 : 0};
 }
@@ -22,6 +24,19 @@ void trial_init(struct trial *t, struct context *c, const struct target_set *tar
 bool trial_is_server(const struct trial *t, size_t branch)
 {
     return branch < SERVERS_TRIES_MAX && t->servers[branch].generation;
+}
+
+static bool is_let(const struct trial *t, const struct flow_ref *server)
+{
+    const struct conf_upstream *u = servers_owner(t->context, server);
+    return !u || shield_is_let(u, server, t->right);
+}
+
+void trial_pass(struct trial *t)
+{
+    while (t->fork->n && hunt_is_server_next(t->hunt) &&
+           !is_let(t, &t->hunt->list[t->hunt->next].plan->flow))
+        hunt_del_next(t->hunt);
 }
 
 bool trial_on_response(struct trial *t, unsigned status)
