@@ -70,19 +70,29 @@ static struct identity identity_in_dialog(struct context *c, const struct packet
                              .is_to_phone = !servers_owner(c, &plan->flow)};
 }
 
+/* RFC 7339 5.10.1: it always goes, and what begins meanwhile has less room for it. */
+static enum forward_refusal count_in_dialog(const struct conf_upstream *u, struct target_set *set,
+                                            enum forward_refusal why)
+{
+    set->right = THROTTLE_ALWAYS;
+    if (why == FORWARD_OK && u)
+        (void)shield_is_let(u, &set->list[0].plan.flow, set->right);
+    return why;
+}
+
 /* By a name in its Contact a server may have others beside it, which have their turn when it fails
  * (RFC 3263 4.3); an ACK has one try. */
 static enum forward_refusal to_core(struct context *c, const struct msg *m, const struct dialog *d,
                                     const struct forward_plan *plan, struct target_set *out)
 {
     const struct str next = str_is_none(d->next) ? m->uri : d->next;
+    const struct conf_upstream *u = dialog_core(c->conf, d->core);
     struct server_want want;
-    if (m->method == METHOD_ACK || !corehop_is_named(c, d, next, &want)) {
-        out->list[0].plan = *plan;
-        out->n = 1;
-        return corehop_uri(c, d, next, &out->list[0].plan);
-    }
-    return corehop_refusal(add_servers(c, plan, &want, out));
+    if (m->method != METHOD_ACK && corehop_is_named(c, d, next, &want))
+        return count_in_dialog(u, out, corehop_refusal(add_servers(c, plan, &want, out)));
+    out->list[0].plan = *plan;
+    out->n = 1;
+    return count_in_dialog(u, out, corehop_uri(c, d, next, &out->list[0].plan));
 }
 
 static enum forward_refusal find_way(struct context *c, const struct packet *p, const struct msg *m,
