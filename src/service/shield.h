@@ -33,6 +33,7 @@ enum shield_count {
 struct shield {
     struct shield *next;
     char *name;
+    bool is_linked;                                /* in the latest snapshot; the table's lock */
     struct overload overload;                      /* what its servers ask for */
     _Atomic uint64_t bucket, shares[PACE_CLASSES]; /* full at; 0: they are full */
     _Atomic uint64_t pause_until_ms;
@@ -45,7 +46,6 @@ struct shield {
     _Atomic uint32_t n_refused;
     _Atomic int64_t n_waiting;      /* REGISTERs in all workers' queues */
     _Atomic uint64_t health;        /* of outage.h, which alone changes it: health_pack */
-    _Atomic bool is_held;           /* by the operator, who alone ends it: outage.h */
     _Atomic uint64_t state_since_s; /* service clock */
     _Atomic uint64_t spent_s[HEALTH_STATES], n_changes[HEALTH_STATES]; /* before, and to it */
     _Atomic uint64_t recovered;
