@@ -361,6 +361,12 @@ static bool extend(struct context *c, const struct refresh *r, const struct regv
     return lease_extend(store_leases(c->store), &refresh, expires_at_s) == LEASE_EXTENDED;
 }
 
+static bool is_timely(const struct refresh *r, uint64_t now_s)
+{
+    uint64_t before_s = r->view.lease.expires_at_s;
+    return surge_counts(before_s > now_s ? before_s - now_s : 0, r->claim.lasting.granted_s);
+}
+
 static void note(struct context *c, const struct packet *p, const struct refresh *r, uint64_t now_s)
 {
     const struct lasting *l = &r->claim.lasting;
@@ -415,9 +421,10 @@ bool memo_answer(struct context *c, const struct packet *p)
     if (!find(c, name, &r) || !is_good(&r, now_s))
         return false;
     trail_fetch(c->trail, r.claim.trail_hash);
-    surge_note(&c->surge, loop_now_ms(c->loop));
     if (!extend(c, &r, &spread, now_s, &expires_at_s))
         return false;
+    if (is_timely(&r, now_s))
+        surge_note(&c->surge, loop_now_ms(c->loop));
     answer(c, p, &r, &spread, expires_at_s - now_s);
     note(c, p, &r, now_s);
     return true;

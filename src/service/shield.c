@@ -91,15 +91,31 @@ static struct shield *add(struct shield_table *s, const char *name)
     return one;
 }
 
-/* One that is not configured any more is not down either. */
+/* One that is not configured any more is not down either, nor held. */
+static void forget(struct shield *one)
+{
+    if (atomic_exchange(&one->health, 0))
+        atomic_store(&one->state_since_s, sys_service_s());
+    atomic_store(&one->is_believed, false);
+    one->is_linked = false;
+}
+
 static void forget_absent(struct shield *one, const struct conf *conf)
 {
     for (size_t i = 0; i < conf->n_upstreams; i++)
         if (strcmp(conf->upstreams[i].name, one->name) == 0)
             return;
-    if (atomic_exchange(&one->health, 0))
-        atomic_store(&one->state_since_s, sys_service_s());
-    atomic_store(&one->is_believed, false);
+    forget(one);
+}
+
+/* Those who had the snapshot without it late may have written to it still. */
+static void take_up(struct shield *one, const struct conf_upstream *u)
+{
+    if (!one->is_linked)
+        forget(one);
+    one->is_linked = true;
+    atomic_store(&one->rate, u->pace.rate);
+    atomic_store(&one->burst, u->pace.burst);
 }
 
 int shield_table_link(struct shield_table *s, struct conf *conf)
@@ -114,10 +130,8 @@ int shield_table_link(struct shield_table *s, struct conf *conf)
         if (!u->shield)
             u->shield = add(s, u->name);
         err = u->shield ? 0 : ERR_NOMEM;
-        if (!err) {
-            atomic_store(&u->shield->rate, u->pace.rate);
-            atomic_store(&u->shield->burst, u->pace.burst);
-        }
+        if (!err)
+            take_up(u->shield, u);
     }
     (void)pthread_mutex_unlock(&s->lock);
     return err;

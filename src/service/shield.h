@@ -34,6 +34,7 @@ struct shield {
     struct shield *next;
     char *name;
     const _Atomic uint64_t *may_until_ms;          /* of the table; NULL: for ever */
+    bool is_linked;                                /* in the latest snapshot; the table's lock */
     struct overload overload;                      /* what its servers ask for */
     _Atomic uint64_t bucket, shares[PACE_CLASSES]; /* full at; 0: they are full */
     _Atomic uint64_t pause_until_ms;
@@ -46,7 +47,6 @@ struct shield {
     _Atomic uint32_t n_refused;
     _Atomic int64_t n_waiting;      /* REGISTERs in all workers' queues */
     _Atomic uint64_t health;        /* of outage.h, which alone changes it: health_pack */
-    _Atomic bool is_held;           /* by the operator, who alone ends it: outage.h */
     _Atomic uint64_t state_since_s; /* service clock */
     _Atomic uint64_t spent_s[HEALTH_STATES], n_changes[HEALTH_STATES]; /* before, and to it */
     _Atomic uint64_t recovered;
@@ -58,6 +58,7 @@ struct shield {
                                          no more; 0: it has lost nothing */
     _Atomic uint64_t signs[3];        /* that it has: signs.h, which alone changes them */
     _Atomic uint64_t call_signs[3];
+    _Atomic uint64_t called_ms;  /* sys_now_ms: when it has called a line here last */
     _Atomic bool has_called;     /* a line by what it has registered */
     _Atomic bool is_listing;     /* its 2xx list all registrations of a line */
     _Atomic int64_t n_walking;   /* workers that replay what it has lost */
