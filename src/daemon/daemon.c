@@ -482,8 +482,9 @@ static void keys_of(struct keysjson *out, void *arg)
 
 static int install_keys(const struct keysjson *keys, void *arg)
 {
-    const char *dir = ((const struct daemon *)arg)->first_conf->state_dir;
-    int err = ticketfile_save(dir, keys->tickets, keys->n_tickets);
+    struct daemon *d = arg;
+    const char *dir = d->first_conf->state_dir;
+    int err = ticketfile_install(dir, &d->tickets, keys->tickets, keys->n_tickets);
     return err ? err : keyring_save(dir, &keys->ring);
 }
 
