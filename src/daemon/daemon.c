@@ -419,7 +419,7 @@ static int on_resync(struct str upstream, void *arg)
     int err = look_up(d, upstream) == ERR_ABSENT ? ERR_ABSENT : 0;
     uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < d->group.n && !err; i++)
-        err = worker_resync(d->group.workers[i], upstream, since_s);
+        err = worker_resync(d->group.workers[i], upstream, since_s, true);
     return err;
 }
 
