@@ -318,7 +318,7 @@ static int open_file(struct import *m)
         return fail(m, "is not a regular file: it is read twice");
     }
     m->size = (uint64_t)st.st_size;
-    m->is_others = st.st_mode & OTHERS;
+    m->is_others = (st.st_mode & OTHERS) != 0;
     return 0;
 }
 

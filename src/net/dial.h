@@ -45,7 +45,7 @@ struct dials {
 
 /* The entry of a peer, a new one if need be: in place of the one that was asked for longest ago of
  * those without connection. With TLS each name has one of its own: what was proved for one name is
- * no proof for another (RFC 5922 7.4, RFC 5923 5). It stays where it is while is_up. NULL: all are
+ * no proof for another (RFC 5922 7.3). It stays where it is while is_up. NULL: all are
  * up, or no name is so long. */
 struct dial *dial_find(struct dials *d, const struct stream_peer *peer, uint64_t now_ms);
 
