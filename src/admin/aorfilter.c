@@ -40,6 +40,14 @@ static void parse_domain(const struct conf *conf, struct str host, struct aorfil
     out->host = host;
 }
 
+static bool has_upstream(const struct conf *conf, struct str name)
+{
+    for (size_t i = 0; i < conf->n_upstreams; i++)
+        if (str_eq(str_of(conf->upstreams[i].name), name))
+            return true;
+    return false;
+}
+
 bool aorfilter_parse(const struct conf *conf, const struct query *q, struct aorfilter *out,
                      struct fault *f)
 {
@@ -56,6 +64,8 @@ bool aorfilter_parse(const struct conf *conf, const struct query *q, struct aorf
         return fail(f, "source: expected an IP address, alone, with a port or with /BITS");
     parse_domain(conf, query_find(q, STR("domain")), out);
     out->upstream = query_find(q, STR("upstream"));
+    if (!str_is_none(out->upstream) && !has_upstream(conf, out->upstream))
+        return fail(f, "upstream: there is none of this name");
     out->user_agent = query_find(q, STR("user-agent"));
     out->prefix = query_find(q, STR("q"));
     out->cursor = query_find(q, STR("cursor"));

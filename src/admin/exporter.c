@@ -94,6 +94,8 @@ static json_t *aor_json(struct export *e, int *err)
             return NULL;
         memcpy(e->at, aor.p, aor.n);
         e->at_len = aor.n;
+        aor.p = e->at;
+        arena_reset(&e->arena, ARENA_KEEP); /* many in a row may be damaged */
         *err = location_load(e->hooks->store, e->reader, &e->arena, aor, &l);
         bool is_known = !*err && (l.record->n_bindings || l.record->n_upregs);
         json_t *json = is_known ? record_json(e, &l) : NULL;

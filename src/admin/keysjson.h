@@ -1,6 +1,7 @@
 /* The keys of this node as JSON and back, for who takes them along to another one: what our
- * Contacts, Routes, challenges and TLS tickets rest on. Secret: for the Unix socket only. Any
- * thread. */
+ * Contacts, Routes, challenges and TLS tickets rest on. Secret: for the Unix socket only. All of
+ * ours that held them is zeroed, the JSON by wipe.h; a buffer of the HTTP library keeps what went
+ * through it until it is used again. Any thread. */
 #ifndef BW_ADMIN_KEYSJSON_H
 #define BW_ADMIN_KEYSJSON_H
 

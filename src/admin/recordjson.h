@@ -12,7 +12,8 @@
 #include "core/binding.h"
 #include "store/codec.h"
 
-/* Raised with every change of what a line holds: who knows only an older one must refuse it. */
+/* Raised with every change of what a line holds after a release that has this one: who knows only
+ * an older one must refuse it, since what it left out would be lost. */
 enum { RECORDJSON_FORMAT = 1 };
 
 struct recordjson {

@@ -82,15 +82,15 @@ void log_thread_name(const char *name)
     thread_name = name;
 }
 
+/* It may be a named pipe, whose reader is slow. */
 static int open_file(const char *path)
 {
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
 }
 
 static void close_target(void)
 {
-    if (sink.path)
-        (void)close(sink.stream.fd);
+    logsink_close(&sink.stream);
     logsink_hang_up(&sink.socket);
     free(sink.path);
     sink.path = NULL;
@@ -117,6 +117,7 @@ static int open_target(const char *target)
     }
     if (strcmp(target, "stderr") == 0) {
         close_target();
+        logsink_open(&sink.stream, STDERR_FILENO);
         return 0;
     }
     char *path = strdup(target);
@@ -128,7 +129,7 @@ static int open_target(const char *target)
         return ERR_IO;
     }
     close_target();
-    sink.stream.fd = fd;
+    sink.stream = (struct logsink_stream){.fd = fd, .is_own = true};
     sink.path = path;
     return 0;
 }
@@ -155,8 +156,8 @@ int log_reopen(void)
         if (fd < 0) {
             err = ERR_IO;
         } else {
-            (void)close(sink.stream.fd);
-            sink.stream = (struct logsink_stream){.fd = fd};
+            logsink_close(&sink.stream);
+            sink.stream = (struct logsink_stream){.fd = fd, .is_own = true};
         }
     }
     pthread_mutex_unlock(&sink.lock);

@@ -1,8 +1,10 @@
 #include "base/logsink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,32 +17,58 @@ enum { RETRY_MS = 1000 };
 
 /* ---------------------------------------------------------------- streams */
 
-static bool is_file(int fd)
+static mode_t type_of(int fd)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    return fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
 }
 
-/* So many bytes of a pipe are taken as a whole where there is any room, without waiting (pipe(7));
- * its O_NONBLOCK would be everybody's who shares it. */
-static ssize_t write_some(int fd, struct str s)
+/* A file opened anew would begin at its beginning; a socket cannot be. */
+void logsink_open(struct logsink_stream *s, int fd)
 {
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    char path[32];
+    mode_t type = type_of(fd);
+    *s = (struct logsink_stream){.fd = fd};
+    if (type != S_IFIFO && type != S_IFCHR)
+        return;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0)
+        return;
+    s->fd = own;
+    s->is_own = true;
+}
+
+void logsink_close(struct logsink_stream *s)
+{
+    if (s->is_own)
+        (void)close(s->fd);
+    *s = (struct logsink_stream){.fd = -1};
+}
+
+/* Of an opening that is not ours, so many bytes of a pipe are taken as a whole where there is any
+ * room (pipe(7)). */
+static ssize_t write_some(const struct logsink_stream *s, struct str line)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+    if (s->is_own)
+        return write(s->fd, line.p, line.n);
     if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLOUT))
         return -1;
-    ssize_t n = send(fd, s.p, s.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n = send(s->fd, line.p, line.n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno == ENOTSOCK)
-        n = write(fd, s.p, s.n > PIPE_BUF && !is_file(fd) ? PIPE_BUF : s.n);
+        n = write(s->fd, line.p,
+                  line.n > PIPE_BUF && type_of(s->fd) != S_IFREG ? PIPE_BUF : line.n);
     return n;
 }
 
 bool logsink_write(struct logsink_stream *s, struct str line)
 {
-    if (s->is_torn && write_some(s->fd, STR("\n")) != 1)
+    if (s->is_torn && write_some(s, STR("\n")) != 1)
         return false;
     s->is_torn = false;
     while (line.n) {
-        ssize_t n = write_some(s->fd, line);
+        ssize_t n = write_some(s, line);
         if (n <= 0)
             return false;
         line = str_skip(line, (size_t)n);

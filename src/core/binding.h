@@ -129,8 +129,9 @@ struct binding *binding_find_id(const struct aor_record *r, uint64_t id);
 struct upreg *binding_upreg(const struct aor_record *r, uint64_t upreg_id);
 
 /* The server that a line stays with: the one that has accepted any of its registrations last, while
- * that one stands (D90); of equal ones that of upreg_id. NULL: none. */
-const struct server_at *binding_home(const struct aor_record *r, uint64_t upreg_id, uint64_t now_s);
+ * that one stands (D90) and not before since_s; of equal ones that of upreg_id. NULL: none. */
+const struct server_at *binding_home(const struct aor_record *r, uint64_t upreg_id, uint64_t now_s,
+                                     uint64_t since_s);
 
 /* Of records from binding_record_new and binding_record_copy only. A new last one, zeroed but for
  * q = -1; NULL: the record is full. Deleting moves those behind it up. */

@@ -1,9 +1,11 @@
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
 
+#include "base/wipe.h"
 #include "ctl/alarms.h"
 #include "ctl/aorcmd.h"
 #include "ctl/aorlist.h"
@@ -200,6 +202,7 @@ static int run(struct call *c)
 int main(int argc, char **argv)
 {
     struct call c = {0};
+    json_set_alloc_funcs(malloc, wipe_free); /* keys of an export or import among it */
     if (argc == 2 && is_word(argv[1], "-h", "--help")) {
         print_usage(stdout);
         return EXIT_SUCCESS;

@@ -24,7 +24,7 @@ struct totals {
 
 struct import {
     const char *path;
-    bool is_check_only, leaves_keys;
+    bool is_check_only, leaves_keys, is_others; /* the last: who is not its owner may read it */
     FILE *in;
     uint64_t size;
     char *line; /* as it came, without its end */
@@ -287,6 +287,8 @@ static int send_keys(struct import *m)
         status = next_line(m) ? 0 : fail(m, "has a head only");
     if (status || m->leaves_keys || !is_member(m, "keys"))
         return status;
+    if (m->is_others)
+        return fail(m, "others may read the keys in it; expected mode 0600, or --without-keys");
     status = add_line(m);
     if (!status)
         status = send_body(m, m->is_check_only, &a);
@@ -316,6 +318,7 @@ static int open_file(struct import *m)
         return fail(m, "is not a regular file: it is read twice");
     }
     m->size = (uint64_t)st.st_size;
+    m->is_others = (st.st_mode & OTHERS) != 0;
     return 0;
 }
 

@@ -422,7 +422,7 @@ static int on_resync(struct str upstream, void *arg)
     int err = look_up(d, upstream) == ERR_ABSENT ? ERR_ABSENT : 0;
     uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < d->group.n && !err; i++)
-        err = worker_resync(d->group.workers[i], upstream, since_s);
+        err = worker_resync(d->group.workers[i], upstream, since_s, true);
     return err;
 }
 
@@ -485,8 +485,9 @@ static void keys_of(struct keysjson *out, void *arg)
 
 static int install_keys(const struct keysjson *keys, void *arg)
 {
-    const char *dir = ((const struct daemon *)arg)->first_conf->state_dir;
-    int err = ticketfile_save(dir, keys->tickets, keys->n_tickets);
+    struct daemon *d = arg;
+    const char *dir = d->first_conf->state_dir;
+    int err = ticketfile_install(dir, &d->tickets, keys->tickets, keys->n_tickets);
     return err ? err : keyring_save(dir, &keys->ring);
 }
 

@@ -1,10 +1,13 @@
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "config.h"
 
 #include "base/err.h"
+#include "base/wipe.h"
 #include "conf/conf.h"
 #include "daemon/daemon.h"
 
@@ -62,6 +65,7 @@ static int parse_options(int argc, char **argv, struct options *out)
 int main(int argc, char **argv)
 {
     struct options o = {0};
+    json_set_alloc_funcs(malloc, wipe_free); /* keys of an export or import among it */
     int code = parse_options(argc, argv, &o);
     if (code)
         return code - 1;

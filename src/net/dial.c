@@ -1,5 +1,7 @@
 #include "net/dial.h"
 
+#include <string.h>
+
 enum { DOUBLINGS = 5 }; /* from the first pause to the longest */
 
 static struct dial *find_place(struct dials *d)
@@ -15,17 +17,30 @@ static struct dial *find_place(struct dials *d)
     return oldest;
 }
 
-struct dial *dial_find(struct dials *d, const struct addr *peer, const void *tls, uint64_t now_ms)
+static const char *name_of(const struct stream_peer *peer)
+{
+    return peer->tls && peer->name ? peer->name : "";
+}
+
+static bool is_to(const struct dial *d, const struct stream_peer *peer)
+{
+    return d->tls == peer->tls && addr_is_equal(&d->peer, &peer->addr) &&
+           strcmp(d->name, name_of(peer)) == 0;
+}
+
+struct dial *dial_find(struct dials *d, const struct stream_peer *peer, uint64_t now_ms)
 {
     struct dial *e = NULL;
+    size_t len = strlen(name_of(peer));
     for (size_t i = 0; i < d->n && !e; i++)
-        if (d->list[i].tls == tls && addr_is_equal(&d->list[i].peer, peer))
+        if (is_to(&d->list[i], peer))
             e = &d->list[i];
     if (!e) {
-        e = find_place(d);
+        e = len < DIAL_NAME ? find_place(d) : NULL;
         if (!e)
             return NULL;
-        *e = (struct dial){.peer = *peer, .tls = tls};
+        *e = (struct dial){.peer = peer->addr, .tls = peer->tls};
+        memcpy(e->name, name_of(peer), len + 1);
     }
     e->asked_ms = now_ms;
     e->is_retired = false;

@@ -15,8 +15,8 @@ struct tls_context;
 /* The first pause after a failure, and the longest. */
 enum { DIAL_PAUSE_MS = 1000, DIAL_PAUSE_MAX_MS = 32000 };
 
-/* More peers than these are not connected to at one time. */
-enum { DIALS_MAX = 64 };
+/* More peers than these are not connected to at one time; a name of the DNS with its NUL. */
+enum { DIALS_MAX = 64, DIAL_NAME = 256 };
 
 /* Whom to connect to. */
 struct stream_peer {
@@ -29,6 +29,7 @@ struct stream_peer {
 struct dial {
     struct addr peer;
     const void *tls;      /* with which context; NULL: plain */
+    char name[DIAL_NAME]; /* with TLS: whose certificate it must show */
     struct flow_ref flow; /* the connection, alive or not */
     uint64_t asked_ms, retry_ms;
     unsigned n_failures; /* since it was last open */
@@ -43,8 +44,10 @@ struct dials {
 };
 
 /* The entry of a peer, a new one if need be: in place of the one that was asked for longest ago of
- * those without connection. It stays where it is while is_up. NULL: all are up. */
-struct dial *dial_find(struct dials *d, const struct addr *peer, const void *tls, uint64_t now_ms);
+ * those without connection. With TLS each name has one of its own: what was proved for one name is
+ * no proof for another (RFC 5922 7.3). It stays where it is while is_up. NULL: all are
+ * up, or no name is so long. */
+struct dial *dial_find(struct dials *d, const struct stream_peer *peer, uint64_t now_ms);
 
 /* It has failed lately, and its pause is not over. */
 bool dial_is_paused(const struct dial *d, uint64_t now_ms);

@@ -48,7 +48,7 @@ static int dial(struct stream *s, const struct stream_peer *peer, struct dial *d
 int stream_connect(struct stream *s, const struct stream_peer *peer, struct flow_ref *out)
 {
     uint64_t now_ms = loop_now_ms(s->host.loop);
-    struct dial *d = dial_find(&s->dials, &peer->addr, peer->tls, now_ms);
+    struct dial *d = dial_find(&s->dials, peer, now_ms);
     if (!d)
         return ERR_FULL;
     int err = d->is_up ? 0 : dial_is_paused(d, now_ms) ? ERR_GONE : dial(s, peer, d);

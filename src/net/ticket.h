@@ -5,6 +5,7 @@
 #define BW_NET_TICKET_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct tickets {
     pthread_mutex_t lock;
     size_t n;
     struct ticket_key keys[TICKET_KEYS_MAX];
+    bool is_superseded; /* ticketfile's, under its lock: others are kept for the next start */
 };
 
 /* From now on these; n: 1 to TICKET_KEYS_MAX. */

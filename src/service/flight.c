@@ -226,13 +226,15 @@ static void choose_contact(struct reg *r, const struct aor_record *record)
     }
 }
 
-/* What is removed is removed where it stands. */
+/* What is removed is removed where it stands; what the operator sends back is registered as if it
+ * stood nowhere. */
 static struct server_at home_of(const struct upreq *u, const struct aor_record *record,
                                 const struct upreg *known)
 {
     if (u->as == FORWARD_REMOVAL && known && known->server.addr.family)
         return known->server;
-    const struct server_at *home = binding_home(record, u->upreg_id, sys_service_s());
+    uint64_t since_s = u->as == FORWARD_REFRESH ? shield_rehome_s(u->domain->upstream) : 0;
+    const struct server_at *home = binding_home(record, u->upreg_id, sys_service_s(), since_s);
     return home ? *home : (struct server_at){.transport = 0};
 }
 

@@ -29,7 +29,7 @@ struct intake_change {
     const struct aor_record *record;
     uint64_t exported_at_s;
     uint64_t form; /* absorb_conf.form */
-    uint32_t grace_s;
+    uint32_t grace_s, most_s;
     bool is_same_key;
     bool is_same; /* the reducer's: nothing of it is new */
 };
@@ -59,11 +59,22 @@ static bool has_all(const struct aor_record *now, const struct aor_record *r)
 
 /* ---------------------------------------------------------------- taking it */
 
+/* Neither a wrong file nor a clock that is ahead makes anything last longer than what is granted
+ * here. */
+static void cap(const struct intake_change *i, uint64_t now_s, uint32_t *granted_s, uint64_t *end_s)
+{
+    if (*granted_s > i->most_s)
+        *granted_s = i->most_s;
+    if (*end_s > now_s + i->most_s)
+        *end_s = now_s + i->most_s;
+}
+
 /* Its connection is not here, or its time ran out while the record was on its way: it keeps its
  * grace and an interval of its device, as after a stop (D77). */
 static void take_time(const struct intake_change *i, struct binding *b, uint64_t now_s)
 {
     bool has_lost_flow = b->way.flow_id != 0;
+    cap(i, now_s, &b->granted_s, &b->expires_at_s);
     uint32_t more_s = b->granted_s > i->grace_s ? b->granted_s - i->grace_s : 0;
     bool was_live = b->expires_at_s + i->grace_s >= i->exported_at_s;
     b->way.flow_id = 0;
@@ -71,6 +82,8 @@ static void take_time(const struct intake_change *i, struct binding *b, uint64_t
         b->expires_at_s = now_s + more_s;
     if (b->proof.at_s > now_s) /* a clock that is ahead prolongs no proof */
         b->proof.at_s = now_s;
+    if (b->created_at_s > now_s)
+        b->created_at_s = now_s;
 }
 
 static void add_bindings(const struct store_change *c, const struct intake_change *i)
@@ -104,6 +117,7 @@ static void add_upregs(const struct store_change *c, const struct intake_change 
         struct upreg *u = &c->next->upregs[c->next->n_upregs++];
         *u = i->record->upregs[k];
         u->cseq = last_cseq(c->now_state, u);
+        cap(i, c->now_s, &u->granted_s, &u->dead_at_s);
         if (!i->is_same_key)
             u->form = (u->form ? u->form : i->form) ^ OTHER;
     }
@@ -192,6 +206,12 @@ void intake_free(struct intake *t)
     free(t);
 }
 
+/* Upstream is asked for longer than any device. */
+static uint32_t most_s(const struct absorb_conf *p)
+{
+    return p->upstream_expires_s > p->max_expires_s ? p->upstream_expires_s : p->max_expires_s;
+}
+
 int intake_add(struct intake *t, const struct intake_record *r)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
@@ -199,6 +219,7 @@ int intake_add(struct intake *t, const struct intake_record *r)
                                          .exported_at_s = t->conf.exported_at_s,
                                          .form = r->conf->form,
                                          .grace_s = r->conf->grace_s,
+                                         .most_s = most_s(r->conf),
                                          .is_same_key = t->conf.is_same_key};
     const struct store_request request = {.aor = r->record->aor,
                                           .reduce = reduce,

@@ -40,7 +40,8 @@ struct intake_conf {
 int intake_new(const struct intake_conf *conf, struct intake **out); /* ERR_NOMEM */
 void intake_free(struct intake *t);                                  /* NULL is legal */
 
-/* Copies the record and queues it; waits while many are under way. ERR_FULL: the store has no room,
+/* Copies the record and queues it, with no time that is longer than what its domain grants to
+ * devices or asks upstream for; waits while many are under way. ERR_FULL: the store has no room,
  * now or because it stops; ERR_NOMEM. */
 int intake_add(struct intake *t, const struct intake_record *r);
 

@@ -88,12 +88,20 @@ void lostdata_judge(const struct reg *r, const struct msg *answer)
 
 /* ---------------------------------------------------------------- walks */
 
-void lostdata_on_walk(const struct conf_upstream *u, uint64_t since_s)
+/* What it was. */
+static uint64_t raise_to(_Atomic uint64_t *at, uint64_t value)
 {
-    uint64_t lost_s = atomic_load(&u->shield->lost_s);
-    while (lost_s < since_s && !atomic_compare_exchange_weak(&u->shield->lost_s, &lost_s, since_s))
+    uint64_t was = atomic_load(at);
+    while (was < value && !atomic_compare_exchange_weak(at, &was, value))
         ;
-    if (lost_s < since_s) /* the first worker */
+    return was;
+}
+
+void lostdata_on_walk(const struct conf_upstream *u, uint64_t since_s, bool is_ordered)
+{
+    if (is_ordered)
+        (void)raise_to(&u->shield->rehome_s, since_s);
+    if (raise_to(&u->shield->lost_s, since_s) < since_s) /* the first worker */
         signs_clear(u);
     atomic_fetch_add(&u->shield->n_walking, 1);
 }

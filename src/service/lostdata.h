@@ -18,8 +18,9 @@ void lostdata_prepare(struct reg *r, const struct absorb_input *in);
 void lostdata_judge(const struct reg *r, const struct msg *answer);
 
 /* A worker begins its walk of a resync, which is about what was accepted before since_s (service
- * clock; of all workers the same); and is through with it. */
-void lostdata_on_walk(const struct conf_upstream *u, uint64_t since_s);
+ * clock; of all workers the same), and, is_ordered, takes it to the servers that are preferred; and
+ * is through with it. */
+void lostdata_on_walk(const struct conf_upstream *u, uint64_t since_s, bool is_ordered);
 void lostdata_on_walked(struct context *c, const struct conf_upstream *u);
 
 #endif

@@ -113,7 +113,7 @@ static void find_home(struct context *c, struct sender *out)
     struct location now;
     if (!out->domain || str_is_none(out->aor) || location_read(c, &c->scratch, out->aor, &now))
         return;
-    const struct server_at *home = binding_home(now.record, 0, sys_service_s());
+    const struct server_at *home = binding_home(now.record, 0, sys_service_s(), 0);
     if (home)
         out->home = *home;
 }

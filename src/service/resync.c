@@ -142,7 +142,7 @@ void resync_free(struct resync *s)
     free(s);
 }
 
-void resync_start(struct resync *s, struct str upstream, uint64_t since_s)
+void resync_start(struct resync *s, struct str upstream, uint64_t since_s, bool is_ordered)
 {
     const struct context *c = s->context;
     end(s, NULL);
@@ -154,6 +154,6 @@ void resync_start(struct resync *s, struct str upstream, uint64_t since_s)
         return;
     s->walked = u->shield;
     s->is_counting = true;
-    lostdata_on_walk(u, since_s);
+    lostdata_on_walk(u, since_s, is_ordered);
     loop_timer_start(c->loop, &s->timer, 0);
 }

@@ -11,7 +11,8 @@ struct resync;
 int resync_new(struct context *c, struct resync **out); /* ERR_NOMEM */
 void resync_free(struct resync *s);                     /* NULL is legal */
 
-/* since_s: when it was ordered, service clock; of all workers the same. */
-void resync_start(struct resync *s, struct str upstream, uint64_t since_s);
+/* since_s: when it began, service clock; of all workers the same. is_ordered: by the operator, who
+ * also has lines leave servers that they went to while a preferred one was away (D90). */
+void resync_start(struct resync *s, struct str upstream, uint64_t since_s, bool is_ordered);
 
 #endif

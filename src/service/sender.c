@@ -82,7 +82,7 @@ static struct str line_of_user(struct context *c, const struct conf_domain *d, s
 void sender_speaks_by(struct sender *s, const struct aor_record *record, const struct upreg *u)
 {
     const uint64_t id = u ? u->id : 0;
-    const struct server_at *home = binding_home(record, id, sys_service_s());
+    const struct server_at *home = binding_home(record, id, sys_service_s(), 0);
     s->service_route = u ? u->service_route : STR_NONE;
     s->line = id;
     s->home = home ? *home : (struct server_at){.transport = 0};

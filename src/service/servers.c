@@ -440,12 +440,19 @@ bool servers_has(const struct context *c, const struct conf_upstream *u, const s
     return false;
 }
 
+/* Of the one that stands there, else of one on that host. */
 static const char *name_of(const struct context *c, const struct conf_upstream *u,
                            const struct addr *at)
 {
-    for (size_t i = 0; u && i < u->n_servers; i++)
-        if (is_at(c, &u->servers[i], at, addr_is_same_host))
+    const char *name = NULL;
+    for (size_t i = 0; u && i < u->n_servers; i++) {
+        if (is_at(c, &u->servers[i], at, addr_is_equal))
             return u->servers[i].tls_name;
+        if (!name && is_at(c, &u->servers[i], at, addr_is_same_host))
+            name = u->servers[i].tls_name;
+    }
+    if (name)
+        return name;
     return u && u->n_servers ? u->servers[0].tls_name : "";
 }
 

@@ -291,6 +291,11 @@ uint64_t shield_lost_s(const struct conf_upstream *u)
     return u->shield ? load(&u->shield->lost_s) : 0;
 }
 
+uint64_t shield_rehome_s(const struct conf_upstream *u)
+{
+    return u->shield ? load(&u->shield->rehome_s) : 0;
+}
+
 bool shield_is_pausing(const struct conf_upstream *u, uint64_t now_ms)
 {
     return load(&u->shield->pause_until_ms) > now_ms;

@@ -56,6 +56,8 @@ struct shield {
     _Atomic bool is_believed;         /* its probes: outage.h */
     _Atomic uint64_t lost_s;          /* service clock: what it had accepted by then, it may know
                                          no more; 0: it has lost nothing */
+    _Atomic uint64_t rehome_s;        /* service clock: the operator has sent what its servers had
+                                         accepted by then to the preferred ones; 0: nothing */
     _Atomic uint64_t signs[3];        /* that it has: signs.h, which alone changes them */
     _Atomic uint64_t call_signs[3];
     _Atomic uint64_t called_ms;  /* sys_now_ms: when it has called a line here last */
@@ -102,8 +104,10 @@ void shield_heed(const struct conf_upstream *u, const struct flow_ref *server, c
 uint64_t shield_wait_ms(const struct conf_upstream *u, enum pace_class k, uint64_t now_ms);
 uint64_t shield_wait_us(const struct conf_upstream *u, enum pace_class k, uint64_t now_us);
 
-/* Service clock; 0: it has lost nothing. */
+/* Service clock; 0: it has lost nothing. And until when what was accepted is no reason to stay with
+ * that server (D90); 0: none was sent away from where it is. */
 uint64_t shield_lost_s(const struct conf_upstream *u);
+uint64_t shield_rehome_s(const struct conf_upstream *u);
 
 /* Takes a turn; false: none is to be had now. Whoever has waited for it may take it as of the time
  * at which it was to be had. */

@@ -149,6 +149,7 @@ struct order {
     struct inbox_node node;
     struct conf *conf;
     uint64_t timeout_ms, since_s;
+    bool is_ordered;
     void (*on_idle)(void *arg);
     void *arg;
     char upstream[]; /* NUL-terminated */
@@ -250,14 +251,15 @@ static void on_resync(struct inbox_node *node, void *arg)
 {
     struct worker *w = arg;
     struct order *o = container_of(node, struct order, node);
+    resync_start(w->resync, str_of(o->upstream), o->since_s, o->is_ordered);
     keeper_resync(w->context.keeper, str_of(o->upstream));
-    resync_start(w->resync, str_of(o->upstream), o->since_s);
     free(o);
 }
 
-int worker_resync(struct worker *w, struct str upstream, uint64_t since_s)
+int worker_resync(struct worker *w, struct str upstream, uint64_t since_s, bool is_ordered)
 {
-    return give_order(w, on_resync, &(struct order){.since_s = since_s}, upstream);
+    const struct order what = {.since_s = since_s, .is_ordered = is_ordered};
+    return give_order(w, on_resync, &what, upstream);
 }
 
 static void turn_upstream(struct order *o, struct worker *w,
@@ -289,7 +291,7 @@ static void resync_all(struct str upstream, void *arg)
     const struct worker_group *group = arg;
     uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < group->n; i++)
-        if (worker_resync(group->workers[i], upstream, since_s))
+        if (worker_resync(group->workers[i], upstream, since_s, false))
             log_error("resync: out of memory; worker %u does without", i);
 }
 

@@ -90,8 +90,8 @@ int worker_depart(struct worker *w);
 
 /* The upstream of that name has lost its data: what we can prove ourselves registers again, fixed
  * lines and devices' registrations, as far as it was accepted before since_s (service clock; of all
- * workers the same). ERR_NOMEM. */
-int worker_resync(struct worker *w, struct str upstream, uint64_t since_s);
+ * workers the same). is_ordered: by the operator (resync_start). ERR_NOMEM. */
+int worker_resync(struct worker *w, struct str upstream, uint64_t since_s, bool is_ordered);
 
 /* The operator takes the upstream of that name out of use, or lets it come back (outage.h). To one
  * worker: they share what comes of it. ERR_NOMEM. */

@@ -12,8 +12,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "store/keyfile.h"
 
-enum { KEY_ID = 0, OWNER_ONLY = 0600, OTHERS = 077 };
+enum { KEY_ID = 0, OTHERS = 077 };
 
 static int fail(const char *what, const char *path)
 {
@@ -38,25 +39,10 @@ static int read_key(int fd, const char *path, struct token_key *out)
     return 0;
 }
 
-/* Under another name first: a half-written key would make every token a stranger's. */
-static int write_key(const char *path, const struct token_key *key)
-{
-    char temp[PATH_MAX + 4];
-    (void)snprintf(temp, sizeof temp, "%s.new", path);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, OWNER_ONLY);
-    if (fd < 0)
-        return fail("cannot make", temp);
-    bool is_written = write(fd, key->bytes, TOKEN_KEY_LEN) == TOKEN_KEY_LEN && fsync(fd) == 0;
-    (void)close(fd);
-    if (!is_written || rename(temp, path))
-        return fail("cannot write", path);
-    return 0;
-}
-
-static int make_key(const char *path, struct token_key *out)
+static int make_key(const char *state_dir, const char *name, struct token_key *out)
 {
     sys_random(out->bytes, TOKEN_KEY_LEN);
-    return write_key(path, out);
+    return keyfile_write(state_dir, name, out->bytes, TOKEN_KEY_LEN);
 }
 
 static int load_key(const char *state_dir, const char *name, struct token_key *out)
@@ -66,7 +52,7 @@ static int load_key(const char *state_dir, const char *name, struct token_key *o
     (void)snprintf(path, sizeof path, "%s/%s", state_dir, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? make_key(path, out) : fail("cannot open", path);
+        return errno == ENOENT ? make_key(state_dir, name, out) : fail("cannot open", path);
     int err = read_key(fd, path, out);
     (void)close(fd);
     return err;
@@ -95,9 +81,7 @@ int keyring_load(const char *state_dir, struct keyring *out)
 
 static int save_key(const char *state_dir, const char *name, const struct token_key *key)
 {
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/%s", state_dir, name);
-    return write_key(path, key);
+    return keyfile_write(state_dir, name, key->bytes, TOKEN_KEY_LEN);
 }
 
 int keyring_save(const char *state_dir, const struct keyring *keys)

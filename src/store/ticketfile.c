@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "store/keyfile.h"
 
 /* A key in the file: when it was made (little-endian), then its name and its two secrets. */
 enum {
@@ -20,16 +21,15 @@ enum {
     SECRETS_LEN = TICKET_NAME_LEN + 2 * TICKET_SECRET_LEN,
     KEY_LEN = TIME_LEN + SECRETS_LEN,
     FILE_MAX = KEY_LEN * TICKET_KEYS_MAX,
-    OWNER_ONLY = 0600,
     OTHERS = 077
 };
 
-/* ---------------------------------------------------------------- the file */
+#define FILE_NAME "ticket.keys"
 
-static void print_path(const char *state_dir, const char *ending, char out[PATH_MAX])
-{
-    (void)snprintf(out, PATH_MAX, "%s/ticket.keys%s", state_dir, ending);
-}
+/* Of the file, and of tickets.is_superseded. */
+static pthread_mutex_t file_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---------------------------------------------------------------- the file */
 
 static int fail(const char *what, const char *path)
 {
@@ -79,23 +79,14 @@ static int read_keys(int fd, const char *path, struct ticket_key *keys, size_t *
     return 0;
 }
 
-/* Under another name first, so that there is a whole file at any time. */
 static int write_keys(const char *state_dir, const struct ticket_key *keys, size_t n)
 {
-    char path[PATH_MAX], temp[PATH_MAX];
     uint8_t bytes[FILE_MAX];
-    print_path(state_dir, "", path);
-    print_path(state_dir, ".new", temp);
     for (size_t i = 0; i < n; i++)
         encode(&keys[i], bytes + i * KEY_LEN);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, OWNER_ONLY);
-    if (fd < 0)
-        return fail("cannot make", temp);
-    ssize_t len = (ssize_t)(n * KEY_LEN);
-    bool is_written = write(fd, bytes, (size_t)len) == len && fsync(fd) == 0;
-    (void)close(fd);
+    int err = keyfile_write(state_dir, FILE_NAME, bytes, n * KEY_LEN);
     explicit_bzero(bytes, sizeof bytes);
-    return is_written && rename(temp, path) == 0 ? 0 : fail("cannot write", path);
+    return err;
 }
 
 /* ---------------------------------------------------------------- generations */
@@ -141,7 +132,7 @@ int ticketfile_load(const char *state_dir, struct tickets *t)
     char path[PATH_MAX];
     struct ticket_key keys[TICKET_KEYS_MAX] = {{0}};
     size_t n = 0;
-    print_path(state_dir, "", path);
+    (void)snprintf(path, sizeof path, "%s/%s", state_dir, FILE_NAME);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno != ENOENT)
         return fail("cannot open", path);
@@ -160,12 +151,20 @@ void ticketfile_tend(const char *state_dir, struct tickets *t)
 {
     struct ticket_key keys[TICKET_KEYS_MAX] = {{0}};
     size_t n = ticket_get(t, keys);
-    if (n && is_due(&keys[0], sys_service_s()) && renew(state_dir, keys, &n) == 0)
+    pthread_mutex_lock(&file_lock);
+    bool is_time = n && !t->is_superseded && is_due(&keys[0], sys_service_s());
+    if (is_time && renew(state_dir, keys, &n) == 0)
         ticket_set(t, keys, n);
+    pthread_mutex_unlock(&file_lock);
     explicit_bzero(keys, sizeof keys);
 }
 
-int ticketfile_save(const char *state_dir, const struct ticket_key *keys, size_t n)
+int ticketfile_install(const char *state_dir, struct tickets *t, const struct ticket_key *keys,
+                       size_t n)
 {
-    return write_keys(state_dir, keys, n);
+    pthread_mutex_lock(&file_lock);
+    int err = write_keys(state_dir, keys, n);
+    t->is_superseded |= !err;
+    pthread_mutex_unlock(&file_lock);
+    return err;
 }

@@ -61,7 +61,7 @@ def test_queries(site):
             if path == "/api/v1/trace" and query == "&" * 50:
                 continue  # nothing is asked for, so all is shown, and without an end
             checked(site.unix.get(f"{path}?{query}"), (path, query))
-    for query in ("x=1", "limit=0", "limit=1&limit=2", "source=nowhere", "aor"):
+    for query in ("x=1", "limit=0", "limit=1&limit=2", "source=nowhere", "upstream=nobody", "aor"):
         assert site.unix.get("/api/v1/aors?" + query).status == 400, query
     assert site.unix.get("/api/v1/trace?source=nowhere").status == 400
     assert site.unix.get("/api/v1/history?since=x").status == 400
@@ -83,6 +83,7 @@ def test_any_path(site):
 def test_the_command_tells_it_in_words(site):
     site.start()
     for words, said in [
+            (["aor", "list", "--upstream", "nobody"], "upstream: there is none of this name"),
             (["aor", "list", "--source", "nowhere"], "source: expected an IP address"),
             (["aor", "list", "--limit", "0"], None), (["aor", "list", "--what"], None),
             (["aor", "list", "a", "b"], None), (["aor", "show", "user"], "expected an address of record"),

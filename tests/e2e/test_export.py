@@ -136,6 +136,33 @@ def test_what_ran_out_on_its_way_is_kept_for_an_interval(site, judged):
     site.wait_for(lapsed_long_ago)
 
 
+def test_nothing_that_is_brought_lasts_for_ever(site, judged):
+    begin(site, 1)
+    head, line, end = export(site)
+    line["bindings"][0].update(expires_at=2**40, granted=2**32 - 1, created_at=2**40, proof_at=2**40)
+    line["registrations"][0].update(dead_at=2**40, granted=2**32 - 1)
+    another_node(site)
+    write(site, [head, line, end])
+    assert bring(site)[1].startswith("1 AoRs are imported")
+    now = time.time()
+    binding, = export(site, name="after")[1]["bindings"]
+    registration, = export(site, name="after")[1]["registrations"]
+    for one, until in (binding, "expires_at"), (registration, "dead_at"):
+        assert one["granted"] <= 86400 and one[until] <= now + 86400 + 5, one
+    assert binding["created_at"] <= now + 5 and binding.get("proof_at", 0) <= now + 5
+
+
+def test_keys_that_others_may_read_are_not_taken(site, judged):
+    begin(site, 1)
+    export(site, "--with-keys")
+    another_node(site)
+    os.chmod(site.path("dump"), 0o640)
+    for words in (), ("--check",):
+        code, out, err = bring(site, *words)
+        assert (code, out) == (1, "") and "others may read the keys in it" in err
+    assert bring(site, "--without-keys")[1].startswith("1 AoRs are imported")
+
+
 def test_a_node_that_has_devices_keeps_its_own_keys(site, judged):
     registrar, phones = begin(site, 2)
     export(site, "--with-keys")

@@ -405,7 +405,7 @@ bool fake_stream_deliver(const struct addr *from, const struct addr *to, struct 
 int stream_connect(struct stream *s, const struct stream_peer *peer, struct flow_ref *out)
 {
     uint64_t now_ms = loop_now_ms(s->loop);
-    struct dial *d = dial_find(&s->dials, &peer->addr, peer->tls, now_ms);
+    struct dial *d = dial_find(&s->dials, peer, now_ms);
     if (!d)
         return ERR_FULL;
     if (!d->is_up && dial_is_paused(d, now_ms))

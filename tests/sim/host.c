@@ -337,7 +337,7 @@ bool host_resync(struct host *h, struct str upstream)
 {
     uint64_t since_s = sys_service_s();
     for (unsigned i = 0; i < h->group.n; i++)
-        if (worker_resync(h->group.workers[i], upstream, since_s))
+        if (worker_resync(h->group.workers[i], upstream, since_s, true))
             return false;
     return true;
 }

@@ -118,19 +118,22 @@ static void a_line_stays_where_it_was_accepted_last(void **state)
     struct upreg all[] = {standing(1, 10, 600, 1500), standing(2, 11, 300, 1250),
                           standing(3, 12, 60, 999), standing(4, 13, 600, 1550)};
     struct aor_record r = {.upregs = all, .n_upregs = 4};
-    assert_int_equal(binding_home(&r, 0, NOW_S)->addr.ip[0], 11); /* 900, 950, over, 950 */
-    assert_int_equal(binding_home(&r, 1, NOW_S)->addr.ip[0], 11);
-    assert_int_equal(binding_home(&r, 4, NOW_S)->addr.ip[0], 13);
-    assert_int_equal(binding_home(&r, 2, NOW_S)->addr.ip[0], 11);
+    assert_int_equal(binding_home(&r, 0, NOW_S, 0)->addr.ip[0], 11); /* 900, 950, over, 950 */
+    assert_int_equal(binding_home(&r, 1, NOW_S, 0)->addr.ip[0], 11);
+    assert_int_equal(binding_home(&r, 4, NOW_S, 0)->addr.ip[0], 13);
+    assert_int_equal(binding_home(&r, 2, NOW_S, 0)->addr.ip[0], 11);
+    assert_int_equal(binding_home(&r, 1, NOW_S, 950)->addr.ip[0], 11);
+    assert_int_equal(binding_home(&r, 4, NOW_S, 950)->addr.ip[0], 13);
+    assert_null(binding_home(&r, 4, NOW_S, 951)); /* all were sent away from where they were */
     all[1].state = UPREG_ENDED;
-    assert_int_equal(binding_home(&r, 2, NOW_S)->addr.ip[0], 13);
+    assert_int_equal(binding_home(&r, 2, NOW_S, 0)->addr.ip[0], 13);
     all[3].server.addr.family = 0;
-    assert_int_equal(binding_home(&r, 4, NOW_S)->addr.ip[0], 10);
+    assert_int_equal(binding_home(&r, 4, NOW_S, 0)->addr.ip[0], 10);
     all[0].granted_s = UINT32_MAX; /* before the clock began */
-    assert_int_equal(binding_home(&r, 0, NOW_S)->addr.ip[0], 10);
-    assert_null(binding_home(&r, 1, 1500));
+    assert_int_equal(binding_home(&r, 0, NOW_S, 0)->addr.ip[0], 10);
+    assert_null(binding_home(&r, 1, 1500, 0));
     r.n_upregs = 0;
-    assert_null(binding_home(&r, 1, NOW_S));
+    assert_null(binding_home(&r, 1, NOW_S, 0));
 }
 
 static void a_copy_stands_alone(void **state)

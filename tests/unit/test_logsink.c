@@ -9,11 +9,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/logsink.h"
 
-enum { LINE = 1000, LINES_MAX = 100000 };
+enum { LINE = 1000, LINES_MAX = 100000, PATIENCE_S = 60 };
 
 /* Lines of 1000 bytes until one is lost; how many were taken. */
 static int fill(struct logsink_stream *s, size_t len)
@@ -61,6 +62,80 @@ static void a_pipe_that_nobody_reads(void **state)
         assert_false(logsink_write(&s, STR("gone\n"))); /* and no signal */
         (void)close(fds[1]);
     }
+}
+
+/* A terminal takes what it has room for, and a blocking write would wait for the rest. */
+static void a_terminal_that_stands_still(void **state)
+{
+    char name[64];
+    struct termios raw;
+    struct logsink_stream s;
+    (void)state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    assert_int_equal(ptsname_r(master, name, sizeof name), 0);
+    int slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(slave >= 0);
+    assert_int_equal(tcgetattr(slave, &raw), 0);
+    cfmakeraw(&raw);
+    assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
+    assert_int_equal(fcntl(master, F_SETFL, O_NONBLOCK), 0);
+    logsink_open(&s, slave);
+    assert_true(s.is_own);
+    (void)alarm(PATIENCE_S);
+    (void)fill(&s, LINE);
+    assert_false(fcntl(slave, F_GETFL) & O_NONBLOCK); /* it is the shell's, too */
+    size_t was = 0, n;
+    while ((n = read_all(master)))
+        was += n;
+    assert_int_equal(tcflow(slave, TCOOFF), 0); /* ^S */
+    assert_false(logsink_write(&s, STR("stopped\n")));
+    assert_int_equal(tcflow(slave, TCOON), 0);
+    assert_true(logsink_write(&s, STR("again\n")));
+    (void)alarm(0);
+    (void)read_all(master);
+    assert_non_null(strstr(content, "\nagain\n"));
+    assert_null(strstr(content, "stopped"));
+    logsink_close(&s);
+    assert_true(fcntl(slave, F_GETFL) >= 0);
+    (void)close(slave);
+    (void)close(master);
+}
+
+/* Another writer may take the room that there was a moment ago. */
+static void a_pipe_is_opened_anew(void **state)
+{
+    int fds[2];
+    struct logsink_stream s;
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    logsink_open(&s, fds[1]);
+    assert_true(s.is_own && fcntl(s.fd, F_GETFL) & O_NONBLOCK);
+    assert_false(fcntl(fds[1], F_GETFL) & O_NONBLOCK);
+    assert_true(fcntl(s.fd, F_GETFD) & FD_CLOEXEC);
+    (void)alarm(PATIENCE_S);
+    (void)fill(&s, 2 * PIPE_BUF + 100);
+    (void)alarm(0);
+    (void)close(fds[0]);
+    logsink_close(&s);
+    (void)close(fds[1]);
+}
+
+static void a_file_is_not_opened_anew(void **state)
+{
+    char path[] = "/tmp/test_logsink.XXXXXX";
+    struct logsink_stream s;
+    (void)state;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "before\n", 7), 7);
+    logsink_open(&s, fd);
+    assert_int_equal(s.fd, fd);
+    assert_true(logsink_write(&s, STR("line\n")));
+    assert_int_equal(lseek(fd, 0, SEEK_END), 12);
+    logsink_close(&s);
+    assert_int_equal(close(fd), 0); /* it was left open */
+    (void)unlink(path);
 }
 
 static void a_socket_that_nobody_reads(void **state)
@@ -143,6 +218,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pipe_that_nobody_reads),
+        cmocka_unit_test(a_terminal_that_stands_still),
+        cmocka_unit_test(a_pipe_is_opened_anew),
+        cmocka_unit_test(a_file_is_not_opened_anew),
         cmocka_unit_test(a_socket_that_nobody_reads),
         cmocka_unit_test(a_file_gets_a_line_as_a_whole),
         cmocka_unit_test(a_system_log_that_stops_and_comes_again),

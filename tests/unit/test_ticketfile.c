@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/sys.h"
 #include "fakeclock.h"
 #include "store/ticketfile.h"
 
@@ -150,6 +151,30 @@ static void a_disk_that_is_gone_changes_nothing(void **state)
     assert_memory_equal(before, after, n * sizeof *after);
 }
 
+/* Other keys wait for the next start: nothing is written over them, whatever day it becomes. */
+static void keys_that_were_brought_stay(void **state)
+{
+    struct ticket_key brought[2] = {{.made_at_s = 7, .name = {1}}, {.made_at_s = 6, .name = {2}}};
+    struct ticket_key before[TICKET_KEYS_MAX], after[TICKET_KEYS_MAX];
+    struct tickets t = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    (void)state;
+    (void)unlink(path);
+    assert_int_equal(ticketfile_load(directory, &t), 0);
+    size_t n = ticket_get(&t, before);
+    assert_int_equal(ticketfile_install("/does/not/exist", &t, brought, 2), ERR_IO);
+    pass_s(DAY_S);
+    ticketfile_tend(directory, &t); /* nothing was brought yet */
+    assert_int_equal(ticket_get(&t, after), n + 1);
+    brought[0].made_at_s = brought[1].made_at_s = sys_service_s();
+    assert_int_equal(ticketfile_install(directory, &t, brought, 2), 0);
+    pass_s(DAY_S);
+    ticketfile_tend(directory, &t);
+    assert_int_equal(ticket_get(&t, before), n + 1);
+    assert_memory_equal(before, after, (n + 1) * sizeof *after);
+    assert_int_equal(load(after), 3); /* the restart: theirs, and the next day's */
+    assert_true(is_same(&after[1], &brought[0]) && is_same(&after[2], &brought[1]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +183,7 @@ int main(void)
         cmocka_unit_test(a_key_from_the_future_is_followed),
         cmocka_unit_test(what_is_no_such_file_is_refused),
         cmocka_unit_test(a_disk_that_is_gone_changes_nothing),
+        cmocka_unit_test(keys_that_were_brought_stay),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
