@@ -16,7 +16,7 @@ from .tree import Finding
 
 AT_ONCE = 2
 BANNED = 'src/base/banned.h'
-PACKAGES = ('libconfuse', 'libcrypto', 'libmicrohttpd', 'jansson', 'libsystemd')
+PACKAGES = ('libconfuse', 'libpq', 'libcrypto', 'libmicrohttpd', 'jansson', 'libsystemd')
 GNU = re.compile(r'^([^\s:][^:\n]*):(\d+):(?:\d+:)? (?:fatal error|error|warning): (.*)$', re.M)
 CPPCHECK = ('--enable=warning,style,performance,portability', '--inline-suppr', '--std=c11',
             '--quiet', '--error-exitcode=3', '--suppress=missingIncludeSystem',

@@ -41,7 +41,7 @@ static bool begin(struct walk *w, const struct aors *from, struct fault *f)
     return false;
 }
 
-static void end(struct walk *w)
+static void end_walk(struct walk *w)
 {
     store_reader_free(w->reader);
     arena_fini(&w->arena);
@@ -131,7 +131,7 @@ json_t *aors_one(const struct aors *from, struct str text, struct fault *f)
         json = aorview_json(&v);
         *f = json ? *f : no_memory;
     }
-    end(&w);
+    end_walk(&w);
     return json;
 }
 
@@ -145,7 +145,7 @@ struct str aors_find(const struct aors *from, struct arena *a, struct str text, 
     struct str copy = str_is_none(aor) ? STR_NONE : str_dup(a, aor);
     if (!str_is_none(aor) && str_is_none(copy))
         *f = no_memory;
-    end(&w);
+    end_walk(&w);
     return copy;
 }
 
@@ -243,6 +243,6 @@ json_t *aors_list(const struct aors *from, const struct query *q, struct fault *
     if (!aorfilter_parse(from->conf, q, &p.filter, f) || !begin(&w, from, f))
         return NULL;
     json_t *json = list(&w, &p, f);
-    end(&w);
+    end_walk(&w);
     return json;
 }

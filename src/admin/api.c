@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/alarmview.h"
+#include "admin/clusterview.h"
 #include "admin/aors.h"
 #include "admin/banview.h"
 #include "admin/domainview.h"
@@ -196,6 +197,12 @@ static void get_lines(const struct api *a, const struct api_request *q, struct a
 {
     (void)q;
     answer_json(out, 200, lineview_json(a->hooks.board));
+}
+
+static void get_cluster(const struct api *a, const struct api_request *q, struct answer *out)
+{
+    (void)q;
+    answer_json(out, 200, clusterview_json(a->hooks.cluster));
 }
 
 /* ---------------------------------------------------------------- upstreams */
@@ -460,6 +467,7 @@ static const struct route {
       {"/api/v1/sources", "GET, HEAD", {{"GET", get_sources}}},
       {"/api/v1/lines", "GET, HEAD", {{"GET", get_lines}}},
       {"/api/v1/upstreams", "GET, HEAD", {{"GET", get_upstreams}}},
+      {"/api/v1/cluster", "GET, HEAD", {{"GET", get_cluster}}},
       {"/api/v1/log-level", "GET, HEAD, PUT", {{"GET", get_log_level}, {"PUT", put_log_level}}},
       {"/api/v1/reload", "POST", {{"POST", post_reload}}},
       {"/api/v1/drain", "POST", {{"POST", post_drain}}},

@@ -14,6 +14,7 @@
 
 struct alarms;
 struct board;
+struct cluster;
 struct history;
 struct history_from;
 struct keysjson;
@@ -57,6 +58,7 @@ struct api_hooks {
     /* Takes the upstream of that name out of use, or lets it come back: 0, ERR_ABSENT, ERR_BADCONF
      * (it is not probed) or ERR_NOMEM. */
     int (*hold)(struct str upstream, bool is_held, void *arg);
+    struct cluster *cluster; /* NULL: there is none */
 };
 
 struct api {

@@ -321,7 +321,7 @@ static int read_text(const struct place *p, const char *name, const json_t *v, s
     const json_t *hex =
         json_is_object(v) && json_object_size(v) == 1 ? json_object_get(v, "hex") : NULL;
     struct str s = str_of_json(hex ? hex : v);
-    if (!json_is_string(hex ? hex : v) || s.n > 2 * TEXT_MAX)
+    if (!json_is_string(hex ? hex : v) || s.n > 2 * (size_t)TEXT_MAX)
         return refuse(p, name, "a string, or {\"hex\": a string}");
     if (hex) {
         uint8_t *bytes = arena_alloc(p->arena, s.n / 2 + 1);

@@ -56,6 +56,17 @@ static void grow(struct hmap *m)
     m->now.mask = n - 1;
 }
 
+void hmap_reserve(struct hmap *m, size_t n)
+{
+    size_t n_buckets = BUCKETS_MIN;
+    if (m->now.buckets)
+        return;
+    while (n_buckets < n && n_buckets <= SIZE_MAX / 4 / sizeof *m->now.buckets)
+        n_buckets *= 2;
+    m->now.buckets = calloc(n_buckets, sizeof *m->now.buckets);
+    m->now.mask = n_buckets - 1;
+}
+
 int hmap_add(struct hmap *m, struct hmap_node *node)
 {
     if (!m->now.buckets) {

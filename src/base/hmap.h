@@ -38,6 +38,10 @@ static inline uint64_t hmap_hash(const struct hmap *m, struct str s)
     return hash_str(&m->key, s);
 }
 
+/* Room for so many at once, in an empty map: they are then added without growing. Without memory it
+ * grows as ever. */
+void hmap_reserve(struct hmap *m, size_t n);
+
 /* node->hash is set by the caller. ERR_NOMEM only for the very first buckets; a growth that finds
  * no memory is put off. Equal keys are not looked for. */
 int hmap_add(struct hmap *m, struct hmap_node *node);

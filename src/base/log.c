@@ -308,8 +308,8 @@ static void format_syslog(struct buf *out, const struct line *l, uint64_t wall_m
     struct tm tm;
     localtime_r(&s, &tm);
     buf_addf(out, "<%d>%.3s %2d %02d:%02d:%02d breakwater[%d]: %s: ",
-             LOG_DAEMON | levels[l->level].priority, months + 3 * tm.tm_mon, tm.tm_mday, tm.tm_hour,
-             tm.tm_min, tm.tm_sec, (int)getpid(), thread_name);
+             LOG_DAEMON | levels[l->level].priority, months + 3 * (ptrdiff_t)tm.tm_mon, tm.tm_mday,
+             tm.tm_hour, tm.tm_min, tm.tm_sec, (int)getpid(), thread_name);
     add_escaped(out, l->text, false);
 }
 

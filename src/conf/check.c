@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "conf/clustercheck.h"
 #include "conf/dialling.h"
 #include "conf/gruucheck.h"
 #include "conf/hintcheck.h"
@@ -477,6 +478,7 @@ int check_conf(struct findings *f, struct arena *a, const struct settings *from,
     check_dns(&c);
     check_events(&c);
     check_hep(&c);
+    clustercheck(f, from->sections[SECTION_CLUSTER], conf);
     if (!err)
         err = check_lists(&c);
     if (!err)

@@ -56,6 +56,9 @@ static int build(struct snapshot *s, struct findings *f, struct arena *scratch)
     return f->n_errors ? ERR_BADCONF : 0;
 }
 
+/* Snapshots, one after the other. */
+static _Atomic uint64_t n_loaded;
+
 int conf_load(const char *path, conf_say_fn *say, void *arg, struct conf **out)
 {
     struct findings f = {.path = path, .say = say, .arg = arg};
@@ -68,6 +71,7 @@ int conf_load(const char *path, conf_say_fn *say, void *arg, struct conf **out)
     hosts_init(&s->hosts);
     fixed_init(&s->fixed);
     atomic_init(&s->n_refs, 1);
+    s->conf.serial = atomic_fetch_add_explicit(&n_loaded, 1, memory_order_relaxed) + 1;
     s->conf.path = str_dup_z(&s->arena, str_of(path));
     int err = s->conf.path ? build(s, &f, &scratch) : ERR_NOMEM;
     arena_fini(&scratch);

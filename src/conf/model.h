@@ -240,8 +240,15 @@ struct conf_hep {
     int secrets;      /* 0: blank; 1: show */
 };
 
+struct conf_cluster {
+    const char *name; /* NULL: there is none, and nothing else is set but by defaults */
+    const char *node, *database;
+    uint32_t takeover_s;
+};
+
 struct conf {
     const char *path; /* of the file */
+    uint64_t serial;  /* of the snapshot: no two of a process have the same */
     unsigned workers; /* at least 1 */
     uint32_t drain_timeout_s;
     const char *runtime_dir;
@@ -272,6 +279,7 @@ struct conf {
     struct conf_admin admin;
     struct conf_events events;
     struct conf_hep hep;
+    struct conf_cluster cluster;
 };
 
 /* One finding, a full line: "FILE:LINE: option: what is wrong, what was expected". */

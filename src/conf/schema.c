@@ -11,6 +11,8 @@ static const struct schema_table *table_of(enum schema_section_id section)
         return &schema_of_domain;
     if (section == SECTION_EVENTS || section == SECTION_HEP)
         return &schema_of_outlets;
+    if (section == SECTION_CLUSTER)
+        return &schema_of_cluster;
     if (section == SECTION_UPSTREAM)
         return &schema_of_upstreams;
     return &schema_of_others;
@@ -122,6 +124,7 @@ const char *schema_expected(const struct schema_option *o, char text[SCHEMA_TEXT
         [SCHEMA_DIALLED] = "a telephone number or its beginning: digits, '*', '#', a '+' in front",
         [SCHEMA_HTTP] = "IP-ADDRESS:PORT",
         [SCHEMA_URL] = "http://HOST/PATH or https://, without a user",
+        [SCHEMA_DATABASE] = "a URI postgresql://… or a string of KEY=VALUE, as libpq takes it",
         [SCHEMA_TOKEN] = "the absolute path of a file with a token",
     };
     struct buf out = buf_over(text, SCHEMA_TEXT - 1);

@@ -34,6 +34,7 @@ enum schema_type {
     SCHEMA_DIALLED,    /* struct str, as number_read makes it */
     SCHEMA_HTTP,       /* struct addr */
     SCHEMA_URL,        /* const char *, http or https */
+    SCHEMA_DATABASE,   /* const char *, for libpq; looked at by clustercheck */
     SCHEMA_TOKEN,      /* struct str: the first line of the file that is named */
     SCHEMA_TYPE_MAX
 };
@@ -53,6 +54,7 @@ enum schema_section_id {
     SECTION_ADMIN,
     SECTION_EVENTS,
     SECTION_HEP,
+    SECTION_CLUSTER,
     SECTION_MAX
 };
 
@@ -108,7 +110,8 @@ struct schema_table {
     size_t n;
 };
 
-extern const struct schema_table schema_of_domain;  /* and what stands in it */
+extern const struct schema_table schema_of_domain; /* and what stands in it */
+extern const struct schema_table schema_of_cluster;
 extern const struct schema_table schema_of_outlets; /* for events and HEP */
 extern const struct schema_table schema_of_upstreams;
 extern const struct schema_table schema_of_others; /* sections */

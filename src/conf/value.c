@@ -542,6 +542,7 @@ static const struct {
     [SCHEMA_DIALLED] = {sizeof(struct str), parse_dialled},
     [SCHEMA_HTTP] = {sizeof(struct addr), parse_http},
     [SCHEMA_URL] = {sizeof(char *), parse_url},
+    [SCHEMA_DATABASE] = {sizeof(char *), keep_text},
     [SCHEMA_TOKEN] = {sizeof(struct str), parse_token},
 };
 
@@ -556,11 +557,6 @@ int value_parse(const struct schema_option *o, struct str text, struct arena *a,
     struct value v = {o, text, a, field, why};
     why[0] = '\0';
     return types[o->type].parse(&v);
-}
-
-static bool is_same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 static bool is_same_listen(const struct conf_listen *a, const struct conf_listen *b)
@@ -580,7 +576,8 @@ bool value_is_same(const struct schema_option *o, const void *a, const void *b)
     case SCHEMA_TARGET:
     case SCHEMA_NAME:
     case SCHEMA_URL:
-        return is_same_text(*(const char *const *)a, *(const char *const *)b);
+    case SCHEMA_DATABASE:
+        return str_eq(str_of(*(const char *const *)a), str_of(*(const char *const *)b));
     case SCHEMA_HOST:
     case SCHEMA_CERTNAME:
     case SCHEMA_REALM:

@@ -177,14 +177,14 @@ static uint64_t accepted_at_s(const struct upreg *u, uint64_t now_s)
 const struct server_at *binding_home(const struct aor_record *r, uint64_t upreg_id, uint64_t now_s,
                                      uint64_t since_s)
 {
-    const struct upreg *own = binding_upreg(r, upreg_id), *last = NULL;
+    const struct upreg *mine = binding_upreg(r, upreg_id), *last = NULL;
     uint64_t last_s = 0;
     for (size_t i = 0; i < r->n_upregs; i++) {
         const struct upreg *u = &r->upregs[i];
         uint64_t at_s = accepted_at_s(u, now_s);
         if (at_s < since_s)
             continue;
-        if (at_s > last_s || (at_s && at_s == last_s && u == own)) {
+        if (at_s > last_s || (at_s && at_s == last_s && u == mine)) {
             last = u;
             last_s = at_s;
         }

@@ -51,7 +51,8 @@ const char *health_event_word(enum health_event e)
 static struct health count(struct health h, bool is_bad, uint64_t now_s)
 {
     if (h.n == 0 || h.is_bad != is_bad)
-        return (struct health){h.state, is_bad, 1, (uint32_t)now_s};
+        return (struct health){
+            .state = h.state, .is_bad = is_bad, .n = 1, .since_s = (uint32_t)now_s};
     if (h.n < COUNT_MAX)
         h.n++;
     return h;
@@ -64,23 +65,33 @@ static const struct step *step_of(struct health h, enum health_event e)
     return e == HEALTH_ANSWERED ? &states[h.state].answered : &states[h.state].good;
 }
 
+static struct health on_order(struct health h, bool is_held, uint64_t now_s)
+{
+    if (h.is_held == is_held)
+        return h;
+    return (struct health){.state = is_held ? HEALTH_DOWN : HEALTH_RESYNC,
+                           .is_bad = is_held,
+                           .is_held = is_held,
+                           .n = 1,
+                           .since_s = (uint32_t)now_s};
+}
+
 struct health health_step(struct health h, enum health_event e, uint64_t now_s)
 {
+    if (e == HEALTH_HELD || e == HEALTH_RELEASED)
+        return on_order(h, e == HEALTH_HELD, now_s);
+    if (h.is_held)
+        return h;
     if (e == HEALTH_RESYNCED) {
         h.state = states[h.state].resynced;
         return h;
     }
-    if (e == HEALTH_HELD)
-        return (struct health){HEALTH_DOWN, true, 1, (uint32_t)now_s};
-    if (e == HEALTH_RELEASED)
-        return h.state == HEALTH_DOWN ? (struct health){HEALTH_RESYNC, false, 1, (uint32_t)now_s}
-                                      : h;
     h = count(h, events[e].is_bad, now_s);
     const struct step *s = step_of(h, e);
     if (h.n >= s->n && now_s >= (uint64_t)h.since_s + s->over_s)
         h.state = s->next;
     if (h.state == HEALTH_UP && !h.is_bad) /* one word for all that is well */
-        return (struct health){HEALTH_UP, false, 0, 0};
+        return (struct health){.state = HEALTH_UP};
     return h;
 }
 
@@ -91,17 +102,20 @@ bool health_is_open(struct health h)
     return h.state == HEALTH_DEGRADED || h.is_bad == (h.state != HEALTH_DOWN);
 }
 
-/* since:32, n:8, is_bad:1, state:8 */
+/* since:32, n:8 from bit 16 on, is_held:1, is_bad:1, state:8 */
+enum { HELD_BIT = 9, BAD_BIT = 8 };
+
 uint64_t health_pack(struct health h)
 {
-    return (uint64_t)h.since_s << 32 | (uint64_t)h.n << 16 | (uint64_t)h.is_bad << 8 |
-           (uint64_t)h.state;
+    return (uint64_t)h.since_s << 32 | (uint64_t)h.n << 16 | (uint64_t)h.is_held << HELD_BIT |
+           (uint64_t)h.is_bad << BAD_BIT | (uint64_t)h.state;
 }
 
 struct health health_unpack(uint64_t word)
 {
     return (struct health){.state = (enum health_state)(word & 0xff),
-                           .is_bad = word >> 8 & 1,
+                           .is_bad = word >> BAD_BIT & 1,
+                           .is_held = word >> HELD_BIT & 1,
                            .n = (uint8_t)(word >> 16),
                            .since_s = (uint32_t)(word >> 32)};
 }

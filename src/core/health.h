@@ -22,15 +22,16 @@ enum health_event {
     HEALTH_BUSY,         /* 503 or 408 */
     HEALTH_SILENT,
     HEALTH_RESYNCED, /* nothing is left to be registered */
-    HEALTH_HELD,     /* the operator takes it out of use: down at once */
+    HEALTH_HELD,     /* the operator takes it out of use: down at once, whatever else is seen */
     HEALTH_RELEASED, /* and lets it come back: what became due is registered */
     HEALTH_EVENTS
 };
 
 struct health {
     enum health_state state;
-    bool is_bad; /* what the last ones in a row were, how many, and since when */
-    uint8_t n;   /* no more than are needed for any decision */
+    bool is_bad;  /* what the last ones in a row were, how many, and since when */
+    bool is_held; /* down by the operator's word, which nothing else ends */
+    uint8_t n;    /* no more than are needed for any decision */
     uint32_t since_s;
 };
 

@@ -20,6 +20,13 @@ struct surge {
 /* One more has come. now_ms: never less than before. */
 void surge_note(struct surge *s, uint64_t now_ms);
 
+/* One that comes in its time counts: an eighth of what it was granted has passed.
+ * Others do not: one device that comes again and again would make a surge alone. */
+static inline bool surge_counts(uint64_t left_s, uint64_t granted_s)
+{
+    return 8 * left_s <= 7 * granted_s;
+}
+
 bool surge_is_on(const struct surge *s);
 
 #endif

@@ -4,6 +4,11 @@
  * come back once its successor is over. */
 enum { LATE_MS = 32000 };
 
+/* RFC 7339 4.4: a number that is lower by more than what comes late is not late, but begins anew.
+ * As most servers count the seconds of a clock, that is two times LATE_MS; of those that count
+ * something else the third in a row that does not fall. */
+enum { LATE_SEQ = 64 * 100000, LOW_MANY = 3 };
+
 /* The bucket of a rate holds a tenth of a second's, and is in debt to what is never held back by a
  * second at most. */
 enum { BURSTS_A_SECOND = 10, SECOND_US = 1000000 };
@@ -22,11 +27,24 @@ static bool is_remembered(const struct throttle *t, uint64_t now_ms)
     return t->until_ms && now_ms < t->until_ms + LATE_MS;
 }
 
+/* The same number is the same word, said again; another word needs another number. */
+static bool is_older(struct throttle *t, const struct oc *oc, uint64_t now_ms)
+{
+    const uint64_t seq = oc->seq;
+    if (!t->seq || !seq || !is_remembered(t, now_ms) || seq > t->seq)
+        return false;
+    if (seq == t->seq)
+        return oc->value != t->value || oc->algorithm != t->algorithm;
+    t->n_low = t->n_low && seq >= t->low_seq ? t->n_low + 1 : 1;
+    t->low_seq = seq;
+    return t->n_low < LOW_MANY && t->seq - seq <= LATE_SEQ;
+}
+
 bool throttle_set(struct throttle *t, const struct oc *oc, uint32_t most_ms, uint64_t now_ms)
 {
-    bool is_older = t->seq && oc->seq && oc->seq <= t->seq;
-    if (is_older && is_remembered(t, now_ms))
+    if (is_older(t, oc, now_ms))
         return false;
+    t->n_low = 0;
     if (!throttle_is_on(t, now_ms) || t->algorithm != oc->algorithm) {
         t->debt = 0;
         t->full_at_us = 0;

@@ -17,8 +17,10 @@ enum { THROTTLE_CALL = PACE_CLASSES, THROTTLE_ALWAYS, THROTTLE_RIGHTS };
 struct throttle {
     enum oc_algorithm algorithm;
     uint32_t value;
-    uint64_t until_ms;   /* 0: there never was one */
-    uint64_t seq;        /* of the last one; 0: none */
+    uint64_t until_ms; /* 0: there never was one */
+    uint64_t seq;      /* of the last one; 0: none */
+    uint64_t low_seq;  /* of the last lower one; n_low: how many in a row there were */
+    uint32_t n_low;
     uint32_t debt;       /* OC_LOSS: hundredths of requests that are still to be held back */
     uint64_t full_at_us; /* OC_RATE: the bucket, as in pace.h */
 };

@@ -11,6 +11,7 @@
 #include "ctl/aorlist.h"
 #include "ctl/ask.h"
 #include "ctl/bans.h"
+#include "ctl/clustercmd.h"
 #include "ctl/command.h"
 #include "ctl/completion.h"
 #include "ctl/exportcmd.h"
@@ -49,6 +50,9 @@ static const struct command commands[] = {
     {{"ban", "list"}, "", 0, 0, "the sources that are banned", bans_list},
     {{"ban", "add"}, "ADDRESS [SECONDS]", 1, 2, "ban a source, for 10 minutes", bans_add},
     {{"ban", "remove"}, "ADDRESS", 1, 1, "lift a ban", bans_remove},
+    {{"cluster", "status"}, "", 0, 0, "the nodes of the cluster: who acts", clustercmd_status},
+    {{"cluster", "init"}, "NAME [ROLE]", 1, 2, "SQL that makes its database", clustercmd_init},
+    {{"cluster", "restored"}, "NODE", 1, 1, "SQL for after a backup", clustercmd_restored},
     {{"drain"}, "", 0, 0, "end calls, and have devices come back soon", operate_drain},
     {{"reload"}, "", 0, 0, "read the configuration again", operate_reload},
     {{"log-level"}, "[LEVEL]", 0, 1, "show or set what is logged", operate_log_level},

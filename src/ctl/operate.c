@@ -99,9 +99,9 @@ static bool show_level(const json_t *answer)
 int operate_log_level(const struct call *c)
 {
     struct ask q = {"GET", "/api/v1/log-level", NULL};
-    json_t *order = c->n ? json_pack("{s:s}", "level", c->words[0]) : NULL;
-    char *body = order ? json_dumps(order, JSON_COMPACT) : NULL;
-    json_decref(order);
+    json_t *wanted = c->n ? json_pack("{s:s}", "level", c->words[0]) : NULL;
+    char *body = wanted ? json_dumps(wanted, JSON_COMPACT) : NULL;
+    json_decref(wanted);
     if (c->n && !body)
         return EXIT_USAGE;
     q.method = c->n ? "PUT" : "GET";

@@ -13,9 +13,6 @@
 #include <unistd.h>
 
 #include "config.h"
-#ifdef HAVE_LIBSYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
 
 #include "admin/history.h"
 #include "admin/http.h"
@@ -27,8 +24,10 @@
 #include "conf/conf.h"
 #include "daemon/reports.h"
 #include "daemon/sockets.h"
+#include "daemon/standby.h"
 #include "net/namebook.h"
 #include "net/tls.h"
+#include "service/memo.h"
 #include "service/alarm.h"
 #include "service/board.h"
 #include "service/lifecycle.h"
@@ -55,6 +54,7 @@ struct daemon {
     struct worker_group group;
     struct tickets tickets; /* of all TLS listeners */
     struct reports reports;
+    struct cluster *cluster; /* NULL: there is none */
     struct store *store;
     pthread_t store_thread;
     bool has_store_thread;
@@ -66,15 +66,6 @@ struct daemon {
     atomic_bool is_draining;
     atomic_bool is_departing; /* the operator's drain: it goes on until the stop */
 };
-
-static void notify(const char *state)
-{
-#ifdef HAVE_LIBSYSTEMD
-    (void)sd_notify(0, state);
-#else
-    (void)state;
-#endif
-}
 
 /* ---------------------------------------------------------------- reload */
 
@@ -159,7 +150,7 @@ static void start_drain(struct daemon *d)
     if (atomic_exchange(&d->is_draining, true))
         return;
     uint32_t timeout_s = drain_timeout_s(d);
-    notify("STOPPING=1");
+    sockets_tell("STOPPING=1");
     log_info("stopping: waiting up to %u s for requests under way", timeout_s);
     for (unsigned i = 0; i < d->group.n; i++)
         if (worker_drain(d->group.workers[i], timeout_s * 1000ULL, on_worker_idle, d))
@@ -173,9 +164,9 @@ static bool on_signal(struct daemon *d, uint32_t number)
 {
     switch (number) {
     case SIGHUP:
-        notify("RELOADING=1");
+        sockets_tell("RELOADING=1");
         (void)reload(d, say_to_log, NULL);
-        notify("READY=1");
+        sockets_tell("READY=1");
         return false;
     case SIGUSR1:
         if (log_reopen())
@@ -189,22 +180,26 @@ static bool on_signal(struct daemon *d, uint32_t number)
     }
 }
 
-static void wait_for_end(struct daemon *d)
+static int wait_for_end(struct daemon *d)
 {
-    struct pollfd fds[2] = {{.fd = d->signal_fd, .events = POLLIN},
-                            {.fd = d->idle_fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = d->signal_fd, .events = POLLIN},
+                           {.fd = d->idle_fd, .events = POLLIN},
+                           {.fd = d->cluster ? cluster_fd(d->cluster) : -1, .events = POLLIN}};
     uint64_t n_idle = 0, n;
     struct signalfd_siginfo info;
     while (n_idle < d->group.n) {
-        if (poll(fds, 2, TEND_MS) < 0 && errno != EINTR)
-            return;
+        if (poll(fds, sizeof fds / sizeof *fds, TEND_MS) < 0 && errno != EINTR)
+            return 0;
+        if (!standby_goes_on(d->cluster, d->group.shields))
+            return ERR_GONE;
         http_tend(d->http);
         ticketfile_tend(d->first_conf->state_dir, &d->tickets);
         if (read(d->idle_fd, &n, sizeof n) == sizeof n)
             n_idle += n;
         if (read(d->signal_fd, &info, sizeof info) == sizeof info && on_signal(d, info.ssi_signo))
-            return;
+            return 0;
     }
+    return 0;
 }
 
 /* Before any other thread exists, so that all inherit the mask. */
@@ -247,7 +242,10 @@ static struct inbox *inbox_of(struct str aor, void *arg)
 static void on_change(const struct aor_record *was, const struct aor_record *now, bool is_lapse,
                       void *arg)
 {
-    lifecycle_on_commit(arg, was, now, is_lapse);
+    struct daemon *d = arg;
+    lifecycle_on_commit(&d->reports.lifecycle, was, now, is_lapse);
+    if (d->cluster)
+        cluster_wake(d->cluster);
 }
 
 static int set_log_names(const struct keyring *keys)
@@ -273,8 +271,6 @@ static int open_store(struct daemon *d)
     int err = keyring_load(d->conf->state_dir, &keys);
     if (!err)
         err = set_log_names(&keys);
-    if (!err)
-        err = name_listeners(d);
     if (err)
         return err;
     d->group.token_key = keys.token;
@@ -290,9 +286,12 @@ static int open_store(struct daemon *d)
                                     .on_event = worker_on_store_event,
                                     .arg = d,
                                     .on_change = on_change,
-                                    .change_arg = &d->reports.lifecycle};
+                                    .change_arg = d,
+                                    .is_marked = d->cluster != NULL};
     err = store_open(&conf, &d->store);
     d->group.store = d->store;
+    if (!err && d->cluster)
+        cluster_lead(d->cluster, d->store);
     if (!err)
         err = ticketfile_load(d->conf->state_dir, &d->tickets);
     share_tickets(d, d->conf);
@@ -335,7 +334,11 @@ static int make_workers(struct daemon *d)
     if (!d->group.workers || !d->threads || source_table_new(&d->group.sources) ||
         alarm_new(&d->group.alarms) || board_new(&d->group.board) ||
         namebook_new(&d->group.names) || tally_new(&d->group.tally) || told_new(&d->group.told) ||
-        shield_table_new(&d->group.shields) || shield_table_link(d->group.shields, d->conf))
+        memo_table_new(&d->group.owner_key, &d->group.memos) || shield_table_new(&d->group.shields))
+        return ERR_NOMEM;
+    if (d->cluster)
+        shield_table_limit(d->group.shields, cluster_deadline(d->cluster));
+    if (shield_table_link(d->group.shields, d->conf))
         return ERR_NOMEM;
     for (unsigned i = 0; i < d->group.n; i++) {
         const struct conf_listen *failed;
@@ -492,9 +495,10 @@ static int start_admin(struct daemon *d)
 {
     const struct http_conf conf = {
         .admin = &d->conf->admin,
-        .hooks = {is_ready, n_workers, on_reload, on_resync, d, d->group.sources, d->group.alarms,
-                  d->group.board, d->store, running_conf, on_remove, trail_of, ledger_of,
-                  d->group.shields, noise_of, on_drain, keys_of, install_keys, on_hold},
+        .hooks = {is_ready,         n_workers,       on_reload,      on_resync,        d,
+                  d->group.sources, d->group.alarms, d->group.board, d->store,         running_conf,
+                  on_remove,        trail_of,        ledger_of,      d->group.shields, noise_of,
+                  on_drain,         keys_of,         install_keys,   on_hold,          d->cluster},
         .tap = &d->reports.tap};
     return http_start(&conf, &d->http);
 }
@@ -514,6 +518,10 @@ static int start(struct daemon *d)
     if (!err)
         err = reports_start(&d->reports, d->conf, &d->group);
     if (!err)
+        err = name_listeners(d);
+    if (!err)
+        err = standby_wait(d->conf, d->listener_names, d->signal_fd, &d->cluster);
+    if (!err)
         err = open_store(d);
     if (!err)
         err = sockets_take(&d->group.handover);
@@ -527,7 +535,7 @@ static int start(struct daemon *d)
         err = start_admin(d);
     if (!err)
         err = start_threads(d);
-    if (err)
+    if (err && err != ERR_AGAIN)
         log_error("start failed: %s", err_text(err));
     return err;
 }
@@ -540,6 +548,7 @@ static void stop(struct daemon *d)
     for (unsigned i = 0; i < d->n_threads; i++)
         (void)pthread_join(d->threads[i], NULL);
     stop_store(d);
+    cluster_finish(d->cluster);
     for (unsigned i = 0; d->group.workers && i < d->group.n; i++)
         worker_free(d->group.workers[i]);
     free(d->group.workers);
@@ -549,8 +558,10 @@ static void stop(struct daemon *d)
     namebook_free(d->group.names);
     tally_free(d->group.tally);
     told_free(d->group.told);
+    memo_table_free(d->group.memos);
     shield_table_free(d->group.shields);
     store_close(d->store);
+    cluster_free(d->cluster);
     reports_stop(&d->reports);
     free(d->listener_names);
     free(d->threads);
@@ -575,11 +586,11 @@ int daemon_run(struct conf *conf)
     int err = start(&d);
     if (!err) {
         log_info("breakwater " PACKAGE_VERSION " is ready: %u workers", d.group.n);
-        notify("READY=1");
-        wait_for_end(&d);
+        sockets_tell("READY=1");
+        err = wait_for_end(&d);
         log_info("stopped");
     }
     stop(&d);
     log_close();
-    return err;
+    return err == ERR_AGAIN ? 0 : err; /* asked to stop while it stood by */
 }

@@ -74,3 +74,12 @@ void sockets_store(const struct worker_group *group, const struct handover *h)
 }
 
 #endif
+
+void sockets_tell(const char *state)
+{
+#ifdef HAVE_LIBSYSTEMD
+    (void)sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}

@@ -14,4 +14,7 @@ int sockets_take(struct handover **out);
 /* All listeners of the workers are open: it keeps theirs, and no others. */
 void sockets_store(const struct worker_group *group, const struct handover *h);
 
+/* What the service manager is told of the daemon's state: sd_notify(3). */
+void sockets_tell(const char *state);
+
 #endif

@@ -137,7 +137,7 @@ static void hang_up(struct feed *f)
 static bool connect_socket(struct feed *f, const char *path)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    const struct timeval patience = {.tv_usec = SEND_TIMEOUT_MS * 1000};
+    const struct timeval patience = {.tv_usec = SEND_TIMEOUT_MS * 1000L};
     if (f->fd >= 0)
         return true;
     if (strlen(path) >= sizeof to.sun_path)

@@ -426,6 +426,7 @@ static void start_group(struct call *k)
     bool is_joined = fork_is_awaited(&k->fork);
     size_t n_ended = hunt_del_ended(&k->hunt, loop_now_ms(k->context->loop));
     stats_add(STAT_REDIRECT_EXPIRED, (int64_t)n_ended);
+    trial_pass(&k->trial);
     bool is_to_server = hunt_is_server_next(&k->hunt);
     stats_add(STAT_FAILOVER_CALL, first && is_to_server);
     if (first && k->trial.mark && !is_to_server)

@@ -29,6 +29,7 @@ struct keepalive;
 struct keeper;
 struct late;
 struct ledger;
+struct memo_table;
 struct lifecycle;
 struct noise;
 struct listener;
@@ -105,12 +106,13 @@ struct context {
     struct refused *refused;
     struct tally *tally; /* what the workers share for ongoing.c */
     struct ongoing_table *ongoing;
-    struct told *told;     /* shared by all workers */
-    struct trail *trail;   /* the last decisions */
-    struct ledger *ledger; /* of each domain */
-    struct shadow *shadow; /* what other modes would do */
-    struct noise *noise;   /* of which sources */
-    uint64_t in_hand_us;   /* when the packet was taken, sys_now_us; 0: this one is not timed */
+    struct told *told;        /* shared by all workers */
+    struct trail *trail;      /* the last decisions */
+    struct ledger *ledger;    /* of each domain */
+    struct memo_table *memos; /* what all workers share for memo.c; NULL: no short way */
+    struct shadow *shadow;    /* what other modes would do */
+    struct noise *noise;      /* of which sources */
+    uint64_t in_hand_us;      /* when the packet was taken, sys_now_us; 0: this one is not timed */
     unsigned n_packets;
     struct surge surge; /* of absorbed REGISTERs */
     bool is_draining;   /* new requests outside a dialog get 503 */

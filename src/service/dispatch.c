@@ -9,6 +9,7 @@
 #include "service/guard.h"
 #include "service/mandate.h"
 #include "service/mark.h"
+#include "service/memo.h"
 #include "service/noise.h"
 #include "service/proxy.h"
 #include "service/registrar.h"
@@ -164,7 +165,7 @@ enum dispatch_register dispatch_register(struct context *c, const struct packet 
 {
     if (!str_has_prefix(p->bytes, STR("REGISTER ")))
         return DISPATCH_UNSEEN;
-    enum dispatch_register how = try_register(c, p, owner);
+    enum dispatch_register how = memo_answer(c, p) ? DISPATCH_DONE : try_register(c, p, owner);
     if (how == DISPATCH_DONE)
         end(c);
     else

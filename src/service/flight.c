@@ -56,12 +56,13 @@ static int count_on(struct reg *r)
     return 0;
 }
 
-int flight_repeat(struct reg *r)
+static int send_one(struct reg *r)
 {
     struct context *c = r->context;
+    const struct shield *shield = r->v.domain->upstream->shield;
     struct forward f;
-    if (r->sent_ms)
-        (void)shield_is_let(r->v.domain->upstream, &r->up.flow, THROTTLE_ALWAYS);
+    if (shield && !shield_may_send(shield))
+        return ERR_AGAIN; /* whatever was decided before: another node may act */
     int err = count_on(r);
     own_authorize(r);
     if (!err)
@@ -88,12 +89,38 @@ int flight_repeat(struct reg *r)
     return 0;
 }
 
+/* RFC 7339: the server that it is for lets it go. */
+static bool is_let(struct reg *r)
+{
+    unsigned right = r->is_answer ? THROTTLE_ALWAYS : (unsigned)r->pace_class;
+    r->is_held_back = !shield_is_let(r->v.domain->upstream, &r->up.flow, right);
+    return !r->is_held_back;
+}
+
+int flight_repeat(struct reg *r)
+{
+    (void)shield_is_let(r->v.domain->upstream, &r->up.flow, THROTTLE_ALWAYS);
+    return send_one(r);
+}
+
+/* What is not sent after all is still with the server that it was sent to. */
 bool flight_divert(struct reg *r, uint32_t for_s)
 {
     struct context *c = r->context;
-    servers_on_failure(c->servers, &r->up.flow, for_s);
-    if (!r->leg || r->leg->busy != r || upreq_aim(c, &r->up) || flight_repeat(r))
+    const struct flow_ref flow = r->up.flow;
+    const struct server_tries tries = r->up.tries;
+    servers_on_failure(c->servers, &flow, for_s);
+    bool is_ours = r->leg && r->leg->busy == r;
+    int err = is_ours ? upreq_aim(c, &r->up) : ERR_GONE;
+    while (!err && !is_let(r))
+        err = upreq_aim(c, &r->up);
+    if (!err)
+        err = send_one(r);
+    if (err) {
+        r->up.flow = flow;
+        r->up.tries = tries;
         return false;
+    }
     stats_inc(STAT_FAILOVER_REGISTER);
     return true;
 }
@@ -211,9 +238,17 @@ static struct server_at home_of(const struct upreq *u, const struct aor_record *
     return home ? *home : (struct server_at){.transport = 0};
 }
 
+/* A line that no server has may go to another one than the first. */
+static int aim(struct reg *r)
+{
+    int err = upreq_plan(r->context, &r->arena, &r->up);
+    while (!err && !is_let(r))
+        err = r->up.home.addr.family ? ERR_FULL : upreq_plan(r->context, &r->arena, &r->up);
+    return r->is_held_back ? ERR_FULL : err;
+}
+
 static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
 {
-    struct context *c = r->context;
     struct upreq *u = &r->up;
     u->domain = r->v.domain;
     u->aor = r->v.view.aor;
@@ -225,7 +260,7 @@ static int plan(struct reg *r, const struct absorb_input *in, uint32_t least_s)
     u->is_bulk = r->v.view.is_bulk || (known && known->is_bulk);
     u->home = home_of(u, in->now_state, known);
     device_find(&r->arena, in, u->upreg_id, &u->device);
-    int err = upreq_plan(c, &r->arena, u);
+    int err = aim(r);
     if (err)
         return err;
     u->expires_s = upreq_expires_s(u, &r->v.view, least_s);
@@ -260,28 +295,26 @@ static void hold_bindings(struct reg *r, const struct aor_record *record)
 }
 
 /* The turn that it has had is another one's. */
-static bool is_let(struct reg *r)
+static void hold_back(const struct reg *r)
 {
-    const struct conf_upstream *u = r->v.domain->upstream;
-    r->is_held_back = !shield_is_let(u, &r->up.flow, r->pace_class);
-    if (!r->is_held_back)
-        return true;
-    shield_give_back(u);
+    shield_give_back(r->v.domain->upstream);
     trailnote_add(r->context, &(struct trailnote){.aor = r->v.view.aor,
                                                   .why = REASON_OVERLOADED,
                                                   .flow = r->is_own ? NULL : &r->flow});
-    return false;
 }
 
 int flight_start(struct reg *r, const struct absorb_input *in, uint32_t least_s)
 {
+    r->is_held_back = false;
     int err = plan(r, in, least_s);
-    if (!err && !is_let(r))
-        return ERR_FULL;
+    if (r->is_held_back) {
+        hold_back(r);
+        return err;
+    }
     lostdata_prepare(r, in);
     own_begin(r);
     if (!err)
-        err = flight_repeat(r);
+        err = send_one(r);
     if (!err)
         hold_bindings(r, in->now_state);
     return err;

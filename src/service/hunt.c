@@ -199,6 +199,13 @@ int hunt_add_redirect(struct hunt *h, size_t from, const struct target_set *set,
     return 0;
 }
 
+void hunt_del_next(struct hunt *h)
+{
+    BUG_ON(h->next >= h->n);
+    h->n--;
+    memmove(&h->list[h->next], &h->list[h->next + 1], (h->n - h->next) * sizeof *h->list);
+}
+
 size_t hunt_del_ended(struct hunt *h, uint64_t now_ms)
 {
     size_t n = h->next;

@@ -78,6 +78,9 @@ int hunt_add_redirect(struct hunt *h, size_t from, const struct target_set *set,
  * breadth: its part. False: there is none, or no room. */
 bool hunt_add_flow(struct hunt *h, size_t from, uint32_t breadth);
 
+/* Forgets the one that is next; there is one. */
+void hunt_del_next(struct hunt *h);
+
 /* Forgets those left whose time has ended; their number. */
 size_t hunt_del_ended(struct hunt *h, uint64_t now_ms);
 

@@ -121,6 +121,7 @@ static void put_first(const struct target_set *upstream, uint16_t mark, struct t
     memcpy(devices->list, upstream->list, n * sizeof *devices->list);
     devices->n += n;
     devices->n_servers = n;
+    devices->right = upstream->right;
     devices->trial = mark;
 }
 

@@ -89,7 +89,7 @@ static size_t look_of(struct str branch)
     const size_t n = branch.n < sizeof end ? branch.n : sizeof end;
     if (n)
         memcpy(&end, str_end(branch) - n, n);
-    return (size_t)((end + branch.n) * 0x9e3779b97f4a7c15 >> 54) % MATCH_SIEVE;
+    return (size_t)((end + branch.n) * 0x9e3779b97f4a7c15 >> (64 - MATCH_SIEVE_LOG));
 }
 
 void match_sieve_move(struct match_sieve *s, struct str branch, int by)
@@ -103,4 +103,16 @@ struct hmap_node *match_first(const struct hmap *map, const struct match_sieve *
     if (!sieve->n[look_of(what->m->via.branch)])
         return NULL;
     return hmap_first(map, match_hash(&map->key, what));
+}
+
+/* Without a cookie more than the Via counts. */
+bool match_is_likely(const struct hmap *map, const struct match_sieve *sieve, const struct via *via,
+                     struct str method, const struct addr *source)
+{
+    if (!sieve->n[look_of(via->branch)])
+        return false;
+    struct msg m = {.method_name = method};
+    struct str rest = via->text;
+    return via_next(&rest, &m.via) != 1 || !via_has_cookie(&m.via) ||
+           match_first(map, sieve, &(struct match){&m, source, method, STR_NONE});
 }

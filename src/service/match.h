@@ -29,13 +29,18 @@ bool match_is(const struct match *what, const struct msg *request, const struct 
 /* How many transactions have a branch that looks like this one. Most requests are of none, and
  * where the sieve says so nothing needs to be hashed. It is not keyed: who fills it costs us the
  * hash that we saved, no more. */
-enum { MATCH_SIEVE = 1024 };
+enum { MATCH_SIEVE_LOG = 14, MATCH_SIEVE = 1 << MATCH_SIEVE_LOG };
 struct match_sieve {
     uint32_t n[MATCH_SIEVE];
 };
 
 /* by: 1 for one more, -1 for one less, 0. */
 void match_sieve_move(struct match_sieve *s, struct str branch, int by);
+
+/* False: a request of this method with that top Via is none that made a transaction. Of the Via its
+ * text and its branch; the rest is read only where the sieve does not know. */
+bool match_is_likely(const struct hmap *map, const struct match_sieve *sieve, const struct via *via,
+                     struct str method, const struct addr *source);
 
 /* The first with the hash of what is looked for, or NULL. */
 struct hmap_node *match_first(const struct hmap *map, const struct match_sieve *sieve,

@@ -42,7 +42,7 @@ static void drop(struct ongoing_table *t, struct ongoing_call *call)
     free(call);
 }
 
-static struct ongoing_call *first(struct list *l)
+static struct ongoing_call *first_of(struct list *l)
 {
     return list_is_empty(l) ? NULL : container_of(l->next, struct ongoing_call, link);
 }
@@ -50,7 +50,7 @@ static struct ongoing_call *first(struct list *l)
 /* The one that ends first; NULL: there is none. */
 static struct ongoing_call *next_end(struct ongoing_table *t)
 {
-    struct ongoing_call *a = first(&t->answered), *b = first(&t->silent);
+    struct ongoing_call *a = first_of(&t->answered), *b = first_of(&t->silent);
     return !a || (b && b->until_ms < a->until_ms) ? b : a;
 }
 

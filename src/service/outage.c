@@ -52,7 +52,7 @@ static void tell_change(struct context *c, const struct conf_upstream *u, struct
     if (to.state == HEALTH_DOWN) {
         atomic_store(&u->shield->tried_s[OUTAGE_TRIAL_SERVED], sys_service_s());
         atomic_store(&u->shield->tried_s[OUTAGE_TRIAL_REFUSED], sys_service_s());
-        if (!outage_is_held(u->shield))
+        if (!to.is_held)
             (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
     }
 }
@@ -95,21 +95,6 @@ static bool counts(const struct conf_upstream *u, enum health_event e)
     return e != HEALTH_PROBE_FAILED || atomic_load(&u->shield->is_believed);
 }
 
-static void turn(struct context *c, const struct conf_upstream *u, enum health_event e)
-{
-    struct health from, to;
-    if (change(u, e, &from, &to))
-        tell_change(c, u, from, to, health_event_word(e));
-}
-
-/* Nothing counts but the operator's word. What was under way beside it may have come after it: that
- * is mended with the next thing that is seen, at the latest a probe. */
-static void keep_down(struct context *c, const struct conf_upstream *u)
-{
-    if (health_of(u->shield).state != HEALTH_DOWN)
-        turn(c, u, HEALTH_HELD);
-}
-
 void outage_note(struct context *c, const struct conf_upstream *u, enum health_event e)
 {
     struct health from, to;
@@ -118,16 +103,16 @@ void outage_note(struct context *c, const struct conf_upstream *u, enum health_e
     weigh_probes(u, e);
     if (!counts(u, e))
         return;
-    if (outage_is_held(u->shield)) {
-        keep_down(c, u);
-        return;
-    }
     if (change(u, e, &from, &to))
         tell_change(c, u, from, to, health_event_word(e));
+    else if (to.is_held)
+        (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DRAINED, u->name, sys_service_s());
     else if (to.state == HEALTH_DOWN && to.is_bad)
         (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
-    if (to.state != HEALTH_DOWN)
-        (void)alarm_disprove(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
+    if (to.state == HEALTH_DOWN)
+        return;
+    (void)alarm_disprove(c->alarms, ALARM_UPSTREAM_DOWN, u->name, sys_service_s());
+    (void)alarm_disprove(c->alarms, ALARM_UPSTREAM_DRAINED, u->name, sys_service_s());
 }
 
 void outage_on_register(struct context *c, const struct conf_upstream *u, unsigned status)
@@ -138,7 +123,7 @@ void outage_on_register(struct context *c, const struct conf_upstream *u, unsign
 
 static bool is_trial_due(const struct conf_upstream *u, enum outage_trial what, uint64_t last_s)
 {
-    return outage_is_down(u) && !outage_is_held(u->shield) &&
+    return outage_is_down(u) && !outage_is_held(u->shield) && shield_may_send(u->shield) &&
            sys_service_s() >= last_s + trial_s[what] && !shield_is_pausing(u, sys_now_ms());
 }
 
@@ -180,36 +165,45 @@ void outage_add_left(struct shield *s, int64_t n)
 
 bool outage_is_held(const struct shield *s)
 {
-    return atomic_load_explicit(&s->is_held, memory_order_relaxed);
+    return health_of(s).is_held;
 }
 
 void outage_hold(struct context *c, const struct conf_upstream *u)
 {
-    if (!u->shield || !u->probe_interval_s || atomic_exchange(&u->shield->is_held, true))
+    struct health from, to;
+    if (!u->shield || !u->probe_interval_s)
         return;
+    bool is_turned = change(u, HEALTH_HELD, &from, &to);
+    if (from.is_held)
+        return;
+    (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
     (void)alarm_raise(c->alarms, ALARM_UPSTREAM_DRAINED, u->name, sys_service_s());
-    turn(c, u, HEALTH_HELD);
+    if (is_turned)
+        tell_change(c, u, from, to, health_event_word(HEALTH_HELD));
 }
 
 void outage_release(struct context *c, const struct conf_upstream *u)
 {
-    if (!u->shield || !atomic_exchange(&u->shield->is_held, false))
+    struct health from, to;
+    if (!u->shield || !change(u, HEALTH_RELEASED, &from, &to))
         return;
     (void)alarm_end(c->alarms, ALARM_UPSTREAM_DRAINED, u->name);
-    turn(c, u, HEALTH_RELEASED);
+    tell_change(c, u, from, to, health_event_word(HEALTH_RELEASED));
 }
 
 void outage_forget(struct context *c, const struct conf_upstream *u)
 {
     uint64_t word = u->shield ? atomic_exchange(&u->shield->health, 0) : 0;
-    struct health from = health_unpack(word), up = {HEALTH_UP, false, 0, 0};
+    struct health from = health_unpack(word), up = {.state = HEALTH_UP};
     if (from.state != HEALTH_UP)
         tell_change(c, u, from, up, "it is not probed any more");
     if (!u->shield)
         return;
     (void)alarm_end(c->alarms, ALARM_UPSTREAM_DOWN, u->name);
-    if (atomic_exchange(&u->shield->is_held, false))
-        (void)alarm_end(c->alarms, ALARM_UPSTREAM_DRAINED, u->name);
+    if (!from.is_held)
+        return;
+    (void)alarm_end(c->alarms, ALARM_UPSTREAM_DRAINED, u->name);
+    log_warn("upstream \"%s\": the drain is over, as it is not probed any more", u->name);
 }
 
 /* ---------------------------------------------------------------- looking */
@@ -221,13 +215,13 @@ enum health_state outage_state(const struct conf_upstream *u)
 
 bool outage_is_down(const struct conf_upstream *u)
 {
-    return outage_state(u) == HEALTH_DOWN;
+    return outage_state(u) == HEALTH_DOWN || (u->shield && !shield_may_send(u->shield));
 }
 
 bool outage_serves(const struct conf_upstream *u)
 {
     enum health_state s = outage_state(u);
-    return s == HEALTH_DOWN || s == HEALTH_RESYNC;
+    return s == HEALTH_RESYNC || outage_is_down(u);
 }
 
 bool outage_is_open(const struct conf_upstream *u)

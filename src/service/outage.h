@@ -34,8 +34,9 @@ bool outage_take_trial(const struct conf_upstream *u, enum outage_trial what);
 /* It should be asked again soon. */
 bool outage_is_open(const struct conf_upstream *u);
 
-/* The operator takes it out of use, whatever it answers: as down until he lets it come back, or a
- * restart. Without probes there is no outage, and none can be made. */
+/* The operator takes it out of use, whatever it answers: as down until he lets it come back, it
+ * is no longer configured or no longer probed, or a restart. Without probes there is no outage, and
+ * none can be made. */
 void outage_hold(struct context *c, const struct conf_upstream *u);
 void outage_release(struct context *c, const struct conf_upstream *u);
 bool outage_is_held(const struct shield *s);

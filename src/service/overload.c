@@ -73,11 +73,12 @@ static bool is_turned(struct overload *o, struct overload_server *s, uint64_t no
 
 /* ---------------------------------------------------------------- telling */
 
-static void tell(const struct overload_case *of, const struct throttle *t, bool is_on)
+/* t: NULL when it has ended. */
+static void tell(const struct overload_case *of, const struct throttle *t)
 {
     char text[ADDR_TEXT];
     const char *at = addr_text(&of->server->peer, text);
-    if (!is_on)
+    if (!t)
         log_info("upstream \"%s\": %s is not overloaded any more", of->upstream->name, at);
     else if (t->algorithm == OC_RATE)
         log_warn("upstream \"%s\": %s is overloaded: %u requests a second are let through to it",
@@ -118,7 +119,7 @@ static bool set(const struct overload_case *of, const struct oc *oc)
     struct overload_server now = s ? *s : (struct overload_server){.is_on = false};
     (void)pthread_mutex_unlock(&o->lock);
     if (is_told)
-        tell(of, &now.throttle, now.is_on);
+        tell(of, now.is_on ? &now.throttle : NULL);
     return is_taken;
 }
 
@@ -146,7 +147,7 @@ bool overload_lets(const struct overload_case *of, unsigned right)
     bool is_told = s && is_turned(o, s, now_ms);
     (void)pthread_mutex_unlock(&o->lock);
     if (is_told)
-        tell(of, NULL, false);
+        tell(of, NULL);
     return is_let;
 }
 

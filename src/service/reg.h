@@ -51,7 +51,8 @@ struct reg {
     bool has_unblocked; /* upstream was silent too long; others may go */
     bool is_silent;     /* and the phone waits no longer (D61) */
     bool has_tried_423;
-    bool is_held_back;   /* the server asks for less: not sent (RFC 7339) */
+    bool is_answer;      /* to a challenge, by the turn that was kept for it: never held back */
+    bool is_held_back;   /* no server that it could go to lets it now: not sent (RFC 7339) */
     unsigned n_upstream; /* registrations of the line that upstream holds by the record */
     unsigned n_beside;   /* those of them that this one does not concern */
     unsigned n_storing;  /* changes that the store has not answered */

@@ -11,6 +11,7 @@
 #include "service/guard.h"
 #include "service/late.h"
 #include "service/location.h"
+#include "service/memo.h"
 #include "service/outage.h"
 #include "service/pacer.h"
 #include "service/pulse.h"
@@ -99,7 +100,8 @@ static void judge_outage(const struct regview *v, bool is_in_flight, struct deci
     if (!outage_is_down(v->domain->upstream))
         return;
     bool is_waiting = d->verdict.what == VERDICT_WAIT && !is_in_flight;
-    if (is_waiting || (!d->in.conf->serve_limit_s && is_extending(&d->verdict)))
+    bool is_lost = outage_state(v->domain->upstream) == HEALTH_DOWN; /* it, not the right to send */
+    if (is_waiting || (is_lost && !d->in.conf->serve_limit_s && is_extending(&d->verdict)))
         d->verdict =
             (struct verdict){.what = VERDICT_REJECT, .reason = REASON_UPSTREAM_DOWN, .status = 503};
 }
@@ -161,8 +163,17 @@ static uint32_t granted_s(const struct context *c, const struct absorb_input *in
     return surge_is_on(&c->surge) ? expiry_scatter_s(in, s) : s;
 }
 
+static bool is_in_its_time(const struct decision *d, const struct binding *b)
+{
+    uint64_t now_s = d->in.now_s;
+    uint64_t expires_at_s = d->in.leases[b - d->in.now_state->bindings].expires_at_s;
+    return surge_counts(expires_at_s > now_s ? expires_at_s - now_s : 0, b->granted_s);
+}
+
+/* *is_timely becomes true, or stays as it is. */
 static enum lease_result extend(struct context *c, const struct regview *v,
-                                const struct decision *d, const struct register_contact *contact)
+                                const struct decision *d, const struct register_contact *contact,
+                                bool *is_timely)
 {
     const struct absorb_input *in = &d->in;
     const struct binding *b =
@@ -181,22 +192,26 @@ static enum lease_result extend(struct context *c, const struct regview *v,
                                           .branch_hash = in->view->branch_hash,
                                           .is_equal_cseq_allowed = in->conf->is_equal_cseq_allowed};
     enum lease_result got = lease_extend(store_leases(c->store), &refresh, &expires_at_s);
-    if (got == LEASE_EXTENDED)
-        pulse_on_refresh(c, v->domain, &d->location, (size_t)(b - in->now_state->bindings));
+    if (got != LEASE_EXTENDED)
+        return got;
+    *is_timely |= is_in_its_time(d, b);
+    pulse_on_refresh(c, v->domain, &d->location, (size_t)(b - in->now_state->bindings));
     return got;
 }
 
 /* False: a lease has moved on since the decision, or a commit has it. */
 static bool extend_all(struct context *c, const struct regview *v, const struct decision *d)
 {
+    bool is_timely = false, is_done = true;
     if (absorb_is_still(d->verdict.reason))
         return true;
-    for (size_t i = 0; i < d->in.view->n_contacts; i++) {
-        enum lease_result got = extend(c, v, d, &d->in.view->contacts[i]);
-        if (got != LEASE_EXTENDED && got != LEASE_REPEAT)
-            return false;
+    for (size_t i = 0; i < d->in.view->n_contacts && is_done; i++) {
+        enum lease_result got = extend(c, v, d, &d->in.view->contacts[i], &is_timely);
+        is_done = got == LEASE_EXTENDED || got == LEASE_REPEAT;
     }
-    return true;
+    if (is_timely)
+        surge_note(&c->surge, loop_now_ms(c->loop));
+    return is_done;
 }
 
 static struct str ok_lines(struct context *c, const struct regview *v, const struct msg *m,
@@ -227,18 +242,17 @@ static bool answer_absorbed(struct context *c, const struct packet *p, const str
                             const struct regview *v, const struct decision *d)
 {
     const struct told t = {p, d, d->verdict.reason, 200};
-    surge_note(&c->surge, loop_now_ms(c->loop));
     struct str lines = extend_all(c, v, d) ? absorbed_lines(c, v, m, &t) : STR_NONE;
     if (str_is_none(lines))
         return false;
     char tag[MARK_TAG_LEN];
     reach_hold(c, v->domain, &p->flow);
-    reply_send(c, p, m,
-               &(struct build_reply){.status = 200,
-                                     .to_tag = mark_tag_of_hash(v->view.spread, tag),
-                                     .headers = lines});
+    const struct build_reply reply = {
+        .status = 200, .to_tag = mark_tag_of_hash(v->view.spread, tag), .headers = lines};
+    reply_send(c, p, m, &reply);
     if (c->in_hand_us)
         stats_add_time_us(STAT_ABSORB_TIME, sys_now_us() - c->in_hand_us);
+    memo_learn(c, &(struct memo_lesson){p, m, v, &d->in, &d->verdict, &reply});
     return true;
 }
 
@@ -387,7 +401,7 @@ static void forward(struct reg *r, const struct decision *d)
     r->pace_class = d->pace_class;
     if (d->is_trial)
         flight_charge(r);
-    if (d->is_trial || upstream_take_turn(r->context, &r->v, d->up.upreg_id, d->pace_class))
+    if (d->is_trial || upstream_take_turn(r))
         upstream_submit(r, &d->verdict, &d->in);
     else
         pacer_wait(r, d->pace_class);

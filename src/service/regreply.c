@@ -239,8 +239,7 @@ static void print_date(time_t now, struct buf *out)
     buf_add(out, STR("GMT\r\n"));
 }
 
-/* Our own clock: a stored one would be stale (D40). */
-static void add_date(struct buf *out)
+struct str regreply_date(void)
 {
     const uint64_t now_s = sys_wall_ms() / 1000;
     if (!date.len || date.at_s != now_s) {
@@ -249,7 +248,7 @@ static void add_date(struct buf *out)
         date.len = text.len;
         date.at_s = now_s;
     }
-    buf_add(out, (struct str){date.text, date.len});
+    return (struct str){date.text, date.len};
 }
 
 static const struct upreg *own_upreg(const struct regreply_input *in)
@@ -282,7 +281,7 @@ struct str regreply_lines(struct context *c, const struct regreply_input *what)
     }
     add_line(&out, STR("Require"), flow.require);
     add_line(&out, STR("Flow-Timer"), flow.flow_timer);
-    add_date(&out);
+    buf_add(&out, regreply_date());
     return out.has_overflown ? STR_NONE : buf_str(&out);
 }
 

@@ -32,6 +32,9 @@ bool regreply_is_complete(const struct regreply_input *in);
  * (D83). STR_NONE: arena exhausted. */
 struct str regreply_lines(struct context *c, const struct regreply_input *what);
 
+/* The Date line of now: it is made once a second. */
+struct str regreply_date(void);
+
 /* Upstream's 2xx with our bindings in place of its contacts; Via and identifiers are the caller's
  * to edit. */
 void regreply_edit(struct context *c, struct build *b, const struct regreply_input *in);

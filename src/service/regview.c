@@ -324,6 +324,15 @@ static enum reason read_all(struct context *c, struct arena *a, const struct msg
     return why;
 }
 
+struct regview_spread regview_spread(const struct context *c, struct str call_id, uint32_t cseq,
+                                     struct str branch)
+{
+    uint64_t branch_hash = hash_str(&c->answer_key, branch);
+    const uint64_t parts[3] = {hash_str(&c->answer_key, call_id), cseq, branch_hash};
+    return (struct regview_spread){hash_bytes(&c->answer_key, parts, sizeof parts),
+                                   (uint32_t)branch_hash};
+}
+
 enum reason regview_parse(struct context *c, struct arena *a, const struct packet *p,
                           const struct msg *m, struct regview *out)
 {
@@ -349,10 +358,9 @@ enum reason regview_parse(struct context *c, struct arena *a, const struct packe
     v->user_agent = msg_value(m, HDR_USER_AGENT);
     v->has_authorization = msg_first(m, HDR_AUTHORIZATION) || msg_first(m, HDR_PROXY_AUTHORIZATION);
     v->has_account = upcreds_has(out->domain->upcreds, v->aor, out->domain->name);
-    const uint64_t branch_hash = hash_str(&c->answer_key, m->via.branch);
-    const uint64_t parts[3] = {hash_str(&c->answer_key, v->call_id), v->cseq, branch_hash};
-    v->branch_hash = (uint32_t)branch_hash;
-    v->spread = hash_bytes(&c->answer_key, parts, sizeof parts);
+    const struct regview_spread spread = regview_spread(c, v->call_id, v->cseq, m->via.branch);
+    v->branch_hash = spread.branch_hash;
+    v->spread = spread.value;
     return a->has_failed ? REASON_NO_MEMORY : REASON_MAX;
 }
 

@@ -20,6 +20,15 @@ struct regview {
 enum reason regview_parse(struct context *c, struct arena *a, const struct packet *p,
                           const struct msg *m, struct regview *out);
 
+/* What is the same for all repeats of a REGISTER, and new for the next: the expiry's jitter, from
+ * which the To tag comes, too, and what the lease knows a repeat by (D29, D89). */
+struct regview_spread {
+    uint64_t value;
+    uint32_t branch_hash;
+};
+struct regview_spread regview_spread(const struct context *c, struct str call_id, uint32_t cseq,
+                                     struct str branch);
+
 /* The AoR alone, for finding the owner of a REGISTER: false if its To gives none; *aor stays then.
  */
 bool regview_register_aor(struct context *c, struct arena *a, const struct msg *m, struct str *aor);

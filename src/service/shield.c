@@ -12,6 +12,7 @@ enum { WINDOW_MS = 1000, RECENT_MS = 60000, DOWN_US = 1000000 };
 
 struct shield_table {
     pthread_mutex_t lock;
+    const _Atomic uint64_t *may_until_ms;
     struct shield *first, **end;
 };
 
@@ -48,6 +49,29 @@ static struct shield *find(const struct shield_table *s, const char *name)
     return NULL;
 }
 
+void shield_table_limit(struct shield_table *s, const _Atomic uint64_t *until_ms)
+{
+    s->may_until_ms = until_ms;
+}
+
+bool shield_may_send(const struct shield *s)
+{
+    return !s->may_until_ms || sys_now_ms() < atomic_load(s->may_until_ms);
+}
+
+/* The probes bring it back. */
+void shield_table_recover(struct shield_table *s)
+{
+    const struct health down = {.state = HEALTH_DOWN};
+    (void)pthread_mutex_lock(&s->lock);
+    for (struct shield *one = s->first; one; one = one->next) {
+        uint64_t word = atomic_load(&one->health);
+        if (atomic_load(&one->is_believed) && health_unpack(word).state != HEALTH_DOWN)
+            (void)atomic_compare_exchange_strong(&one->health, &word, health_pack(down));
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 static struct shield *add(struct shield_table *s, const char *name)
 {
     struct shield *one = calloc(1, sizeof *one);
@@ -58,6 +82,7 @@ static struct shield *add(struct shield_table *s, const char *name)
         free(one);
         return NULL;
     }
+    one->may_until_ms = s->may_until_ms;
     overload_init(&one->overload);
     atomic_init(&one->ceiling, PACE_WHOLE);
     atomic_init(&one->state_since_s, sys_service_s());
@@ -66,15 +91,31 @@ static struct shield *add(struct shield_table *s, const char *name)
     return one;
 }
 
-/* One that is not configured any more is not down either. */
+/* One that is not configured any more is not down either, nor held. */
+static void forget(struct shield *one)
+{
+    if (atomic_exchange(&one->health, 0))
+        atomic_store(&one->state_since_s, sys_service_s());
+    atomic_store(&one->is_believed, false);
+    one->is_linked = false;
+}
+
 static void forget_absent(struct shield *one, const struct conf *conf)
 {
     for (size_t i = 0; i < conf->n_upstreams; i++)
         if (strcmp(conf->upstreams[i].name, one->name) == 0)
             return;
-    if (atomic_exchange(&one->health, 0))
-        atomic_store(&one->state_since_s, sys_service_s());
-    atomic_store(&one->is_believed, false);
+    forget(one);
+}
+
+/* Those who had the snapshot without it late may have written to it still. */
+static void take_up(struct shield *one, const struct conf_upstream *u)
+{
+    if (!one->is_linked)
+        forget(one);
+    one->is_linked = true;
+    atomic_store(&one->rate, u->pace.rate);
+    atomic_store(&one->burst, u->pace.burst);
 }
 
 int shield_table_link(struct shield_table *s, struct conf *conf)
@@ -89,10 +130,8 @@ int shield_table_link(struct shield_table *s, struct conf *conf)
         if (!u->shield)
             u->shield = add(s, u->name);
         err = u->shield ? 0 : ERR_NOMEM;
-        if (!err) {
-            atomic_store(&u->shield->rate, u->pace.rate);
-            atomic_store(&u->shield->burst, u->pace.burst);
-        }
+        if (!err)
+            take_up(u->shield, u);
     }
     (void)pthread_mutex_unlock(&s->lock);
     return err;
@@ -125,7 +164,7 @@ static uint64_t longer(uint64_t a, uint64_t b)
 
 static bool is_down(const struct shield *s)
 {
-    return health_unpack(load(&s->health)).state == HEALTH_DOWN;
+    return health_unpack(load(&s->health)).state == HEALTH_DOWN || !shield_may_send(s);
 }
 
 /* Its own share of the rate a class has before all others, as long as there is a token at all; else

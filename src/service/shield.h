@@ -33,6 +33,8 @@ enum shield_count {
 struct shield {
     struct shield *next;
     char *name;
+    const _Atomic uint64_t *may_until_ms;          /* of the table; NULL: for ever */
+    bool is_linked;                                /* in the latest snapshot; the table's lock */
     struct overload overload;                      /* what its servers ask for */
     _Atomic uint64_t bucket, shares[PACE_CLASSES]; /* full at; 0: they are full */
     _Atomic uint64_t pause_until_ms;
@@ -45,7 +47,6 @@ struct shield {
     _Atomic uint32_t n_refused;
     _Atomic int64_t n_waiting;      /* REGISTERs in all workers' queues */
     _Atomic uint64_t health;        /* of outage.h, which alone changes it: health_pack */
-    _Atomic bool is_held;           /* by the operator, who alone ends it: outage.h */
     _Atomic uint64_t state_since_s; /* service clock */
     _Atomic uint64_t spent_s[HEALTH_STATES], n_changes[HEALTH_STATES]; /* before, and to it */
     _Atomic uint64_t recovered;
@@ -59,6 +60,7 @@ struct shield {
                                          accepted by then to the preferred ones; 0: nothing */
     _Atomic uint64_t signs[3];        /* that it has: signs.h, which alone changes them */
     _Atomic uint64_t call_signs[3];
+    _Atomic uint64_t called_ms;  /* sys_now_ms: when it has called a line here last */
     _Atomic bool has_called;     /* a line by what it has registered */
     _Atomic bool is_listing;     /* its 2xx list all registrations of a line */
     _Atomic int64_t n_walking;   /* workers that replay what it has lost */
@@ -77,6 +79,17 @@ void shield_table_free(struct shield_table *s);  /* NULL is legal */
 /* Gives each upstream of a snapshot its shield, before the snapshot is shared. They live as long as
  * the table. ERR_NOMEM. The main thread. */
 int shield_table_link(struct shield_table *s, struct conf *conf);
+
+/* Of a cluster: REGISTERs may go to any upstream only while sys_now_ms is below *until_ms, which
+ * outlives the table. Before the first shield_table_link. */
+void shield_table_limit(struct shield_table *s, const _Atomic uint64_t *until_ms);
+
+/* It is so. What may not go is treated like what goes to an upstream that is down. Any thread. */
+bool shield_may_send(const struct shield *s);
+
+/* REGISTERs may go again after a time in which they might not: what became due meanwhile is made up
+ * for like after an outage. */
+void shield_table_recover(struct shield_table *s);
 
 /* Each one that has ever been, the oldest first. */
 void shield_each(struct shield_table *s, void (*fn)(const struct shield *one, void *arg),

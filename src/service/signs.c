@@ -114,12 +114,13 @@ static bool is_held(struct context *c, struct str aor, const struct conf_domain 
 
 void signs_on_call(struct context *c, const struct signs_call *call)
 {
-    bool is_unknown = call->status == 404 || call->status == 480;
+    bool is_unknown = (call->status == 404 || call->status == 480) && !call->has_rung;
     const struct conf_upstream *u = is_unknown ? servers_owner(c, call->server) : NULL;
     uint64_t now_s = sys_service_s();
     struct str aor;
     if (!u || !u->shield || call->request->method != METHOD_INVITE ||
         !atomic_load(&u->shield->has_called) || is_too_soon(u->shield, now_s) ||
+        atomic_load(&u->shield->called_ms) >= call->began_ms ||
         !regview_aor(&c->scratch, c->conf, call->request->uri, &aor))
         return;
     const struct conf_domain *d = regview_domain(c->conf, aor);
@@ -130,6 +131,13 @@ void signs_on_call(struct context *c, const struct signs_call *call)
                     (uint64_t)(uint16_t)call->caller << AT_BITS | (uint32_t)now_s;
     if (put(u->shield->call_signs, sign, is_same_call, now_s) == SIGNS_LINES)
         tell(c, u, now_s);
+}
+
+void signs_on_invite(struct context *c, const struct flow_ref *from)
+{
+    const struct conf_upstream *u = servers_owner(c, from);
+    if (u && u->shield)
+        atomic_store(&u->shield->called_ms, sys_now_ms());
 }
 
 /* When it was accepted last. */

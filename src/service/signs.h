@@ -15,15 +15,21 @@ void signs_note(struct context *c, const struct conf_upstream *u, struct str aor
 struct signs_call {
     const struct msg *request;
     const struct flow_ref *server;
-    uint64_t caller; /* a hash of the line */
+    uint64_t caller;   /* a hash of the line */
+    uint64_t began_ms; /* sys_now_ms */
     unsigned status;
+    bool has_rung; /* the server said 180 before */
 };
 
 /* 404 or 480 to a call of a line that upstream holds by the record, and whose device is here. One
  * line may not take calls, and one caller may be refused, so as many callers as lines must have
- * heard it, of an upstream that calls devices here at all, and none of them meanwhile. Uses the
- * scratch arena. */
+ * heard it, of an upstream that calls devices here at all, and none of them meanwhile. A call that
+ * rang, or during which upstream called anybody here, may have been for whoever did not take it:
+ * that is no sign. Uses the scratch arena. */
 void signs_on_call(struct context *c, const struct signs_call *call);
+
+/* An INVITE of upstream for someone here has come. */
+void signs_on_invite(struct context *c, const struct flow_ref *from);
 
 /* Upstream has called a line by a registration of ours: it knows what it had accepted. */
 void signs_on_delivered(struct context *c, const struct flow_ref *from, struct str aor,

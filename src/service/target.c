@@ -70,19 +70,29 @@ static struct identity identity_in_dialog(struct context *c, const struct packet
                              .is_to_phone = !servers_owner(c, &plan->flow)};
 }
 
+/* RFC 7339 5.10.1: it always goes, and what begins meanwhile has less room for it. */
+static enum forward_refusal count_in_dialog(const struct conf_upstream *u, struct target_set *set,
+                                            enum forward_refusal why)
+{
+    set->right = THROTTLE_ALWAYS;
+    if (why == FORWARD_OK && u)
+        (void)shield_is_let(u, &set->list[0].plan.flow, set->right);
+    return why;
+}
+
 /* By a name in its Contact a server may have others beside it, which have their turn when it fails
  * (RFC 3263 4.3); an ACK has one try. */
 static enum forward_refusal to_core(struct context *c, const struct msg *m, const struct dialog *d,
                                     const struct forward_plan *plan, struct target_set *out)
 {
     const struct str next = str_is_none(d->next) ? m->uri : d->next;
+    const struct conf_upstream *u = dialog_core(c->conf, d->core);
     struct server_want want;
-    if (m->method == METHOD_ACK || !corehop_is_named(c, d, next, &want)) {
-        out->list[0].plan = *plan;
-        out->n = 1;
-        return corehop_uri(c, d, next, &out->list[0].plan);
-    }
-    return corehop_refusal(add_servers(c, plan, &want, out));
+    if (m->method != METHOD_ACK && corehop_is_named(c, d, next, &want))
+        return count_in_dialog(u, out, corehop_refusal(add_servers(c, plan, &want, out)));
+    out->list[0].plan = *plan;
+    out->n = 1;
+    return count_in_dialog(u, out, corehop_uri(c, d, next, &out->list[0].plan));
 }
 
 static enum forward_refusal find_way(struct context *c, const struct packet *p, const struct msg *m,
@@ -276,6 +286,8 @@ static enum forward_refusal to_line(struct context *c, const struct packet *p, c
 {
     struct uri u;
     struct callees_line line = {.contact = STR_NONE};
+    if (m->method == METHOD_INVITE)
+        signs_on_invite(c, &p->flow);
     if (uri_parse(m->uri, &u))
         return FORWARD_BAD_URI;
     if (u.scheme > URI_SIPS)
@@ -326,6 +338,23 @@ enum forward_refusal target_find_devices(struct context *c, struct str aor, cons
 
 /* ---------------------------------------------------------------- from a phone */
 
+/* RFC 7339: the first of the servers that lets it go has it; those before it do without. The others
+ * are asked when they have their turn. */
+static enum forward_refusal choose_server(const struct conf_upstream *u, struct target_set *set)
+{
+    unsigned n = 0;
+    while (n < set->n_servers && !shield_is_let(u, &set->list[n].plan.flow, set->right))
+        n++;
+    set->n_servers -= n;
+    set->n = set->n_servers;
+    for (unsigned i = 0; i < set->n_servers && n; i++) {
+        set->list[i] = set->list[i + n];
+        set->list[i].group = i;
+    }
+    set->trial = set->n_servers > 1 ? set->trial : 0;
+    return set->n_servers ? FORWARD_OK : FORWARD_OVERLOADED;
+}
+
 /* RFC 7339 5.10.1: what begins outside a dialog may be held back, an emergency call never. */
 static enum forward_refusal may_go(struct context *c, const struct packet *p, const struct msg *m,
                                    struct target_set *set)
@@ -336,9 +365,8 @@ static enum forward_refusal may_go(struct context *c, const struct packet *p, co
         set->n = set->n_servers = 0; /* devices may have it */
         return FORWARD_DRAINED;
     }
-    bool is_let = shield_is_let(d->upstream, &set->list[0].plan.flow,
-                                is_right ? THROTTLE_ALWAYS : THROTTLE_CALL);
-    return is_let ? FORWARD_OK : FORWARD_OVERLOADED;
+    set->right = is_right ? THROTTLE_ALWAYS : THROTTLE_CALL;
+    return choose_server(d->upstream, set);
 }
 
 /* D70, D88: to the upstream of the line, whatever the Route says. What the phone has put there

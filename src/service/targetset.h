@@ -42,6 +42,7 @@ struct target_set {
     struct str caller;                       /* the line of that phone, or none */
     unsigned n_servers; /* of the caller's upstream, at the first targets: one after another, when
                            the one before is silent, out of reach or answers 503 (RFC 3263 4.3) */
+    unsigned right;     /* to be sent to another one of them, as in core/throttle.h */
     uint16_t trial;     /* the mark of that upstream, if all targets behind the first are for its
                            silence alone; or 0 */
     struct callerid_line in_dialog; /* that goes on with a dialog which it has begun; or zero */

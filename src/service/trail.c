@@ -18,10 +18,10 @@ struct slot {
     _Atomic uint64_t words[WORDS];
 };
 
-/* hashes: of the slots' AoRs, once more and together, so that one look finds whose they are. Only
- * the worker reads them. */
+/* Once more of all slots together, so that one look finds whose they are, and the oldest. Only the
+ * worker reads them. */
 struct set {
-    uint64_t hashes[TRAIL_WAYS];
+    uint64_t hashes[TRAIL_WAYS], orders[TRAIL_WAYS];
     struct slot slots[TRAIL_WAYS];
 };
 
@@ -99,25 +99,23 @@ static uint32_t half_of(const struct slot *s, size_t offset)
 
 #define HALF(s, field) half_of(s, offsetof(struct trail_entry, field))
 
-/* The newest of the AoR, or NULL. */
-static struct slot *newest(struct set *set, uint64_t aor_hash)
+/* Which is the newest of the AoR; TRAIL_WAYS: none is. */
+static size_t newest(const struct set *set, uint64_t aor_hash)
 {
-    struct slot *found = NULL;
-    for (size_t i = 0; i < TRAIL_WAYS; i++) {
-        struct slot *s = &set->slots[i];
-        if (set->hashes[i] == aor_hash && WORD(s, last_s) &&
-            (!found || WORD(s, order) > WORD(found, order)))
-            found = s;
-    }
+    size_t found = TRAIL_WAYS;
+    for (size_t i = 0; i < TRAIL_WAYS; i++)
+        if (set->hashes[i] == aor_hash && set->orders[i] &&
+            (found == TRAIL_WAYS || set->orders[i] > set->orders[found]))
+            found = i;
     return found;
 }
 
-static struct slot *oldest(struct slot *set)
+static size_t oldest(const struct set *set)
 {
-    struct slot *found = &set[0];
+    size_t found = 0;
     for (size_t i = 1; i < TRAIL_WAYS; i++)
-        if (WORD(&set[i], order) < WORD(found, order))
-            found = &set[i];
+        if (set->orders[i] < set->orders[found])
+            found = i;
     return found;
 }
 
@@ -128,10 +126,17 @@ static uint64_t next_order(struct trail *t)
     return t->order;
 }
 
+void trail_fetch(const struct trail *t, uint64_t aor_hash)
+{
+    const struct set *set = &t->sets[aor_hash % SETS];
+    __builtin_prefetch(set->hashes);
+    __builtin_prefetch(set->orders);
+}
+
 void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struct trail_figures *f)
 {
     struct set *set = &t->sets[aor_hash % SETS];
-    struct slot *s = newest(set, aor_hash);
+    size_t at = newest(set, aor_hash);
     uint64_t now_s = sys_service_s();
     struct trail_entry e = {.aor_hash = aor_hash,
                             .order = next_order(t),
@@ -140,14 +145,16 @@ void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struc
                             .times = 1,
                             .reason = (uint32_t)why,
                             .last = *f};
+    const struct slot *s = at < TRAIL_WAYS ? &set->slots[at] : NULL;
     if (s && HALF(s, reason) == e.reason && HALF(s, last.status) == (uint32_t)f->status) {
         e.first_s = WORD(s, first_s);
         e.times = HALF(s, times) + 1;
     } else {
-        s = oldest(set->slots);
-        set->hashes[s - set->slots] = aor_hash;
+        at = oldest(set);
+        set->hashes[at] = aor_hash;
     }
-    put(s, &e);
+    set->orders[at] = e.order;
+    put(&set->slots[at], &e);
 }
 
 size_t trail_read(const struct trail *t, uint64_t aor_hash, struct trail_entry *out)

@@ -52,6 +52,9 @@ void trail_free(struct trail *t);  /* NULL is legal */
 /* The worker's thread. aor_hash: of the AoR, under a key that all workers share. */
 void trail_note(struct trail *t, uint64_t aor_hash, enum reason why, const struct trail_figures *f);
 
+/* The worker's thread: trail_note for it is to come soon. */
+void trail_fetch(const struct trail *t, uint64_t aor_hash);
+
 /* Any thread: the entries of an AoR, in no order; how many, TRAIL_WAYS at most. */
 size_t trail_read(const struct trail *t, uint64_t aor_hash, struct trail_entry *out);
 

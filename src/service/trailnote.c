@@ -3,7 +3,7 @@
 #include "core/expiry.h"
 #include "core/binding.h"
 
-static int32_t figure(uint64_t to_s, uint64_t from_s)
+int32_t trailnote_figure(uint64_t to_s, uint64_t from_s)
 {
     int64_t s = (int64_t)to_s - (int64_t)from_s;
     return s > INT32_MAX ? INT32_MAX : s <= TRAIL_NONE ? TRAIL_NONE + 1 : (int32_t)s;
@@ -14,8 +14,8 @@ static void add_upstream(const struct absorb_input *in, const struct upreg *u,
 {
     if (!u || u->state == UPREG_ENDED)
         return;
-    f->upstream_left_s = figure(u->dead_at_s, in->now_s);
-    f->refresh_in_s = figure(expiry_refresh_by_s(in->now_state, u), in->now_s);
+    f->upstream_left_s = trailnote_figure(u->dead_at_s, in->now_s);
+    f->refresh_in_s = trailnote_figure(expiry_refresh_by_s(in->now_state, u), in->now_s);
 }
 
 /* Of the device that the first contact names. */
@@ -31,12 +31,12 @@ static void add_binding(const struct absorb_input *in, struct trail_figures *f)
         return;
     f->granted_s = (int32_t)b->granted_s;
     if (b->proof.kind != PROOF_NONE)
-        f->proof_age_s = figure(in->now_s, b->proof.at_s);
+        f->proof_age_s = trailnote_figure(in->now_s, b->proof.at_s);
 }
 
 uint64_t trailnote_hash(const struct hash_key *loop_key, struct str aor)
 {
-    return hash_str(loop_key, aor);
+    return hash_str(loop_key, aor) >> (64 - TRAILNOTE_HASH_BITS);
 }
 
 void trailnote_add(struct context *c, const struct trailnote *n)

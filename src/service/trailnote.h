@@ -18,6 +18,12 @@ struct trailnote {
 
 void trailnote_add(struct context *c, const struct trailnote *n);
 
+/* to - from, as a trail has it. */
+int32_t trailnote_figure(uint64_t to_s, uint64_t from_s);
+
+/* So many bits tell lines apart well enough, and leave room where they are kept by the million. */
+enum { TRAILNOTE_HASH_BITS = 40 };
+
 /* Any thread: of all decisions on an AoR that are remembered on one worker; see trail_read. */
 uint64_t trailnote_hash(const struct hash_key *loop_key, struct str aor);
 

@@ -11,9 +11,12 @@ struct trial {
     struct context *context;
     struct hunt *hunt;
     struct fork *fork;
-    uint16_t mark;   /* target_set.trial, while there is somebody else for its silence; then 0 */
-    uint64_t caller; /* a hash of the line that calls; 0: none */
+    uint16_t mark;     /* target_set.trial, while there is somebody else for its silence; then 0 */
+    uint64_t caller;   /* a hash of the line that calls; 0: none */
+    unsigned right;    /* target_set.right */
+    uint64_t began_ms; /* sys_now_ms */
     struct flow_ref servers[SERVERS_TRIES_MAX]; /* at the first branches; generation 0: none */
+    bool has_rung[SERVERS_TRIES_MAX];           /* that server has said 180 */
 };
 
 /* The call is to these targets. */
@@ -21,6 +24,9 @@ void trial_init(struct trial *t, struct context *c, const struct target_set *tar
                 struct hunt *hunt, struct fork *fork);
 
 bool trial_is_server(const struct trial *t, size_t branch);
+
+/* Another server is about to have its turn: those that do not let it go are passed over. */
+void trial_pass(struct trial *t);
 
 /* An answer has come, whatever it is: the devices are the upstream's to call. Another server has
  * its turn if this one cannot serve, be it after a 100 (RFC 3263 4.3). True: nobody's silence is
@@ -40,6 +46,6 @@ bool trial_on_silence(const struct trial *t);
 void trial_note(const struct trial *t, size_t branch, unsigned status, bool is_answer);
 
 /* What a server of the caller's upstream says of the one that is called. */
-void trial_tell(const struct trial *t, size_t branch, const struct msg *request, unsigned status);
+void trial_tell(struct trial *t, size_t branch, const struct msg *request, unsigned status);
 
 #endif

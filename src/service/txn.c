@@ -357,8 +357,8 @@ static struct txn *server_find(struct txn_table *table, const struct match *what
 }
 
 /* By the old rules a CANCEL's top Via is the INVITE's, so the same comparison serves. */
-static struct txn *invite_find(struct txn_table *table, const struct msg *m,
-                               const struct addr *source)
+struct txn *txn_server_of_cancel(struct txn_table *table, const struct msg *m,
+                                 const struct addr *source)
 {
     return server_find(table, &(struct match){m, source, STR("INVITE"), m->to_tag});
 }
@@ -367,7 +367,7 @@ static struct txn *invite_find(struct txn_table *table, const struct msg *m,
 static struct txn *find_acknowledged(struct txn_table *table, const struct msg *ack,
                                      const struct addr *source)
 {
-    struct txn *t = invite_find(table, ack, source);
+    struct txn *t = txn_server_of_cancel(table, ack, source);
     if (t || via_has_cookie(&ack->via))
         return t;
     t = server_find(table, &(struct match){ack, source, STR("INVITE"), STR_NONE});
@@ -422,10 +422,10 @@ bool txn_server_receive(struct txn_table *table, const struct msg *request,
     return true;
 }
 
-struct txn *txn_server_of_cancel(struct txn_table *table, const struct msg *cancel,
-                                 const struct addr *source)
+bool txn_server_has(const struct txn_table *t, const struct via *via, struct str method,
+                    const struct addr *source)
 {
-    return invite_find(table, cancel, source);
+    return match_is_likely(&t->servers, &t->sieve, via, method, source);
 }
 
 void txn_server_cancelled(struct txn *t, const struct msg *cancel)

@@ -80,6 +80,11 @@ int txn_server_new(struct txn_table *t, const struct msg *request, const struct 
  * hop alone: false, so that it is sent on like any other. */
 bool txn_server_receive(struct txn_table *t, const struct msg *request, const struct addr *source);
 
+/* A request of this method with that top Via may repeat one. Of the Via its text and its branch;
+ * the rest is read only if the branch looks like one that is there. */
+bool txn_server_has(const struct txn_table *t, const struct via *via, struct str method,
+                    const struct addr *source);
+
 /* The INVITE transaction that a CANCEL means, or NULL (9.2). */
 struct txn *txn_server_of_cancel(struct txn_table *t, const struct msg *cancel,
                                  const struct addr *source);

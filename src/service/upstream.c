@@ -103,12 +103,12 @@ bool upstream_has_turn(const struct context *c, const struct regview *v, uint64_
     return leg_with_turn(c, v, upreg_id) || pacer_can(c, v->domain->upstream, k);
 }
 
-bool upstream_take_turn(struct context *c, const struct regview *v, uint64_t upreg_id,
-                        enum pace_class k)
+bool upstream_take_turn(struct reg *r)
 {
-    struct leg *l = leg_with_turn(c, v, upreg_id);
+    struct leg *l = leg_with_turn(r->context, &r->v, r->up.upreg_id);
+    r->is_answer = l;
     if (!l)
-        return pacer_take(c, v->domain->upstream, k);
+        return pacer_take(r->context, r->v.domain->upstream, r->pace_class);
     l->has_turn = false;
     return true;
 }
@@ -415,7 +415,7 @@ static bool leave_alone(struct reg *r, const struct msg *m)
 {
     const struct conf_upstream *u = r->v.domain->upstream;
     uint32_t s = reg_left_alone_s(r);
-    if (m->status != 503 || s == 0 || !u->shield)
+    if (m->status != 503 || s == 0 || !u->shield || r->is_held_back) /* another one is there */
         return false;
     log_info("upstream \"%s\": 503, Retry-After: %u: no REGISTER is sent for %u s", u->name,
              r->retry_after_s, s);

@@ -25,11 +25,10 @@ bool upstream_is_blocked(const struct upstream *u, uint64_t upreg_id);
 bool upstream_is_left_alone(const struct upstream *u, const struct conf_domain *d);
 
 /* A turn by the pace is to be had for a phone's REGISTER of this registration, or is kept for it
- * because it answers a challenge (D56a); and takes it. */
+ * because it answers a challenge (D56a); and takes it for r, by its class. */
 bool upstream_has_turn(const struct context *c, const struct regview *v, uint64_t upreg_id,
                        enum pace_class k);
-bool upstream_take_turn(struct context *c, const struct regview *v, uint64_t upreg_id,
-                        enum pace_class k);
+bool upstream_take_turn(struct reg *r);
 
 /* Sends a phone's REGISTER as the verdict says, for the registration that r->up names. It is
  * answered in every case. in: what it was decided on. */

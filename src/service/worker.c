@@ -516,6 +516,7 @@ int worker_new(struct worker_group *group, unsigned index, struct conf *conf,
     w->context.names = group->names;
     w->context.tally = group->tally;
     w->context.told = group->told;
+    w->context.memos = group->memos;
     group->late.deliver = on_arrival;
     group->flows.post = post_order;
     group->flows.arg = group;

@@ -51,6 +51,7 @@ struct worker_group {
     struct tap *tap;              /* the same */
     struct tally *tally;          /* outlives the workers */
     struct told *told;            /* so does this */
+    struct memo_table *memos;     /* and this; NULL: no refresh goes the short way */
     struct shield_table *shields; /* outlives the workers and all snapshots */
     struct handover *handover;    /* sockets for the listeners; NULL: there are none */
 };

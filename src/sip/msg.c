@@ -181,11 +181,12 @@ static int note_field(struct scan *s, struct msg_line *l)
         if (str_is_none(l->value))
             return ERR_NOMEM;
     }
-    if (!m->first[l->id])
+    if (!m->first[l->id]) {
         m->first[l->id] = m->n_lines;
-    else if (rules[l->id].twice)
-        return refuse(s, 400, rules[l->id].twice);
-    return 0;
+        return 0;
+    }
+    m->repeated |= (uint64_t)1 << l->id;
+    return rules[l->id].twice ? refuse(s, 400, rules[l->id].twice) : 0;
 }
 
 static int read_fields(struct scan *s)
@@ -377,13 +378,10 @@ struct msg *msg_copy(struct arena *a, const struct msg *m)
     return copy;
 }
 
-const struct msg_line *msg_first(const struct msg *m, enum hdr_id id)
-{
-    return m->first[id] ? &m->lines[m->first[id] - 1] : NULL;
-}
-
 const struct msg_line *msg_next(const struct msg *m, const struct msg_line *line)
 {
+    if (!(m->repeated >> line->id & 1))
+        return NULL;
     for (const struct msg_line *l = line + 1; l < m->lines + m->n_lines; l++)
         if (l->id == line->id)
             return l;
@@ -396,12 +394,6 @@ const struct msg_line *msg_find(const struct msg *m, struct str name)
         if (str_ieq(l->name, name))
             return l;
     return NULL;
-}
-
-struct str msg_value(const struct msg *m, enum hdr_id id)
-{
-    const struct msg_line *l = msg_first(m, id);
-    return l ? l->value : STR_NONE;
 }
 
 bool msg_has_token(const struct msg *m, enum hdr_id id, struct str token)
@@ -426,6 +418,8 @@ static uint32_t find_token(struct str element, const struct str *tokens, size_t 
 uint32_t msg_tokens(const struct msg *m, enum hdr_id id, const struct str *tokens, size_t n)
 {
     uint32_t set = 0;
+    if (!m->first[id])
+        return 0;
     for (const struct msg_line *l = msg_first(m, id); l; l = msg_next(m, l)) {
         struct str element, rest = l->value;
         while (param_split(&rest, &element))

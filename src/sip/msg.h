@@ -28,6 +28,8 @@ extern const struct msg_limits msg_limits_default;
 /* For what was counted before, or is our own. */
 extern const struct msg_limits msg_limits_none;
 
+_Static_assert(HDR_MAX <= 64, "a bit for each in struct msg");
+
 struct msg {
     struct arena *arena;
     struct str bytes; /* start line to end of body */
@@ -39,6 +41,7 @@ struct msg {
     struct msg_line *lines; /* a folded value is a copy in the arena without folds */
     uint16_t n_lines;
     uint16_t first[HDR_MAX]; /* index of an id's first line + 1; 0: none */
+    uint64_t repeated;       /* bit 1 << id: it has more lines than one */
     struct str body;
     const char *end_of_headers; /* where the blank line begins */
     struct via via;             /* the top element */
@@ -69,14 +72,22 @@ int msg_index(struct arena *a, struct str bytes, const struct msg_limits *limits
 struct msg *msg_copy(struct arena *a, const struct msg *m);
 
 /* The first line of a header, or NULL; the next of the same id after a line, or NULL. */
-const struct msg_line *msg_first(const struct msg *m, enum hdr_id id);
+static inline const struct msg_line *msg_first(const struct msg *m, enum hdr_id id)
+{
+    return m->first[id] ? &m->lines[m->first[id] - 1] : NULL;
+}
+
 const struct msg_line *msg_next(const struct msg *m, const struct msg_line *line);
 
 /* The first line whose name is equal without case: for HDR_OTHER names. */
 const struct msg_line *msg_find(const struct msg *m, struct str name);
 
 /* The value of the first line of a header; none if absent. */
-struct str msg_value(const struct msg *m, enum hdr_id id);
+static inline struct str msg_value(const struct msg *m, enum hdr_id id)
+{
+    const struct msg_line *l = msg_first(m, id);
+    return l ? l->value : STR_NONE;
+}
 
 /* Any line of a comma-separated token list (Supported, Require, …) holds the token, any case. */
 bool msg_has_token(const struct msg *m, enum hdr_id id, struct str token);

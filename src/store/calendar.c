@@ -39,6 +39,11 @@ void calendar_free(struct calendar *c)
     free(c);
 }
 
+void calendar_reserve(struct calendar *c, size_t n)
+{
+    hmap_reserve(&c->by_aor, n);
+}
+
 static struct calendar_entry *find(const struct calendar *c, struct str aor, uint64_t hash)
 {
     for (struct hmap_node *n = hmap_first(&c->by_aor, hash); n; n = hmap_next(n)) {

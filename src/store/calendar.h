@@ -28,6 +28,9 @@ struct calendar_entry {
 int calendar_new(uint64_t now_s, struct calendar **out);
 void calendar_free(struct calendar *c); /* NULL is legal */
 
+/* So many are to come, before the first. */
+void calendar_reserve(struct calendar *c, size_t n);
+
 /* The AoR's entry, made if there is none: not filed, told_s is now_s of calendar_new or of the last
  * calendar_next. NULL: no memory. */
 struct calendar_entry *calendar_add(struct calendar *c, struct str aor);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/sys.h"
+#include "store/leasememo.h"
 
 enum { SCRATCH_LIMIT = 256 << 20, SCRATCH_KEEP = 4 << 20 };
 
@@ -219,6 +220,8 @@ static void settle(struct group *g, struct move *m, bool is_committed,
 {
     struct lease_table *t = g->conf.leases;
     const struct binding *b = is_committed ? binding_find_id(next, m->binding_id) : NULL;
+    if (b)
+        leasememo_set_revision(t, m->ref.slot, next->revision);
     if (b && (m->fate == FATE_PUBLISH || m->fate == FATE_NEW))
         lease_publish(t, m->next, b->expires_at_s, b->cseq);
     else if (m->fate == FATE_NEW || (is_committed && m->fate == FATE_FREE))
@@ -273,7 +276,7 @@ static int write_all(struct group *g)
     lmdb_begin(g->conf.records->env, &t);
     for (size_t i = 0; i < g->n; i++)
         if (g->jobs[i].next)
-            records_put(&t, g->jobs[i].now, g->jobs[i].next, g->jobs[i].bytes);
+            records_put(g->conf.records, &t, g->jobs[i].now, g->jobs[i].next, g->jobs[i].bytes);
     int err = lmdb_commit(&t);
     if (err == ERR_IO)
         complain(g, t.code);

@@ -58,11 +58,24 @@ static int load_key(const char *state_dir, const char *name, struct token_key *o
     return err;
 }
 
-int keyring_load(const char *state_dir, struct keyring *out)
+static int make_dir(const char *state_dir)
 {
     if (mkdir(state_dir, 0700) && errno != EEXIST)
         return fail("state-dir: cannot make", state_dir);
-    int err = load_key(state_dir, "token.key", &out->token);
+    return 0;
+}
+
+int keyring_load_node(const char *state_dir, struct token_key *out)
+{
+    int err = make_dir(state_dir);
+    return err ? err : load_key(state_dir, "node.key", out);
+}
+
+int keyring_load(const char *state_dir, struct keyring *out)
+{
+    int err = make_dir(state_dir);
+    if (!err)
+        err = load_key(state_dir, "token.key", &out->token);
     return err ? err : load_key(state_dir, "nonce.key", &out->nonce);
 }
 

@@ -14,6 +14,9 @@ struct keyring {
  * another length or mode): logged with the path. */
 int keyring_load(const char *state_dir, struct keyring *out);
 
+/* The key of this node alone, which names it in a cluster; likewise. */
+int keyring_load_node(const char *state_dir, struct token_key *out);
+
 /* Puts these in the place of the keys of state_dir, for the next start. Any thread. ERR_IO: logged
  * with the path; one of the two may be in place. */
 int keyring_save(const char *state_dir, const struct keyring *keys);

@@ -52,11 +52,15 @@ int64_t lease_shift_s(const struct lease_table *t)
 
 /* ---- any thread */
 
+struct slot *lease_slot(const struct lease_table *t, uint32_t slot)
+{
+    bool is_there = slot < atomic_load_explicit(&t->m.capacity, memory_order_acquire);
+    return is_there ? &t->m.slots[slot] : NULL;
+}
+
 static struct slot *find(const struct lease_table *t, struct lease_ref ref)
 {
-    if (!ref.generation || ref.slot >= atomic_load_explicit(&t->m.capacity, memory_order_acquire))
-        return NULL;
-    return &t->m.slots[ref.slot];
+    return ref.generation ? lease_slot(t, ref.slot) : NULL;
 }
 
 static uint64_t load_word(const struct slot *s)

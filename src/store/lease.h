@@ -22,6 +22,7 @@
 #include "core/binding.h"
 
 struct lease_table;
+struct slot;
 
 /* ---- any thread */
 
@@ -70,6 +71,9 @@ bool lease_set_unreachable(struct lease_table *t, struct lease_ref ref, bool is_
 
 /* Bindings that hold a slot. */
 size_t lease_count(const struct lease_table *t);
+
+/* For leasememo. NULL: there is none. */
+struct slot *lease_slot(const struct lease_table *t, uint32_t slot);
 
 /* Added to a time from the disk it gives service clock. Constant while the table is open. */
 int64_t lease_shift_s(const struct lease_table *t);

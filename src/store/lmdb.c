@@ -16,7 +16,7 @@ struct lmdb {
     MDB_env *env;
     MDB_dbi *dbi;
     const char *const *db;
-    size_t n_dbs;
+    size_t n_dbs, n_later;
     const char *dir;
     pthread_rwlock_t gate; /* read: a snapshot is open; write: the map grows */
 };
@@ -74,10 +74,25 @@ static int open_dbs(struct lmdb *l, MDB_txn *txn, unsigned flags)
 {
     for (size_t i = 0; i < l->n_dbs; i++) {
         int code = mdb_dbi_open(txn, l->db[i], flags, &l->dbi[i]);
-        if (code)
+        if (code && (code != MDB_NOTFOUND || i < l->n_dbs - l->n_later))
             return code;
     }
     return 0;
+}
+
+/* A commit without a change writes nothing. */
+static int make_later(struct lmdb *l)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(l->env, NULL, 0, &txn);
+    if (code)
+        return fail(l, "cannot write", code);
+    code = open_dbs(l, txn, MDB_CREATE);
+    if (code)
+        mdb_txn_abort(txn);
+    else
+        code = mdb_txn_commit(txn);
+    return code ? fail(l, "cannot make the databases", code) : 0;
 }
 
 static bool is_empty(MDB_txn *txn)
@@ -126,6 +141,7 @@ int lmdb_open(const struct lmdb_conf *conf, struct lmdb **out, bool *is_new)
         return ERR_NOMEM;
     l->db = conf->db;
     l->n_dbs = conf->n_dbs;
+    l->n_later = conf->n_later;
     l->dir = conf->dir;
     int err = ERR_NOMEM;
     l->dbi = calloc(conf->n_dbs, sizeof *l->dbi);
@@ -137,6 +153,8 @@ int lmdb_open(const struct lmdb_conf *conf, struct lmdb **out, bool *is_new)
     err = open_env(conf, l);
     if (!err)
         err = look(l, is_new);
+    if (!err && !*is_new && !conf->is_readonly && conf->n_later)
+        err = make_later(l);
     if (err) {
         lmdb_close(l);
         return err;
@@ -193,6 +211,20 @@ void lmdb_begin(struct lmdb *l, struct lmdb_txn *t)
     t->txn = txn;
 }
 
+void lmdb_begin_guest(struct lmdb *l, struct lmdb_txn *t)
+{
+    (void)pthread_rwlock_rdlock(&l->gate);
+    lmdb_begin(l, t);
+    t->is_guest = true;
+}
+
+static void leave_gate(struct lmdb_txn *t)
+{
+    if (t->is_guest)
+        (void)pthread_rwlock_unlock(&t->env->gate);
+    t->is_guest = false;
+}
+
 void lmdb_make(struct lmdb_txn *t)
 {
     if (!t->code)
@@ -214,6 +246,7 @@ int lmdb_commit(struct lmdb_txn *t)
     }
     t->code = mdb_txn_commit(t->txn);
     t->txn = NULL;
+    leave_gate(t);
     return lmdb_err(t);
 }
 
@@ -222,6 +255,7 @@ void lmdb_abort(struct lmdb_txn *t)
     if (t->txn)
         mdb_txn_abort(t->txn);
     t->txn = NULL;
+    leave_gate(t);
 }
 
 static MDB_val val_of(struct str s)
@@ -261,6 +295,12 @@ void lmdb_del(struct lmdb_txn *t, unsigned db, struct str key)
     int code = t->code ? 0 : mdb_del(t->txn, t->env->dbi[db], &k, NULL);
     if (code && code != MDB_NOTFOUND)
         t->code = code;
+}
+
+void lmdb_clear(struct lmdb_txn *t, unsigned db)
+{
+    if (!t->code)
+        t->code = mdb_drop(t->txn, t->env->dbi[db], 0);
 }
 
 size_t lmdb_count(struct lmdb_txn *t, unsigned db)

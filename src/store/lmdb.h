@@ -1,7 +1,7 @@
 /* LMDB with its sharp edges covered: transactions whose error sticks (do all, ask once at the end),
  * and a gate that keeps every reader of the process out while the map grows, because LMDB would
- * move it under them. One thread writes; a reader belongs to one thread and gives its snapshot up
- * at the end of each turn of its loop. */
+ * move it under them. One thread is the writer, and others may be its guests; a reader belongs to
+ * one thread and gives its snapshot up at the end of each turn of its loop. */
 #ifndef BW_STORE_LMDB_H
 #define BW_STORE_LMDB_H
 
@@ -20,6 +20,8 @@ struct lmdb_conf {
     bool is_readonly;      /* another process writes; it must exist, and lmdb_begin fails */
     const char *const *db; /* names of the databases; their indices name them below */
     size_t n_dbs;
+    size_t n_later; /* the last ones, which a file of an earlier version has not: made when it is
+                       opened for writing, and not to be used when for reading */
 };
 
 /* *is_new: it is empty, and the first transaction is to call lmdb_make. ERR_BADCONF: the file is
@@ -43,11 +45,16 @@ int lmdb_grow(struct lmdb *l);
 struct lmdb_txn {
     struct lmdb *env;
     void *txn;
+    bool is_guest;
     int code; /* LMDB's, the first that was not success; then nothing more is done */
 };
 
 /* The writer's. */
 void lmdb_begin(struct lmdb *l, struct lmdb_txn *t);
+
+/* The same for another thread than the writer, which does not grow the map: ERR_FULL is for later.
+ * Keeps the map from growing until it ends by lmdb_commit or lmdb_abort. */
+void lmdb_begin_guest(struct lmdb *l, struct lmdb_txn *t);
 
 /* Makes the databases, in the first transaction. */
 void lmdb_make(struct lmdb_txn *t);
@@ -65,6 +72,7 @@ const char *lmdb_text(int code);
 bool lmdb_get(struct lmdb_txn *t, unsigned db, struct str key, struct str *value);
 void lmdb_put(struct lmdb_txn *t, unsigned db, struct str key, struct str value);
 void lmdb_del(struct lmdb_txn *t, unsigned db, struct str key); /* absent is fine */
+void lmdb_clear(struct lmdb_txn *t, unsigned db);
 size_t lmdb_count(struct lmdb_txn *t, unsigned db);
 
 /* The first key behind one, which need not be there; none or empty: the first of all. False: there

@@ -6,8 +6,16 @@
 #include "base/stats.h"
 #include "base/sys.h"
 #include "net/flow.h"
+#include "store/leasememo.h"
 
 enum { SCRATCH_LIMIT = 1 << 20, NAMES_LIMIT = 4 << 20 };
+
+/* What a reset leaves: chunks that are too small for the next records must not pile up. */
+enum { SCRATCH_KEPT = 64 << 10 };
+
+/* Records that are read before the first of them is taken: their leases lie anywhere, and are
+ * fetched from memory meanwhile. */
+enum { AHEAD = 16 };
 
 /* What is overdue at a start does not come all at once; with an unknown downtime that is every
  * registration upstream. */
@@ -26,6 +34,8 @@ struct scan {
     struct arena names; /* bounded: what does not fit waits for the next start */
     struct name *damaged, *misfits;
     size_t n_rebuilt, n_newer;
+    struct aor_record *ahead[AHEAD];
+    size_t n_ahead;
 };
 
 static void note(struct scan *s, struct name **list, struct str aor)
@@ -81,11 +91,13 @@ static void take_leases(struct scan *s, struct aor_record *rec)
     bool is_misfit = false, is_rebuilt;
     for (size_t i = 0; i < rec->n_bindings; i++) {
         struct binding *b = &rec->bindings[i];
-        if (claim(s, b, &is_rebuilt))
+        if (claim(s, b, &is_rebuilt)) {
+            leasememo_set_revision(s->r->leases, b->lease.slot, rec->revision);
             prolong(s, b, grace_s,
                     s->origin == LEASE_SAME_BOOT && !is_rebuilt && !has_lost_flow(b));
-        else
+        } else {
             is_misfit = true;
+        }
     }
     if (is_misfit)
         note(s, &s->misfits, rec->aor);
@@ -108,25 +120,43 @@ static int enter(struct scan *s, const struct aor_record *rec)
     return 0;
 }
 
+static int take_ahead(struct scan *s)
+{
+    int err = 0;
+    for (size_t i = 0; i < s->n_ahead && !err; i++) {
+        take_leases(s, s->ahead[i]);
+        headcount_on_change(s->r->headcount, NULL, s->ahead[i]);
+        err = enter(s, s->ahead[i]);
+    }
+    s->n_ahead = 0;
+    arena_reset(&s->scratch, SCRATCH_KEPT);
+    return err;
+}
+
+static void fetch_leases(const struct scan *s, const struct aor_record *rec)
+{
+    for (size_t i = 0; i < rec->n_bindings; i++)
+        __builtin_prefetch(lease_slot(s->r->leases, rec->bindings[i].lease.slot), 1);
+}
+
 static int on_entry(struct str aor, struct str value, void *arg)
 {
     struct scan *s = arg;
     struct aor_record *rec;
-    arena_reset(&s->scratch, SCRATCH_LIMIT);
     int err = records_decode(s->r->records, &s->scratch, aor, value, &rec);
     if (err == ERR_PARSE) {
         note(s, &s->damaged, aor);
-        return 0;
+        return take_ahead(s);
     }
     if (err == ERR_TOOBIG) {
         s->n_newer++;
-        return 0;
+        return take_ahead(s);
     }
     if (err)
         return err;
-    take_leases(s, rec);
-    headcount_on_change(s->r->headcount, NULL, rec);
-    return enter(s, rec);
+    fetch_leases(s, rec);
+    s->ahead[s->n_ahead++] = rec;
+    return s->n_ahead == AHEAD ? take_ahead(s) : 0;
 }
 
 static int scan_all(struct scan *s)
@@ -135,7 +165,11 @@ static int scan_all(struct scan *s)
     int err = lmdb_reader_new(s->r->records->env, &reader);
     if (err)
         return err;
-    err = records_scan(lmdb_reader_begin(reader), on_entry, s);
+    struct lmdb_txn *t = lmdb_reader_begin(reader);
+    calendar_reserve(s->r->calendar, records_count(t));
+    err = records_scan(t, on_entry, s);
+    if (!err)
+        err = take_ahead(s);
     lmdb_reader_free(reader);
     return err;
 }

@@ -4,11 +4,11 @@
 #include "base/log.h"
 #include "base/sys.h"
 
-enum { DB_META, DB_AOR, DB_UPREG, DB_DAMAGED, DBS };
+enum { DB_META, DB_AOR, DB_UPREG, DB_DAMAGED, DB_MARK, DB_NOTE, DBS, DBS_LATER = 2 };
 
 enum { FORMAT = 1 };
 
-static const char *const db_names[DBS] = {"meta", "aor", "upreg", "damaged"};
+static const char *const db_names[DBS] = {"meta", "aor", "upreg", "damaged", "mark", "note"};
 
 /* ---- opening */
 
@@ -77,7 +77,8 @@ int records_open(const struct records_conf *conf, struct records *out)
                                             .is_synced = conf->is_synced,
                                             .is_readonly = conf->is_readonly,
                                             .db = db_names,
-                                            .n_dbs = DBS},
+                                            .n_dbs = DBS,
+                                            .n_later = DBS_LATER},
                         &env, &is_new);
     if (err)
         return err;
@@ -90,6 +91,7 @@ int records_open(const struct records_conf *conf, struct records *out)
         return err;
     }
     *out = (struct records){.env = env, .names = conf->names};
+    sys_random(&out->mark, sizeof out->mark);
     return 0;
 }
 
@@ -241,14 +243,113 @@ static void index_upregs(struct lmdb_txn *t, const struct aor_record *now,
     }
 }
 
-void records_put(struct lmdb_txn *t, const struct aor_record *now, const struct aor_record *next,
-                 struct str bytes)
+static void mark(struct records *r, struct lmdb_txn *t, struct str aor)
+{
+    struct id_key k = key_of(++r->mark);
+    lmdb_put(t, DB_MARK, aor, (struct str){k.bytes, sizeof k.bytes});
+}
+
+void records_put(struct records *r, struct lmdb_txn *t, const struct aor_record *now,
+                 const struct aor_record *next, struct str bytes)
 {
     if (next->n_bindings || next->n_upregs)
         lmdb_put(t, DB_AOR, next->aor, bytes);
     else
         lmdb_del(t, DB_AOR, next->aor);
     index_upregs(t, now, next);
+    if (r->is_marked)
+        mark(r, t, next->aor);
+}
+
+/* ---- marks and notes */
+
+struct marked {
+    struct arena *arena;
+    struct records_mark *out;
+    size_t n, max;
+};
+
+static uint64_t id_of(struct str bytes)
+{
+    uint64_t id = 0;
+    for (size_t i = 0; i < bytes.n; i++)
+        id = id << 8 | (uint8_t)bytes.p[i];
+    return id;
+}
+
+/* 1 ends the scan. */
+static int on_mark(struct str aor, struct str value, void *arg)
+{
+    struct marked *m = arg;
+    if (m->n == m->max)
+        return 1;
+    struct str copy = str_dup(m->arena, aor);
+    if (str_is_none(copy))
+        return ERR_NOMEM;
+    m->out[m->n++] = (struct records_mark){copy, id_of(value)};
+    return 0;
+}
+
+int records_marked(struct lmdb_txn *t, struct arena *a, size_t max, struct records_mark *out,
+                   size_t *n)
+{
+    struct marked m = {.arena = a, .out = out, .max = max};
+    int err = lmdb_scan(t, DB_MARK, on_mark, &m);
+    *n = m.n;
+    return err < 0 ? err : 0;
+}
+
+void records_unmark(struct lmdb_txn *t, const struct records_mark *m)
+{
+    struct str value;
+    if (lmdb_get(t, DB_MARK, m->aor, &value) && id_of(value) == m->mark)
+        lmdb_del(t, DB_MARK, m->aor);
+}
+
+struct everyone {
+    struct records *records;
+    struct lmdb_txn *txn;
+};
+
+static int mark_one(struct str aor, struct str value, void *arg)
+{
+    const struct everyone *e = arg;
+    (void)value;
+    mark(e->records, e->txn, aor);
+    return 0;
+}
+
+void records_mark_all(struct records *r, struct lmdb_txn *t)
+{
+    struct everyone e = {r, t};
+    (void)lmdb_scan(t, DB_AOR, mark_one, &e);
+}
+
+size_t records_count_marked(struct lmdb_txn *t)
+{
+    return lmdb_count(t, DB_MARK);
+}
+
+struct str records_note(struct lmdb_txn *t, struct str name)
+{
+    struct str value;
+    return lmdb_get(t, DB_NOTE, name, &value) ? value : STR_NONE;
+}
+
+void records_put_note(struct lmdb_txn *t, struct str name, struct str value)
+{
+    if (str_is_none(value))
+        lmdb_del(t, DB_NOTE, name);
+    else
+        lmdb_put(t, DB_NOTE, name, value);
+}
+
+void records_clear(struct lmdb_txn *t)
+{
+    lmdb_clear(t, DB_AOR);
+    lmdb_clear(t, DB_UPREG);
+    lmdb_clear(t, DB_MARK);
+    lmdb_clear(t, DB_NOTE);
 }
 
 int records_put_aside(struct lmdb_txn *t, struct arena *a, struct str aor)

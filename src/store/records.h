@@ -33,6 +33,8 @@ struct records {
     struct lmdb *env;
     struct codec_names names;
     int64_t shift_s; /* lease_shift_s; set after opening */
+    bool is_marked;  /* each change marks its AoR as not yet known to the cluster; set likewise */
+    uint64_t mark;   /* of the last change */
 };
 
 /* Opens or makes them; errors as lmdb_open, and ERR_BADCONF for a newer format (logged,
@@ -54,8 +56,8 @@ int records_encode(const struct records *r, struct arena *a, const struct aor_re
                    struct str *out);
 
 /* Puts the bytes of `next` in the place of `now`; deletes them when next is empty. */
-void records_put(struct lmdb_txn *t, const struct aor_record *now, const struct aor_record *next,
-                 struct str bytes);
+void records_put(struct records *r, struct lmdb_txn *t, const struct aor_record *now,
+                 const struct aor_record *next, struct str bytes);
 
 /* Moves an entry from "aor" to "damaged"; the arena is for a copy. ERR_NOMEM; else the transaction
  * tells. */
@@ -66,6 +68,35 @@ int records_find_upreg(struct lmdb_txn *t, struct arena *a, uint64_t id, struct 
 
 /* A copy of the AoR behind `after` in the arena. ERR_ABSENT, ERR_IO, ERR_NOMEM. */
 int records_next(struct lmdb_txn *t, struct arena *a, struct str after, struct str *aor);
+
+/* ---- AoRs whose change others have to hear of yet; they are marked in the change's own
+ * transaction. A mark is a number that no earlier change of the AoR has. */
+
+/* By records_put, if is_marked. */
+struct records_mark {
+    struct str aor;
+    uint64_t mark;
+};
+
+/* Up to `max` of them in the arena, in the order of their bytes. ERR_IO, ERR_NOMEM. */
+int records_marked(struct lmdb_txn *t, struct arena *a, size_t max, struct records_mark *out,
+                   size_t *n);
+
+/* Others have heard of it, unless it has been changed since. */
+void records_unmark(struct lmdb_txn *t, const struct records_mark *m);
+
+/* As if all of them had changed. */
+void records_mark_all(struct records *r, struct lmdb_txn *t);
+
+/* How many there are. */
+size_t records_count_marked(struct lmdb_txn *t);
+
+/* A note of the cluster's, kept with the records; none: there is none. An absent value deletes. */
+struct str records_note(struct lmdb_txn *t, struct str name);
+void records_put_note(struct lmdb_txn *t, struct str name, struct str value);
+
+/* All records, marks and notes of the cluster go. */
+void records_clear(struct lmdb_txn *t);
 
 size_t records_count(struct lmdb_txn *t);
 int records_scan(struct lmdb_txn *t, lmdb_scan_fn *fn, void *arg);

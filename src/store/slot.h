@@ -19,6 +19,10 @@ struct slot {
     uint64_t claim;                     /* slot_head.starts of the process that has it */
     uint32_t next_free;                 /* free slots: index + 1; 0: the last */
     _Atomic uint32_t unreachable; /* the generation whose device was found so; else any other */
+    /* leasememo.h; what an earlier process left here means nothing */
+    _Atomic uint32_t revision; /* of the record, as the last commit made it; its low bits */
+    _Atomic uint32_t memo;
+    _Atomic uint64_t memos[2];
 };
 
 /* Where the store's clock stands, as the writer of a file last saw it; milliseconds. */

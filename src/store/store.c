@@ -54,22 +54,21 @@ struct store_reader {
 
 /* ---- opening */
 
-static int lock_dir(struct store *s)
+int store_lock(const char *dir, int *fd)
 {
     char path[PATH_MAX];
-    const char *dir = s->conf.state_dir;
     if (mkdir(dir, 0700) && errno != EEXIST) {
         log_error("store: cannot make state-dir %s: %s", dir, strerror(errno));
         return ERR_IO;
     }
     if (snprintf(path, sizeof path, "%s/lock", dir) >= (int)sizeof path)
         return ERR_IO;
-    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0) {
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*fd < 0) {
         log_error("store: cannot open %s: %s", path, strerror(errno));
         return ERR_IO;
     }
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     if (errno == EWOULDBLOCK)
         log_error("store: state-dir %s is in use by another process; stop it, or set another "
@@ -98,6 +97,7 @@ static int open_leases(struct store *s)
     int err = lease_open(&conf, &s->leases);
     if (!err)
         s->records.shift_s = lease_shift_s(s->leases);
+    s->records.is_marked = s->conf.is_marked;
     return err;
 }
 
@@ -134,7 +134,7 @@ static int make_parts(struct store *s)
 
 static int open_all(struct store *s)
 {
-    int err = lock_dir(s);
+    int err = store_lock(s->conf.state_dir, &s->lock_fd);
     if (!err)
         err = open_records(s);
     if (!err)
@@ -193,6 +193,11 @@ void store_close(struct store *s)
 struct lease_table *store_leases(struct store *s)
 {
     return s->leases;
+}
+
+struct records *store_records(struct store *s)
+{
+    return &s->records;
 }
 
 const struct headcount *store_headcount(const struct store *s)

@@ -15,6 +15,7 @@
 #include "store/codec.h"
 #include "store/group.h"
 #include "store/lease.h"
+#include "store/records.h"
 #include "store/update.h"
 
 struct store;
@@ -35,6 +36,7 @@ struct store_conf {
     uint32_t leases_max; /* 0: 16 million */
     size_t map_len;      /* of the database, to begin with; it grows. 0: 1 GiB */
     struct codec_names names;
+    bool is_marked; /* changes are marked for the cluster (records.h) */
     /* The policy of an AoR, for grace and sweep; any thread. NULL: its domain is gone. */
     const struct absorb_conf *(*policy)(struct str aor, void *arg);
     /* The inbox that owns an AoR; any thread. NULL: nobody (tests). */
@@ -46,6 +48,10 @@ struct store_conf {
     group_change_fn *on_change;
     void *change_arg;
 };
+
+/* Makes state-dir and takes its lock, which ends with *fd (-1: not opened; to be closed after an
+ * error, too). ERR_IO: logged. */
+int store_lock(const char *dir, int *fd);
 
 /* Opens or makes LMDB and the lease table under an exclusive lock, rebuilds leases, starts nothing.
  * ERR_IO, ERR_NOMEM: logged with what to do. ERR_BADCONF: a foreign or newer store; untouched. */
@@ -65,6 +71,8 @@ void store_stop(struct store *s);
 void store_close(struct store *s); /* after store_run has returned; NULL is legal */
 
 struct lease_table *store_leases(struct store *s);
+/* What lies in LMDB, for the cluster's thread, which reads, and writes as a guest. */
+struct records *store_records(struct store *s);
 /* Lines and bindings by domain, for headcount_read; as long as the store. */
 const struct headcount *store_headcount(const struct store *s);
 size_t store_count(const struct store *s); /* AoRs */

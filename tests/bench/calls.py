@@ -15,75 +15,45 @@ import statistics
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from harness import net  # noqa: E402
-from harness.daemon import Daemon  # noqa: E402
+import servers  # noqa: E402
+from servers import net, on_core  # noqa: E402
+
 from harness.fleet import Fleet  # noqa: E402
-from harness.kamailio import module_path  # noqa: E402
 from harness.phone import Phone  # noqa: E402
-from harness.program import Program  # noqa: E402
-from harness.registrar import Registrar  # noqa: E402
-from harness.site import Site  # noqa: E402
 
 DEVICES, LINES = 3, 50
 ANSWER_AFTER_MS, DURATION_MS = 100, 100
-TICKS = os.sysconf("SC_CLK_TCK")
+MODULES = ("sl", "pv", "tm", "rr", "siputils", "textops", "usrloc", "registrar")
 
-KAMAILIO = """\
-#!KAMAILIO
-debug=1
-log_stderror=yes
-fork=yes
-children=1
-disable_tcp=yes
-dns=no
-rev_dns=no
-auto_aliases=no
-listen=udp:{listen}
-mpath="{mpath}"
-loadmodule "sl.so"
-loadmodule "pv.so"
-loadmodule "tm.so"
-loadmodule "rr.so"
-loadmodule "siputils.so"
-loadmodule "textops.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-modparam("usrloc", "db_mode", 0)
-modparam("registrar", "max_expires", 3600)
-request_route {{
-    if (is_method("REGISTER")) {{
+ROUTE = """\
+request_route {
+    if (is_method("REGISTER")) {
         save("location");
         exit;
-    }}
-    if (is_method("CANCEL")) {{
+    }
+    if (is_method("CANCEL")) {
         if (t_check_trans()) t_relay();
         exit;
-    }}
-    if (has_totag()) {{
+    }
+    if (has_totag()) {
         if (loose_route()) t_relay();
         exit;
-    }}
+    }
     record_route();
-    if (!lookup("location")) {{
+    if (!lookup("location")) {
         sl_send_reply("404", "Not Found");
         exit;
-    }}
+    }
     t_relay();
-}}
+}
 """
 
 
 # ---------------------------------------------------------------- the servers
 
-def on_core(n):
-    """What to put before a command that shall have that processor only."""
-    cores = sorted(os.sched_getaffinity(0))
-    return ["taskset", "-c", str(cores[n % len(cores)])]
-
-
-class Place(Site):
+class Place(servers.Place):
     """A server between phones and a caller; each its own addresses and directory."""
     def start_phones(self):
         self.fleet = self.keep(Fleet(self, "phones", [
@@ -92,45 +62,19 @@ class Place(Site):
 
     def start_caller(self):
         self.placed = 0
-        self.caller = self.keep(Registrar(self, inside=on_core(1), options=[
-            "--call-duration", DURATION_MS, "--calls", 1]))
-        self.caller.wait_ready()
-
-    def pids(self):
-        """Of the server."""
-        with open(f"/proc/{self.server.pid}/task/{self.server.pid}/children",
-                  encoding="ascii") as f:
-            return [self.server.pid, *map(int, f.read().split())]
-
-    def cpu_s(self):
-        total = 0
-        for pid in self.pids():
-            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-                total += sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
-        return total / TICKS
+        self.start_registrar(["--call-duration", DURATION_MS, "--calls", 1])
+        self.caller = self.registrar
 
 
 def start_breakwater(place):
-    place.config.set("log", level="info")
-    place.config.set("limits", max_transactions=10000000)
-    place.config.set('domain "example.test"', authentication="relay", max_expires=3600)
     place.start_caller()
-    place.daemon = place.keep(Daemon(place.config, place.directory, inside=on_core(0)))
-    place.daemon.wait_ready()
-    place.server = place.daemon.process
+    place.start_breakwater(level="info")
     place.start_phones()
 
 
 def start_kamailio(place):
     """It is the registrar, too; its caller knows each line as one contact that is the server."""
-    path = place.path("kamailio.cfg")
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(KAMAILIO.format(listen=net.text(*place.access), mpath=module_path()))
-    server = place.keep(Program("kamailio", [
-        *on_core(0), "kamailio", "-f", path, "-DD", "-E", "-m", "512", "-M", "16", "-x", "fm",
-        "-X", "fm", "-Y", place.directory, "-w", place.directory,
-        "-P", place.path("pid")], place.directory))
-    place.server = server.process
+    place.start_kamailio(MODULES, ROUTE, 512)
     place.start_caller()
     place.start_phones()
     teller = Phone("teller", place.net.phone(), place.ladder, place.core)
@@ -230,7 +174,7 @@ def main():
     places = {}
     try:
         for name, start in (("breakwater", start_breakwater), ("kamailio", start_kamailio)):
-            places[name] = Place()
+            places[name] = Place(name)
             start(places[name])
         for place in places.values():
             wait_registered(place)

@@ -2,16 +2,19 @@
  * datagrams. Compiled by the bench that needs it.
  *
  *     storm answer IP PORT
- *     storm load IP PORT LINES DEVICES
+ *     storm load IP PORT LINES DEVICES OUTSTANDING
  *
  * answer sends each REGISTER back as a 200: what the sockets alone cost. load is DEVICES phones
  * on each of LINES lines and obeys standard input: "run N SECONDS" sends REGISTERs, so many or so
  * long (0: without that bound), each phone in its turn, at most OUTSTANDING at a time, and says
- * "sent ok lost wrong seconds". An answer is wrong unless it is a 200 with the CSeq
- * and, where it lists contacts, the contact that it answers. */
+ * "sent ok lost wrong seconds". "pace RATE SECONDS" sends so many a second, whatever comes back,
+ * and says "sent ok lost wrong p50 p99": from the sending to the answer, in microseconds. An answer
+ * is wrong unless it is a 200 with the CSeq and, where it lists contacts, the contact that it
+ * answers. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,9 +24,16 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { BATCH = 64, OUTSTANDING = 64, SIZE = 4096, SOCKET_BUFFER = 4 << 20, PATIENCE_MS = 1000 };
-enum { MARKS_MAX = 32 };
+enum {
+    BATCH = 64,
+    OUTSTANDING_MAX = 4096,
+    SIZE = 4096,
+    SOCKET_BUFFER = 4 << 20,
+    PATIENCE_MS = 1000
+};
+enum { MARKS_MAX = 32, TIMES = 1 << 20, TICK_US = 500, GRACE_S = 1 };
 
 static const char ok_line[] = "SIP/2.0 200 OK\r\n";
 
@@ -150,8 +160,10 @@ struct load {
     bool *is_out;   /* and whether its answer is awaited */
     uint32_t next;  /* phones have their turns in a scattered order */
     uint32_t branch;
-    uint32_t out[OUTSTANDING];
-    size_t n_out;
+    uint32_t out[OUTSTANDING_MAX];
+    size_t n_out, outstanding;
+    double *sent_at_s;         /* of each phone; NULL: nobody asks */
+    uint32_t times[TIMES + 1]; /* answers by their microseconds; the last: all above */
     uint16_t marks[MARKS_MAX]; /* where the runs of digits in the form end */
     size_t n_marks;
     uint64_t n_sent, n_ok, n_lost, n_wrong;
@@ -218,12 +230,20 @@ static void forget(struct load *l, uint32_t phone)
             l->out[i] = l->out[--l->n_out];
 }
 
+static void note_time(struct load *l, double s)
+{
+    double us = s * 1e6;
+    l->times[us < TIMES ? (size_t)us : TIMES]++;
+}
+
 /* Those behind the first that came again are passed over. */
 static void take(struct load *l, const char *text)
 {
     uint32_t phone = phone_of(l, text);
     if (phone == UINT32_MAX || !l->is_out[phone] || strncmp(text, "SIP/2.0 1", 9) == 0)
         return;
+    if (l->sent_at_s)
+        note_time(l, now_s() - l->sent_at_s[phone]);
     if (is_right(l, phone, text))
         l->n_ok++;
     else if (l->n_wrong++ == 0)
@@ -245,13 +265,15 @@ static void fill(struct load *l, uint64_t most)
 {
     static struct batch b;
     int n = 0;
-    while (l->n_out < OUTSTANDING && l->n_sent < most) {
+    while (n < BATCH && l->n_out < l->outstanding && l->n_sent < most) {
         uint32_t phone = next_phone(l);
         l->is_out[phone] = true;
         l->out[l->n_out++] = phone;
         l->cseq[phone]++;
         l->branch++;
         l->n_sent++;
+        if (l->sent_at_s)
+            l->sent_at_s[phone] = now_s();
         b.parts[n][0] = (struct iovec){b.bytes[n], put_register(l, phone, b.bytes[n])};
         b.msgs[n].msg_hdr = (struct msghdr){.msg_name = &l->to,
                                             .msg_namelen = sizeof l->to,
@@ -262,20 +284,80 @@ static void fill(struct load *l, uint64_t most)
     send_all(l->fd, &b, n);
 }
 
+static unsigned percentile(const struct load *l, double part)
+{
+    uint64_t all = 0, n = 0;
+    for (size_t i = 0; i <= TIMES; i++)
+        all += l->times[i];
+    for (size_t i = 0; i <= TIMES; i++) {
+        n += l->times[i];
+        if ((double)n >= part * (double)all)
+            return (unsigned)i;
+    }
+    return TIMES;
+}
+
+/* What has come, without waiting; MSG_WAITFORONE would wait for the first. */
+static void take_all(struct load *l)
+{
+    static struct batch in;
+    struct pollfd fd = {.fd = l->fd, .events = POLLIN};
+    while (poll(&fd, 1, 0) > 0) {
+        int n = receive(l->fd, &in);
+        for (int i = 0; i < n; i++)
+            take(l, in.bytes[i]);
+    }
+}
+
+static void pace(struct load *l, double rate, double seconds)
+{
+    static double sent_at_s[1 << 22];
+    const double start = now_s();
+    l->n_sent = l->n_ok = l->n_lost = l->n_wrong = 0;
+    memset(l->times, 0, sizeof l->times);
+    l->sent_at_s =
+        l->n_lines * l->n_devices <= sizeof sent_at_s / sizeof *sent_at_s ? sent_at_s : NULL;
+    l->outstanding = l->n_lines * l->n_devices / 2; /* so that there is always one to send */
+    if (l->outstanding > OUTSTANDING_MAX)
+        l->outstanding = OUTSTANDING_MAX;
+    for (double t = 0; t < seconds; t = now_s() - start) {
+        while (l->n_sent < (uint64_t)(rate * t) && l->n_out < l->outstanding)
+            fill(l, (uint64_t)(rate * t));
+        take_all(l);
+        usleep(TICK_US);
+        take_all(l);
+    }
+    for (double end = now_s() + GRACE_S; l->n_out && now_s() < end;)
+        take_all(l);
+    for (; l->n_out; l->n_lost++)
+        forget(l, l->out[0]);
+    printf("%llu %llu %llu %llu %u %u\n", (unsigned long long)l->n_sent,
+           (unsigned long long)l->n_ok, (unsigned long long)l->n_lost,
+           (unsigned long long)l->n_wrong, percentile(l, 0.5), percentile(l, 0.99));
+    fflush(stdout);
+    l->sent_at_s = NULL;
+}
+
+/* An answer is lost when none has come for PATIENCE_MS: other things, such as the server's
+ * keepalives, may. */
 static void run(struct load *l, uint64_t most, double seconds)
 {
     static struct batch in;
     const double start = now_s();
+    double last = start;
     bool is_over = false;
     l->n_sent = l->n_ok = l->n_lost = l->n_wrong = 0;
     while (!is_over || l->n_out) {
+        const uint64_t answered = l->n_ok + l->n_wrong;
         is_over = is_over || l->n_sent >= most || (seconds > 0 && now_s() - start > seconds);
         if (!is_over)
             fill(l, most);
         int n = receive(l->fd, &in);
         for (int i = 0; i < n; i++)
             take(l, in.bytes[i]);
-        for (; n == 0 && l->n_out; l->n_lost++)
+        if (l->n_ok + l->n_wrong > answered)
+            last = now_s();
+        for (; l->n_out && now_s() - last > PATIENCE_MS / 1e3; l->n_lost++)
             forget(l, l->out[0]);
     }
     printf("%llu %llu %llu %llu %.6f\n", (unsigned long long)l->n_sent, (unsigned long long)l->n_ok,
@@ -285,32 +367,40 @@ static void run(struct load *l, uint64_t most, double seconds)
 
 static void load(char **args)
 {
-    struct load l = {.fd = open_socket(), .to = addr_of(args[0], args[1])};
+    static struct load l;
     char line[128];
     unsigned long long n;
-    double seconds;
+    double seconds, rate;
+    l.fd = open_socket();
+    l.to = addr_of(args[0], args[1]);
+    const size_t outstanding = strtoul(args[4], NULL, 10);
     l.n_lines = (uint32_t)strtoul(args[2], NULL, 10);
     l.n_devices = (uint32_t)strtoul(args[3], NULL, 10);
     const uint32_t n_phones = l.n_lines * l.n_devices;
     l.cseq = calloc(n_phones, sizeof *l.cseq);
     l.is_out = calloc(n_phones, sizeof *l.is_out);
-    if (!l.cseq || !l.is_out || n_phones <= OUTSTANDING || n_phones % 7919 == 0)
+    if (!l.cseq || !l.is_out || n_phones <= outstanding || outstanding > OUTSTANDING_MAX ||
+        n_phones % 7919 == 0)
         die("so many phones");
     for (uint32_t i = 0; i < n_phones; i++)
         l.cseq[i] = 1000000;
     find_marks(&l);
     puts("ready");
     fflush(stdout);
-    while (fgets(line, sizeof line, stdin))
+    while (fgets(line, sizeof line, stdin)) {
+        l.outstanding = outstanding;
         if (sscanf(line, "run %llu %lf", &n, &seconds) == 2)
             run(&l, n ? n : UINT64_MAX, seconds);
+        else if (sscanf(line, "pace %lf %lf", &rate, &seconds) == 2)
+            pace(&l, rate, seconds);
+    }
 }
 
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "answer") == 0)
         answer(argv[2], argv[3]);
-    if (argc != 6 || strcmp(argv[1], "load") != 0)
+    if (argc != 7 || strcmp(argv[1], "load") != 0)
         return 2;
     load(argv + 2);
     return 0;

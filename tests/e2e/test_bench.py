@@ -28,7 +28,9 @@ def test_refresh():
                           env={**os.environ, "BREAKWATER_BIN": os.path.dirname(binary())})
     assert done.returncode == 0 and not done.stderr, (done.stdout, done.stderr)
     assert re.search(r"^ +200 +1 +lost \d+, wrong 0$", done.stdout, re.M), done.stdout
+    assert re.search(r"^ +200 +1 +breakwater +at 50%: p50 \d+ us, p99 \d+ us, lost [\d.]+ %$", done.stdout,
+                     re.M), done.stdout
     for server in ("bare", "breakwater", "kamailio"):
         median, least, most, ratio = re.search(
-            rf"^ +200 +1 +{server} +(\d+) +(\d+) +(\d+) +([\d.]+)$", done.stdout, re.M).groups()
+            rf"^ +200 +1 +{server} +(\d+) +(\d+) +(\d+) +([\d.]+) +\d+ +-?\d+$", done.stdout, re.M).groups()
         assert int(least) > 0 and int(least) <= int(median) <= int(most) and float(ratio) > 0

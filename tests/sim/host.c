@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "conf/conf.h"
 #include "fake.h"
+#include "service/memo.h"
 #include "service/board.h"
 #include "service/lifecycle.h"
 #include "service/regview.h"
@@ -287,7 +288,8 @@ static int make_workers(struct host *h)
     h->group.loop_key = hash_key_new();
     h->group.workers = calloc(h->conf->workers, sizeof *h->group.workers);
     if (!h->group.workers || source_table_new(&h->group.sources) || alarm_new(&h->group.alarms) ||
-        tally_new(&h->group.tally) || told_new(&h->group.told))
+        tally_new(&h->group.tally) || told_new(&h->group.told) ||
+        memo_table_new(&h->group.owner_key, &h->group.memos))
         return ERR_NOMEM;
     h->group.n = h->conf->workers;
     if (board_new(&h->group.board) || shield_table_new(&h->group.shields) ||
@@ -383,6 +385,7 @@ static void take_down(struct host *h)
     board_free(h->group.board);
     tally_free(h->group.tally);
     told_free(h->group.told);
+    memo_table_free(h->group.memos);
     shield_table_free(h->group.shields);
     store_close(h->store);
     free(h->listener_names);

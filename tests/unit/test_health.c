@@ -105,14 +105,32 @@ static void the_operator_has_the_last_word(void **state)
     assert_int_equal(health_step(up, HEALTH_RELEASED, NOW).state, HEALTH_UP);
 }
 
+static void nothing_but_his_word_ends_that(void **state)
+{
+    (void)state;
+    for (int from = 0; from < HEALTH_STATES; from++) {
+        struct health h = {.state = (enum health_state)from};
+        h = health_step(h, HEALTH_HELD, NOW);
+        const uint64_t word = health_pack(h);
+        for (int i = 0; i < 20 * HEALTH_RELEASED; i++)
+            h = health_step(h, (enum health_event)(i % HEALTH_RELEASED), NOW + 10 * i);
+        assert_true(h.is_held);
+        assert_true(health_pack(h) == word); /* it is not even written */
+        h = health_step(health_unpack(word), HEALTH_RELEASED, NOW + 1000);
+        assert_false(h.is_held);
+        assert_int_equal(h.state, HEALTH_RESYNC);
+    }
+}
+
 static void a_word_holds_all_of_it(void **state)
 {
     (void)state;
     for (int s = 0; s < HEALTH_STATES; s++) {
-        const struct health h = {(enum health_state)s, s % 2, (uint8_t)(3 * s), 0xfedcba98U};
+        const struct health h = {(enum health_state)s, s % 2, s > 1, (uint8_t)(3 * s), 0xfedcba98U};
         struct health same = health_unpack(health_pack(h));
         assert_int_equal(same.state, h.state);
         assert_int_equal(same.is_bad, h.is_bad);
+        assert_int_equal(same.is_held, h.is_held);
         assert_int_equal(same.n, h.n);
         assert_int_equal(same.since_s, h.since_s);
     }
@@ -155,6 +173,7 @@ int main(void)
         cmocka_unit_test(the_table),
         cmocka_unit_test(while_all_is_well_the_word_stays),
         cmocka_unit_test(the_operator_has_the_last_word),
+        cmocka_unit_test(nothing_but_his_word_ends_that),
         cmocka_unit_test(a_word_holds_all_of_it),
         cmocka_unit_test(it_is_asked_again_soon_while_that_may_change_something),
         cmocka_unit_test(each_has_a_word),

@@ -157,6 +157,36 @@ static void the_newest_word_counts(void **state)
     assert_false(throttle_is_on(&t, 60100));
 }
 
+/* What is said again is renewed; what is far below, or below for the third time, has begun anew. */
+static void numbers_begin_anew(void **state)
+{
+    (void)state;
+    enum { SECOND = 100000 };
+    struct throttle t = {0};
+    struct oc oc = {.algorithm = OC_LOSS, .value = 50, .validity_ms = 1000, .seq = 1000 * SECOND};
+    assert_true(throttle_set(&t, &oc, 10000, 1000));
+    assert_true(throttle_set(&t, &oc, 10000, 1900));
+    assert_true(throttle_is_on(&t, 2899) && !throttle_is_on(&t, 2900));
+    oc.value = 20;
+    oc.seq -= 64 * SECOND;
+    assert_false(throttle_set(&t, &oc, 10000, 2000));
+    assert_int_equal(t.value, 50);
+    oc.seq--;
+    assert_true(throttle_set(&t, &oc, 10000, 2000));
+    assert_int_equal(t.value, 20);
+    t = (struct throttle){0};
+    static const struct {
+        uint64_t seq;
+        bool is_taken;
+    } rows[] = {{9, true},  {3, false}, {2, false}, {3, false}, {9, true},  {3, false}, {2, false},
+                {2, false}, {3, true},  {2, false}, {4, true},  {3, false}, {4, true}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        oc.seq = rows[i].seq;
+        if (throttle_set(&t, &oc, 10000, 3000) != rows[i].is_taken)
+            fail_msg("row %zu", i);
+    }
+}
+
 static struct msg answer_with(const char *params)
 {
     return (struct msg){.via = via_of(params)};
@@ -215,6 +245,7 @@ int main(void)
         cmocka_unit_test(those_of_less_right_come_first),
         cmocka_unit_test(a_rate_is_kept),
         cmocka_unit_test(the_newest_word_counts),
+        cmocka_unit_test(numbers_begin_anew),
         cmocka_unit_test(each_server_has_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

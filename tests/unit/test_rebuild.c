@@ -86,6 +86,29 @@ static void what_ended_while_we_were_down_gets_its_grace(void **state)
     assert_int_equal(store_count(store), 0);
 }
 
+/* Small and large ones come in any order; what a large one has had does not run out. */
+static void lines_of_many_devices_come_back(void **state)
+{
+    enum { LINES = 400, DEVICES = 64 };
+    char aor[32];
+    size_t n_bindings = 0;
+    (void)state;
+    for (uint64_t i = 0; i < LINES; i++) {
+        int n = snprintf(aor, sizeof aor, "line%llu@example.test", (unsigned long long)i);
+        for (uint64_t id = 1; id <= 1 + i * 37 % DEVICES; id++, n_bindings++) {
+            struct wish w = put(id, 1, 600);
+            w.upreg_id = id;
+            w.dead_at_s = sys_service_s() + 600;
+            assert_int_equal(submit((struct str){aor, (size_t)n}, &w, 0), 0);
+        }
+        turn();
+        drop_all();
+    }
+    restart();
+    assert_int_equal(store_count(store), LINES);
+    assert_int_equal(lease_count(store_leases(store)), n_bindings);
+}
+
 static void overdue_registrations_are_told_at_a_start(void **state)
 {
     (void)state;
@@ -304,6 +327,7 @@ int main(void)
         STORE_TEST(a_restart_goes_on),
         STORE_TEST(a_clock_step_between_two_runs_expires_nothing),
         STORE_TEST(what_ended_while_we_were_down_gets_its_grace),
+        STORE_TEST(lines_of_many_devices_come_back),
         STORE_TEST(overdue_registrations_are_told_at_a_start),
         STORE_TEST(leases_without_a_table_are_built_from_records),
         STORE_TEST(a_lease_of_another_binding_is_not_taken),

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sys.h"
+#include "service/outage.h"
 #include "service/shield.h"
 
 enum { NOW_MS = 1000000 };
@@ -156,6 +158,42 @@ static void make_and_link(void *arg)
     shield_table_free(s);
 }
 
+/* Of a cluster: the right to send ends by itself. */
+static void what_may_not_send_counts_as_down(void **state)
+{
+    static _Atomic uint64_t until_ms;
+    struct conf_upstream u = {.name = "one", .pace = {10, 8}};
+    struct conf conf = {.upstreams = &u, .n_upstreams = 1};
+    (void)state;
+    assert_int_equal(shield_table_new(&table), 0);
+    shield_table_limit(table, &until_ms);
+    assert_int_equal(shield_table_link(table, &conf), 0);
+    uint64_t now_ms = sys_now_ms();
+    assert_false(shield_may_send(u.shield));
+    assert_true(outage_is_down(&u) && outage_serves(&u) && outage_state(&u) == HEALTH_UP);
+    assert_false(outage_can_try(&u, OUTAGE_TRIAL_SERVED));
+    assert_false(shield_take(&u, PACE_DYING, now_ms));
+    assert_true(shield_wait_ms(&u, PACE_DYING, now_ms) > 0);
+    atomic_store(&until_ms, now_ms + 600000);
+    assert_true(shield_may_send(u.shield) && !outage_is_down(&u) && !outage_serves(&u));
+    assert_true(shield_take(&u, PACE_DYING, now_ms));
+    atomic_store(&until_ms, now_ms);
+    assert_false(shield_may_send(u.shield));
+    shield_table_free(table);
+}
+
+/* What became due meanwhile is made up for like after an outage, where probes see its end. */
+static void the_right_to_send_comes_back(void **state)
+{
+    (void)state;
+    set_up_with(10, 8);
+    atomic_store(&upstreams[0].shield->is_believed, true);
+    shield_table_recover(table);
+    assert_int_equal(outage_state(&upstreams[0]), HEALTH_DOWN);
+    assert_int_equal(outage_state(&upstreams[1]), HEALTH_UP);
+    shield_table_free(table);
+}
+
 static void every_failed_allocation_is_survived(void **state)
 {
     (void)state;
@@ -172,6 +210,8 @@ int main(void)
         cmocka_unit_test(the_ceiling_follows_the_answers),
         cmocka_unit_test(the_refused_are_told_a_time),
         cmocka_unit_test(threads_together_keep_the_pace),
+        cmocka_unit_test(what_may_not_send_counts_as_down),
+        cmocka_unit_test(the_right_to_send_comes_back),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,14 @@ static void a_few_are_none(void **state)
     assert_int_equal(play(&s, &now_ms, 1, SURGE_LEAST), 0);
 }
 
+static void what_comes_early_does_not_count(void **state)
+{
+    (void)state;
+    assert_true(surge_counts(0, 300) && surge_counts(262, 300) && surge_counts(0, 0));
+    assert_false(surge_counts(263, 300) || surge_counts(300, 300) || surge_counts(1, 0));
+    assert_false(surge_counts(UINT32_MAX, UINT32_MAX));
+}
+
 /* What always comes so fast is usual, also at the start and after a long silence. */
 static void it_becomes_usual(void **state)
 {
@@ -58,6 +66,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_surge_is_far_above_what_is_usual),
         cmocka_unit_test(a_few_are_none),
+        cmocka_unit_test(what_comes_early_does_not_count),
         cmocka_unit_test(it_becomes_usual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,202 @@
+"""Two nodes and one database: one acts, the other has all its records and takes its place."""
+import json
+import shutil
+
+import pytest
+
+from harness import postgres
+from harness.cluster import Cluster
+from harness.phone import contacts
+
+pytestmark = pytest.mark.skipif(postgres.folder() is None or shutil.which("setpriv") is None,
+                                reason="there is no PostgreSQL here")
+
+N = 12
+
+
+def upstream_state(node):
+    code, out, _ = node.ctl("upstream", "list", "--json")
+    return json.loads(out)["upstreams"][0]["state"] if code == 0 else None
+
+
+@pytest.fixture(autouse=True)
+def judged(site):
+    site.judge_upstream()
+
+
+def may_send_for(node):
+    """Seconds, as the node says."""
+    code, out, _ = node.ctl("cluster", "status", "--json")
+    return json.loads(out)["cluster"]["may_send_for_s"] if code == 0 else -1
+
+
+def begin(site):
+    """Node a acts, b stands by."""
+    registrar = site.registrar("--password", "pw")
+    cluster = Cluster(site)
+    a = cluster.start("a")
+    a.wait_output(" is ready")
+    b = cluster.start("b")
+    site.wait_for(lambda: cluster.current() == ["a", "b"], 30)
+    return registrar, cluster, a, b
+
+
+def registered(site, n=N):
+    phones = [site.registering(f"user{i}", "pw") for i in range(n)]
+    for phone in phones:
+        assert phone.register(expires=300).status == 200
+    return phones
+
+
+def assert_absorbed(registrar, phones):
+    before = registrar.count()
+    for phone in phones:
+        answer = phone.register(expires=300)
+        assert answer.status == 200 and list(contacts(answer)) == [phone.contact]
+    assert registrar.count() == before
+
+
+def cseqs(registrar):
+    """Of each line, in the order in which upstream got them."""
+    found = {}
+    for row in registrar.journal():
+        found.setdefault((row["aor"], row["call-id"]), []).append(row["cseq"])
+    return found
+
+
+def test_a_killed_node_is_replaced(site):
+    """Nothing is sent upstream for it, no phone has to register anew, and calls find them."""
+    registrar, cluster, _, b = begin(site)
+    phones = registered(site)
+    lines = [f"user{i}@example.test" for i in range(N)]
+    site.wait_for(lambda: cluster.rows() == sorted(lines))
+    before = registrar.count()
+    cluster.kill("a")
+    b.wait_output(" is ready", timeout=60)
+    assert cluster.owner() == "b" and registrar.count() == before
+    assert_absorbed(registrar, phones)
+    code, out, _ = b.ctl("cluster", "status")
+    assert code == 0 and "b  " in out and "acts" in out and "fenced" in out
+    assert site.registering("user0", "pw").register(expires=300).status == 200
+    of_line = [row for (aor, _), row in cseqs(registrar).items() if aor == lines[0]]
+    assert len(of_line) == 1 and len(of_line[0]) > 2  # it is one sequence for upstream,
+    assert of_line[0] == sorted(set(of_line[0]))      # which goes on
+
+
+def test_a_stopped_node_hands_over_at_once(site):
+    """And comes back to stand by, with what the other has done meanwhile."""
+    registrar, cluster, _, b = begin(site)
+    phones = registered(site)
+    cluster.stop("a")
+    b.wait_output(" is ready")
+    assert_absorbed(registrar, phones)
+    new = site.registering("late", "pw")
+    assert new.register(expires=300).status == 200
+    assert phones[0].register(expires=0).status == 200
+    cluster.start("a")
+    site.wait_for(lambda: cluster.current() == ["a", "b"], 30)
+    assert cluster.owner() == "b"
+    site.wait_for(lambda: "late@example.test" in cluster.rows() and
+                  "user0@example.test" not in cluster.rows() or len(cluster.rows()) == N + 1)
+    cluster.stop("b")
+    cluster.nodes["a"].wait_output(" is ready")
+    assert_absorbed(registrar, phones[1:] + [new])
+
+
+def test_a_node_that_is_not_heard_stops_sending(site):
+    """The database is away: phones stay registered, new ones hear 503, nothing goes upstream; and
+    when it is back all goes on without a change of place."""
+    site.config.set('upstream "registrar"', probe_interval=1)
+    registrar, cluster, a, _ = begin(site)
+    phones = registered(site, 3)
+    cluster.postgres.freeze()
+    site.wait_for(lambda: may_send_for(a) == 0, 30)
+    before = registrar.count()
+    assert_absorbed(registrar, phones)
+    assert site.registering("new", "pw").register(expires=300).status == 503
+    assert registrar.count() == before
+    cluster.postgres.freeze(False)
+    site.wait_for(lambda: may_send_for(a) > 0, 30)
+    site.wait_for(lambda: upstream_state(a) == "up", 30)
+    assert site.registering("newer", "pw").register(expires=300).status == 200
+    assert cluster.owner() == "a" and a.is_running
+
+
+def test_who_was_replaced_ends(site):
+    """A node that was stopped in the middle of everything, and goes on when another one acts: it
+    sends nothing more, and ends."""
+    registrar, cluster, a, b = begin(site)
+    registered(site, 2)
+    a.signal(19)  # SIGSTOP
+    b.wait_output("leads", timeout=60)
+    before = registrar.count()
+    a.signal(18)  # SIGCONT
+    assert a.wait(30) == 1
+    assert "another node in our place" in a.output()
+    assert registrar.count() == before
+    site.programs.remove(cluster.nodes.pop("a"))
+    assert not a.reports()
+    a.notify.close()
+
+
+def test_the_first_node_brings_its_records(site):
+    """A node that was alone becomes the first of a cluster; killed, it goes on by itself."""
+    registrar = site.registrar("--password", "pw")
+    cluster = Cluster(site)
+    alone = cluster.start("a", is_alone=True)
+    alone.wait_ready()
+    phones = registered(site, 3)
+    cluster.stop("a")
+    cluster.start("a").wait_output(" is ready")
+    site.wait_for(lambda: cluster.rows() == [f"user{i}@example.test" for i in range(3)])
+    assert_absorbed(registrar, phones)
+    cluster.kill("a")
+    cluster.start("a").wait_output(" is ready")
+    assert cluster.postgres.sql("select epoch & 4294967295 from breakwater.own").strip() == "1"
+    assert_absorbed(registrar, phones)
+
+
+def test_who_is_not_alike_may_not_join(site):
+    """Other keys, or another takeover-after, with which two could act at the same time."""
+    cluster = Cluster(site)
+    cluster.start("a").wait_output(" is ready")
+    cluster.start("b", takeover_after="11s").wait_output("another takeover-after")
+    with open(site.path("keys/token.key"), "wb") as f:
+        f.write(b"x" * 32)
+    cluster.start("c").wait_output("token.key of state-dir must be the same on all")
+    assert cluster.current() == ["a"] and cluster.owner() == "a"
+
+
+def test_a_restored_database_gets_what_it_has_lost(site):
+    """Nobody sends upstream until all nodes must have noticed; then the node that is named writes
+    its records anew."""
+    registrar, cluster, a, _ = begin(site)
+    phones = registered(site, 3)
+    site.wait_for(lambda: len(cluster.rows()) == 3)
+    cluster.postgres.sql("delete from breakwater.rec where k <> 'user1@example.test'")
+    cluster.postgres.sql(cluster.command("restored", "a"))
+    site.wait_for(lambda: may_send_for(a) == 0)
+    before = registrar.count()
+    assert_absorbed(registrar, phones)
+    assert site.registering("new", "pw").register(expires=300).status == 503
+    assert registrar.count() == before
+    site.wait_for(lambda: len(cluster.rows()) == 3, 40)
+    site.wait_for(lambda: cluster.current() == ["a", "b"], 30)
+    assert cluster.owner() == "a" and may_send_for(a) > 0
+    assert site.registering("new", "pw").register(expires=300).status == 200
+
+
+def test_a_lost_database_is_filled_again(site):
+    """An empty one in its place: records that nobody else has are not thrown away."""
+    registrar = site.registrar("--password", "pw")
+    cluster = Cluster(site)
+    a = cluster.start("a")
+    a.wait_output(" is ready")
+    phones = registered(site, 3)
+    site.wait_for(lambda: len(cluster.rows()) == 3)
+    cluster.stop("a")
+    cluster.postgres.sql("drop schema breakwater cascade")
+    cluster.init()
+    cluster.start("a").wait_output(" is ready")
+    site.wait_for(lambda: len(cluster.rows()) == 3)
+    assert_absorbed(registrar, phones)
