@@ -27,9 +27,8 @@ static mode_t type_of(int fd)
 void logsink_open(struct logsink_stream *s, int fd)
 {
     char path[32];
-    mode_t type = type_of(fd);
     *s = (struct logsink_stream){.fd = fd};
-    if (type != S_IFIFO && type != S_IFCHR)
+    if (type_of(fd) != S_IFCHR)
         return;
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -16,10 +16,10 @@ struct logsink_stream {
     bool is_torn; /* only a part of the last line was taken: the next one begins anew */
 };
 
-/* To fd, which stays the caller's and open until logsink_close. A pipe or a terminal is opened anew
- * by /proc, since O_NONBLOCK is of the opening and would be everybody's who shares it. Where that
- * is not allowed there is one wait left: a terminal that nobody reads takes a part of a line and
- * holds up the rest, as does a pipe whose room another writer takes in the same moment. */
+/* To fd, which stays the caller's and open until logsink_close. A terminal is opened anew by /proc,
+ * since O_NONBLOCK is of the opening and would be everybody's who shares it. Two waits are left: a
+ * terminal that may not be opened anew takes a part of a line and holds up the rest until it is
+ * read, as does a pipe whose room another writer takes in the same moment. */
 void logsink_open(struct logsink_stream *s, int fd);
 void logsink_close(struct logsink_stream *s);
 

@@ -102,25 +102,6 @@ static void a_terminal_that_stands_still(void **state)
     (void)close(master);
 }
 
-/* Another writer may take the room that there was a moment ago. */
-static void a_pipe_is_opened_anew(void **state)
-{
-    int fds[2];
-    struct logsink_stream s;
-    (void)state;
-    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    logsink_open(&s, fds[1]);
-    assert_true(s.is_own && fcntl(s.fd, F_GETFL) & O_NONBLOCK);
-    assert_false(fcntl(fds[1], F_GETFL) & O_NONBLOCK);
-    assert_true(fcntl(s.fd, F_GETFD) & FD_CLOEXEC);
-    (void)alarm(PATIENCE_S);
-    (void)fill(&s, 2 * PIPE_BUF + 100);
-    (void)alarm(0);
-    (void)close(fds[0]);
-    logsink_close(&s);
-    (void)close(fds[1]);
-}
-
 static void a_file_is_not_opened_anew(void **state)
 {
     char path[] = "/tmp/test_logsink.XXXXXX";
@@ -219,7 +200,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pipe_that_nobody_reads),
         cmocka_unit_test(a_terminal_that_stands_still),
-        cmocka_unit_test(a_pipe_is_opened_anew),
         cmocka_unit_test(a_file_is_not_opened_anew),
         cmocka_unit_test(a_socket_that_nobody_reads),
         cmocka_unit_test(a_file_gets_a_line_as_a_whole),
