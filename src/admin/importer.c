@@ -362,7 +362,7 @@ static bool begin(struct batch *b, const struct api_hooks *hooks)
            store_reader_new(hooks->store, &b->reader) == 0;
 }
 
-static void end(struct batch *b)
+static void end_batch(struct batch *b)
 {
     store_reader_free(b->reader);
     json_decref(b->lines);
@@ -396,5 +396,5 @@ void importer_serve(const struct api_hooks *hooks, const struct api_request *q, 
         answer_fail(out, 503, "no-memory", "out of memory");
     else if (b.err)
         answer_fail(out, 500, "store-failed", "the store cannot be read: see the log");
-    end(&b);
+    end_batch(&b);
 }

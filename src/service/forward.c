@@ -411,6 +411,7 @@ int forward_response(struct context *c, const struct msg *m, const struct identi
                      struct str extra, struct str *out)
 {
     const struct msg_line *first = msg_first(m, HDR_VIA);
+    BUG_ON(!first);
     struct str rest = first->value;
     struct str old, with;
     struct via ours, next;

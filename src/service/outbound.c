@@ -10,6 +10,7 @@ static const struct str tag = {"outbound", 8};
 static bool is_direct(const struct msg *m)
 {
     const struct msg_line *first = msg_first(m, HDR_VIA);
+    BUG_ON(!first);
     struct str rest = first->value, element;
     size_t n = 0;
     while (param_split(&rest, &element))

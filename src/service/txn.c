@@ -357,10 +357,10 @@ static struct txn *server_find(struct txn_table *table, const struct match *what
 }
 
 /* By the old rules a CANCEL's top Via is the INVITE's, so the same comparison serves. */
-struct txn *txn_server_of_cancel(struct txn_table *table, const struct msg *m,
+struct txn *txn_server_of_cancel(struct txn_table *t, const struct msg *cancel,
                                  const struct addr *source)
 {
-    return server_find(table, &(struct match){m, source, STR("INVITE"), m->to_tag});
+    return server_find(t, &(struct match){cancel, source, STR("INVITE"), cancel->to_tag});
 }
 
 /* An ACK's To tag is the response's (17.2.3), which the first INVITE of a dialog has not. */
