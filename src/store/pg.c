@@ -188,6 +188,15 @@ static void take_notices(struct pg *p)
     }
 }
 
+/* A statement's result comes before its commit, whose failure is a second one. */
+static int end_query(struct pg *p)
+{
+    PGresult *end = PQgetResult(p->conn);
+    int err = end ? fail(p, PQresultErrorMessage(end)) : 0;
+    PQclear(end);
+    return err;
+}
+
 int pg_run(struct pg *p, const struct pg_query *q)
 {
     uint64_t until_ms = sys_now_ms() + q->timeout_ms;
@@ -208,9 +217,8 @@ int pg_run(struct pg *p, const struct pg_query *q)
     err = await_result(p, until_ms);
     if (err)
         return err;
-    PQclear(PQgetResult(p->conn)); /* the end of it: NULL */
     take_notices(p);
-    return 0;
+    return end_query(p);
 }
 
 size_t pg_rows(const struct pg *p)
