@@ -25,6 +25,8 @@ create table if not exists breakwater.node (
     lag bigint not null default 0,
     last_n bigint not null default 0
 );
+-- The highest number that it ever gave to a row. last_n: of those that purge has forgotten.
+alter table breakwater.node add column if not exists wrote_n bigint not null default 0;
 create table if not exists breakwater.own (
     shard integer primary key,
     node integer references breakwater.node,
@@ -93,7 +95,8 @@ begin
         is_current = false, seen = clock_timestamp(),
         epoch = greatest(n.epoch, breakwater.floor()) + 1 where n.id = o.id
         returning n.id, n.epoch into id, epoch;
-    select greatest(o.last_n, coalesce(max(r.n), 0)) into last_n
+    -- Not only of the rows that are there: the newest may be another node's by now.
+    select greatest(o.wrote_n, o.last_n, coalesce(max(r.n), 0)) into last_n
         from breakwater.rec r where r.origin = o.id;
     what := 'joined';
 end $$;
@@ -191,6 +194,8 @@ begin
         select u.k, me, u.n, u.d, clock_timestamp() from unnest(ks, ns, ds) as u (k, n, d)
         on conflict (k) do update set origin = excluded.origin, n = excluded.n, d = excluded.d,
             at = excluded.at;
+    update breakwater.node set wrote_n = greatest(wrote_n, (select max(u.n) from unnest(ns) u (n)))
+        where id = me;
     perform pg_notify('breakwater', '');
     return true;
 end $$;

@@ -200,3 +200,68 @@ def test_a_lost_database_is_filled_again(site):
     cluster.start("a").wait_output(" is ready")
     site.wait_for(lambda: len(cluster.rows()) == 3)
     assert_absorbed(registrar, phones)
+
+
+FAIL_AT_COMMIT = """
+create function public.refuse() returns trigger language plpgsql as $$ begin
+    raise exception 'not now'; end $$;
+create constraint trigger refuse after insert on breakwater.rec deferrable initially deferred
+    for each row execute function public.refuse();
+"""
+ASK_ISOLATION = """
+create function public.look() returns trigger language plpgsql as $$ begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'not isolated as the functions need it';
+    end if;
+    return new; end $$;
+create trigger look before insert on breakwater.rec for each row execute function public.look();
+"""
+
+
+def test_a_commit_that_fails_is_made_again(site):
+    """A transaction's statement may go well and its commit not: what was in it is still to be
+    written. And the role's settings do not change how the functions see each other."""
+    site.registrar("--password", "pw")
+    cluster = Cluster(site)
+    cluster.postgres.sql("alter role node set default_transaction_isolation = 'serializable';" +
+                         ASK_ISOLATION + FAIL_AT_COMMIT)
+    a = cluster.start("a")
+    a.wait_output(" is ready")
+    registered(site, 2)
+    site.wait_for(lambda: "not now" in a.output(), 30)
+    assert cluster.rows() == []
+    cluster.postgres.sql("drop trigger refuse on breakwater.rec")
+    site.wait_for(lambda: len(cluster.rows()) == 2, 30)
+
+
+def test_no_row_has_the_number_of_another(site):
+    """Node 1 writes, 2 takes its place and writes its newest row anew, 1 comes back: what it writes
+    now stands behind all that node 3 has read of it."""
+    sql = Cluster(site).postgres.sql
+
+    def join(name):
+        return sql("select id, last_n from breakwater.join("
+                   f"'pair', '{name}', 'i{name}', 'v', 'k', 150000)").strip()
+
+    def epochs(node):
+        return f"{node}, (select epoch from breakwater.node where id = {node})"
+
+    def put(node, number, key):
+        done = sql(f"select breakwater.put({epochs(node)}, (select epoch from breakwater.own), "
+                   f"array['{key}']::bytea[], array[{number}]::bigint[], array['x']::bytea[])")
+        assert done.strip() == "t"
+
+    def hand(node, to):
+        sql(f"select breakwater.hand({epochs(node)}, 0, (select epoch from breakwater.own), {to})")
+
+    assert [join(name) for name in "abc"] == ["1|0", "2|0", "3|0"]
+    sql(f"select breakwater.take({epochs(1)}, 0)")
+    put(1, 4, "k1")
+    put(1, 5, "k2")
+    hand(1, 2)
+    put(2, 1, "k2")
+    assert join("a") == "1|5"
+    hand(2, 1)
+    put(1, 6, "k3")
+    assert sql("select k, n from breakwater.feed(1, 5, 10)").strip() == "\\x6b33|6"
+    assert sql("select purged, last from breakwater.ends() where id = 1").strip() == "0|6"
