@@ -127,7 +127,8 @@ begin
         from breakwater.node n order by n.id;
 end $$;
 
--- Node x is silent: it may not write any more, and its shards go to the nodes given.
+-- Node x is silent: it may not write any more, and its shards go to the node given. It may be no
+-- member any more, or not yet: an owner that never came after a restore.
 create or replace function breakwater.fence(me integer, e bigint, x integer, xe bigint,
     fence_ms bigint, heir integer) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -136,7 +137,8 @@ begin
         return false;
     end if;
     update breakwater.node set epoch = epoch + 1, state = 'fenced' where id = x and epoch = xe
-        and state = 'member' and seen < clock_timestamp() - fence_ms * interval '1 ms';
+        and (state = 'member' or exists (select from breakwater.own where node = x))
+        and seen < clock_timestamp() - fence_ms * interval '1 ms';
     if found then
         update breakwater.own set node = heir, epoch = epoch + 1 where node = x;
         perform pg_notify('breakwater', 'own');
@@ -169,11 +171,13 @@ begin
     return true;
 end $$;
 
+-- An owner stays a member, so that it is fenced in time: it may not know that it is one.
 create or replace function breakwater.leave(me integer, e bigint) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update breakwater.node set state = 'left', is_current = false
-        where id = me and epoch = e and state = 'member';
+        where id = me and epoch = e and state = 'member'
+        and not exists (select from breakwater.own where node = me);
     return found;
 end $$;
 

@@ -186,6 +186,22 @@ def test_a_restored_database_gets_what_it_has_lost(site):
     assert site.registering("new", "pw").register(expires=300).status == 200
 
 
+def test_who_is_named_and_never_comes_is_replaced(site):
+    """After a restore; and a node that leaves before it knows that it was named stays a member."""
+    _, cluster, _, b = begin(site)
+    registered(site, 3)
+    site.wait_for(lambda: len(cluster.rows()) == 3)
+    cluster.kill("a")
+    sql = cluster.postgres.sql
+    sql(cluster.command("restored", "a"))
+    sql("update breakwater.node set state = 'member' where name = 'a'")
+    assert sql("select breakwater.leave(id, epoch) from breakwater.node "
+               "where name = 'a'").strip() == "f"
+    sql("update breakwater.node set state = 'fenced' where name = 'a'")
+    b.wait_output(" is ready", timeout=60)
+    assert cluster.owner() == "b" and len(cluster.rows()) == 3
+
+
 def test_a_lost_database_is_filled_again(site):
     """An empty one in its place: records that nobody else has are not thrown away."""
     registrar = site.registrar("--password", "pw")
