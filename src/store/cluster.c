@@ -209,6 +209,8 @@ static void join(struct cluster *c)
     if (err == ERR_BADCONF) {
         complain(c, "this node may not join", why);
         pg_close(c->pg);
+    } else if (err) {
+        on_error(c, err); /* no right to the schema, or no schema: nothing else would say so */
     }
     if (err)
         return;
