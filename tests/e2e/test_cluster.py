@@ -1,6 +1,7 @@
 """Two nodes and one database: one acts, the other has all its records and takes its place."""
 import json
 import shutil
+import socket
 
 import pytest
 
@@ -216,6 +217,27 @@ def test_a_lost_database_is_filled_again(site):
     cluster.start("a").wait_output(" is ready")
     site.wait_for(lambda: len(cluster.rows()) == 3)
     assert_absorbed(registrar, phones)
+
+
+def test_a_database_server_that_is_silent_is_passed(site):
+    """The first of those that are configured takes connections and says nothing."""
+    cluster = Cluster(site)
+    host, port = cluster.postgres.address
+    with socket.create_server((host, 0)) as mute:
+        a = cluster.start("a", database=f"postgresql://node@{host}:{mute.getsockname()[1]},"
+                                        f"{host}:{port}/postgres?sslmode=disable")
+        a.wait_output(" is ready", timeout=30)
+    assert cluster.owner() == "a"
+
+
+def test_who_has_no_right_says_so(site):
+    """In the log; it connects and may do nothing."""
+    cluster = Cluster(site)
+    cluster.postgres.sql("revoke usage on schema breakwater from node")
+    a = cluster.start("a")
+    a.wait_output("permission denied for schema breakwater")
+    cluster.postgres.sql("grant usage on schema breakwater to node")
+    a.wait_output(" is ready")
 
 
 FAIL_AT_COMMIT = """
