@@ -1,5 +1,6 @@
 #include "store/cluster.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,7 +320,8 @@ static void take_the_lead(struct cluster *c, bool is_first)
 {
     c->generation = c->tenure.generation;
     c->own_epoch = c->tenure.shards[0].epoch;
-    if (follower_lead(c->follower, c->generation, c->own_epoch, is_first)) {
+    const struct follower_lead lead = {c->generation, c->own_epoch, is_first};
+    if (follower_lead(c->follower, &lead, &c->lag)) {
         complain(c, "records", "they cannot be written");
         return;
     }
@@ -395,15 +397,23 @@ static bool lead(struct cluster *c)
 
 /* ---------------------------------------------------------------- the end */
 
+static bool has_all_written(const struct cluster *c)
+{
+    return c->lag == 0 && (outbox_is_open(c->outbox) || !atomic_load(&c->store));
+}
+
 /* A node that leads and could not even open its store hands over, too: its service manager would
- * start it again and again, and so keep it the owner. */
+ * start it again and again, and so keep it the owner. But not what only it has. */
 static void finish(struct cluster *c)
 {
     uint64_t end_ms = sys_now_ms() + FINISH_MS;
     open_outbox(c);
     while (write_rows(c) && sys_now_ms() < end_ms)
         ;
-    if (phase_of(c) == CLUSTER_LEADS && c->lag == 0 && pg_is_open(c->pg)) {
+    if (phase_of(c) == CLUSTER_LEADS && !has_all_written(c))
+        log_warn("cluster: %" PRIu64 " records are not in the database: they are not handed over",
+                 c->lag);
+    else if (phase_of(c) == CLUSTER_LEADS && pg_is_open(c->pg)) {
         step(c, (struct tenure_event){.what = TENURE_GOING});
         step(c, (struct tenure_event){.what = TENURE_QUIET});
         beat(c); /* and hands over, if there is somebody */

@@ -224,21 +224,22 @@ int follower_apply(struct follower *f, int origin, const struct pg *rows, size_t
     return err;
 }
 
-static int lead(struct follower *f, uint64_t generation, uint64_t own_epoch, bool is_first)
+static int lead(struct follower *f, const struct follower_lead *l, uint64_t *n_marked)
 {
     struct lmdb_txn t;
     lmdb_begin(f->records.env, &t);
-    notes_lead(&t, generation, own_epoch);
-    if (is_first)
+    if (l->is_first || notes_was_alone(&t))
         records_mark_all(&f->records, &t);
+    notes_lead(&t, l->generation, l->own_epoch);
+    *n_marked = records_count_marked(&t);
     return commit(f, &t);
 }
 
-int follower_lead(struct follower *f, uint64_t generation, uint64_t own_epoch, bool is_first)
+int follower_lead(struct follower *f, const struct follower_lead *l, uint64_t *n_marked)
 {
     int err;
     do
-        err = lead(f, generation, own_epoch, is_first);
+        err = lead(f, l, n_marked);
     while (!is_over(f, &err));
     return err;
 }

@@ -54,8 +54,13 @@ uint64_t follower_position(const struct follower *f, int origin);
  * nothing was taken. */
 int follower_apply(struct follower *f, int origin, const struct pg *rows, size_t n);
 
-/* From now on they are this node's to change, under this epoch. is_first: the database has none of
- * them yet: all are marked to be written. */
-int follower_lead(struct follower *f, uint64_t generation, uint64_t own_epoch, bool is_first);
+struct follower_lead {
+    uint64_t generation, own_epoch;
+    bool is_first; /* the database has none of the records yet, or older ones */
+};
+
+/* From now on they are this node's to change. *n_marked: how many have to be written to the
+ * database; all if is_first, and if they were changed without the cluster since it led. */
+int follower_lead(struct follower *f, const struct follower_lead *lead, uint64_t *n_marked);
 
 #endif
