@@ -127,7 +127,8 @@ enum pg_check pg_check(const char *conninfo)
     PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
     enum pg_check found = options ? PG_GOOD : PG_UNKNOWN;
     for (const PQconninfoOption *o = options; o && o->keyword; o++)
-        if (strcmp(o->keyword, "password") == 0 && o->val)
+        if (o->val &&
+            (strcmp(o->keyword, "password") == 0 || strcmp(o->keyword, "sslpassword") == 0))
             found = PG_HAS_PASSWORD;
     PQconninfoFree(options);
     return found;
