@@ -265,7 +265,7 @@ static int read_origin(struct cluster *c, int origin, uint64_t last)
         if (!err)
             tick(c); /* a long reading does not make us silent */
     }
-    return err || atomic_load(&c->is_finishing) ? ERR_IO : 0;
+    return !err && atomic_load(&c->is_finishing) ? ERR_IO : err;
 }
 
 /* What is here is newer than the database, or has to be in it yet. */
@@ -276,7 +276,7 @@ static bool is_named(const struct cluster *c)
 {
     const struct tenure_shard *s = &c->tenure.shards[0];
     return s->hold == TENURE_ADOPTING && s->epoch == (c->tenure.generation << 32) + 1 &&
-           follower_led_last(c->follower);
+           follower_is_whole(c->follower);
 }
 
 /* last: of all rows that the database has. */
@@ -300,7 +300,7 @@ static int read_rows(struct cluster *c, const struct clusterdb_end *ends, size_t
     }
     for (size_t i = 0; i < n && !err; i++)
         err = read_origin(c, ends[i].origin, ends[i].last);
-    return err;
+    return err || c->is_current ? err : follower_note_whole(c->follower);
 }
 
 static int read_all(struct cluster *c, bool *is_first)
@@ -331,17 +331,24 @@ static void take_the_lead(struct cluster *c, bool is_first)
     set_phase(c, CLUSTER_LEADS);
 }
 
+static const char *fault_text(int err)
+{
+    return err == ERR_TOOBIG ? "rows of a later version, or more nodes than there may be"
+                             : err_text(err);
+}
+
 static void follow(struct cluster *c)
 {
     uint64_t began_ms = sys_now_ms();
     bool is_first = false;
-    if (!pg_is_open(c->pg) || !c->tenure.is_member || began_ms < c->read_ms)
+    bool is_told = c->tenure.generation && c->news.view.is_settled; /* whose records are right */
+    if (!pg_is_open(c->pg) || !c->tenure.is_member || !is_told || began_ms < c->read_ms)
         return;
     int err = read_all(c, &is_first);
     c->read_ms = sys_now_ms() + READ_MS;
     if (err) {
         c->is_current = false;
-        complain(c, "reading", pg_is_open(c->pg) ? err_text(err) : pg_error(c->pg));
+        complain(c, "reading", pg_is_open(c->pg) ? fault_text(err) : pg_error(c->pg));
         return;
     }
     c->is_current = true;

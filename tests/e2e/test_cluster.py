@@ -2,6 +2,7 @@
 import json
 import shutil
 import socket
+import time
 
 import pytest
 
@@ -201,6 +202,37 @@ def test_who_is_named_and_never_comes_is_replaced(site):
     sql("update breakwater.node set state = 'fenced' where name = 'a'")
     b.wait_output(" is ready", timeout=60)
     assert cluster.owner() == "b" and len(cluster.rows()) == 3
+
+
+@pytest.mark.parametrize("named", ["a", "b"])
+def test_the_named_node_may_have_stood_by_or_be_stopped(site, named):
+    """The backup knows one line of three, and the node that is named is started when the database
+    is back already: what it has itself is not thrown away for the backup's."""
+    registrar, cluster, _, _ = begin(site)
+    phones = registered(site, 3)
+    site.wait_for(lambda: len(cluster.rows()) == 3)
+    site.wait_for(lambda: cluster.current() == ["a", "b"], 30)
+    time.sleep(1)  # b has read what it was told of
+    cluster.kill("a")
+    cluster.kill("b")
+    cluster.postgres.sql("delete from breakwater.rec where k <> 'user1@example.test'")
+    cluster.postgres.sql(cluster.command("restored", named))
+    node = cluster.start(named)
+    node.wait_output(" is ready", timeout=60)
+    site.wait_for(lambda: len(cluster.rows()) == 3, 30)
+    assert_absorbed(registrar, phones)
+
+
+def test_rows_of_a_later_version_are_not_passed_over(site):
+    """Who cannot read them does not call itself up to date, and reads them when it can."""
+    _, cluster, _, b = begin(site)
+    registered(site, 1)
+    site.wait_for(lambda: len(cluster.rows()) == 1)
+    cluster.postgres.sql("insert into breakwater.rec select 'later', 1, 1000, '\\xff01', now()")
+    b.wait_output("rows of a later version", timeout=30)
+    site.wait_for(lambda: cluster.current() == ["a"], 30)
+    cluster.postgres.sql("delete from breakwater.rec where k = 'later'")
+    site.wait_for(lambda: cluster.current() == ["a", "b"], 30)
 
 
 def test_a_lost_database_is_filled_again(site):

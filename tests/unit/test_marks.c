@@ -227,14 +227,19 @@ static void what_it_may_go_on_from(void **state)
     struct follower *f = open_follower(), *other = NULL;
     const struct follower_conf conf = {.state_dir = directory, .runtime_dir = directory};
     assert_int_equal(follower_open(&conf, &other), ERR_IO); /* it is locked */
-    assert_true(follower_is_foreign(f, 1) && !follower_led_last(f));
+    assert_true(follower_is_foreign(f, 1) && !follower_is_whole(f));
     assert_false(follower_can_go_on(f, 1, ends, 2));
     assert_int_equal(follower_reset(f, 1, ends, 2), 0);
     assert_false(follower_is_foreign(f, 1));
     assert_true(follower_can_go_on(f, 1, ends, 2));
     assert_true(follower_position(f, 1) == 10 && follower_position(f, 2) == 0);
     assert_false(follower_can_go_on(f, 2, ends, 2)); /* a restored database */
-    ends[0].purged = 11;                             /* removals that it has not heard of */
+    assert_false(follower_is_whole(f));
+    assert_int_equal(follower_note_whole(f), 0);
+    assert_true(follower_is_whole(f));
+    assert_int_equal(follower_reset(f, 1, ends, 2), 0);
+    assert_false(follower_is_whole(f)); /* it is read anew */
+    ends[0].purged = 11;                /* removals that it has not heard of */
     assert_false(follower_can_go_on(f, 1, ends, 2));
     ends[0].purged = 10;
     uint64_t n_marked = 9;
@@ -244,7 +249,7 @@ static void what_it_may_go_on_from(void **state)
     f = open_follower();
     assert_false(
         follower_can_go_on(f, 1, ends, 2)); /* what it has written itself is not in order */
-    assert_true(follower_has_led(f, 1, 4) && follower_led_last(f));
+    assert_true(follower_has_led(f, 1, 4) && follower_is_whole(f));
     assert_false(follower_has_led(f, 1, 5) || follower_has_led(f, 2, 4));
     assert_false(follower_has_led(f, 1, 0));
     follower_close(f);
