@@ -81,7 +81,7 @@ static int open_dbs(struct lmdb *l, MDB_txn *txn, unsigned flags)
 }
 
 /* A commit without a change writes nothing. */
-static int make_later(struct lmdb *l)
+int lmdb_make_later(struct lmdb *l)
 {
     MDB_txn *txn;
     int code = mdb_txn_begin(l->env, NULL, 0, &txn);
@@ -153,8 +153,6 @@ int lmdb_open(const struct lmdb_conf *conf, struct lmdb **out, bool *is_new)
     err = open_env(conf, l);
     if (!err)
         err = look(l, is_new);
-    if (!err && !*is_new && !conf->is_readonly && conf->n_later)
-        err = make_later(l);
     if (err) {
         lmdb_close(l);
         return err;

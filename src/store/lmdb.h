@@ -20,13 +20,17 @@ struct lmdb_conf {
     bool is_readonly;      /* another process writes; it must exist, and lmdb_begin fails */
     const char *const *db; /* names of the databases; their indices name them below */
     size_t n_dbs;
-    size_t n_later; /* the last ones, which a file of an earlier version has not: made when it is
-                       opened for writing, and not to be used when for reading */
+    size_t n_later; /* the last ones, which a file of an earlier version has not: not to be used
+                       before lmdb_make_later */
 };
 
 /* *is_new: it is empty, and the first transaction is to call lmdb_make. ERR_BADCONF: the file is
  * not LMDB's, or has other databases than these: logged, untouched. ERR_IO, ERR_NOMEM: logged. */
 int lmdb_open(const struct lmdb_conf *conf, struct lmdb **out, bool *is_new);
+
+/* Once the file is known to be of a version that may get them; the writer's thread. ERR_IO,
+ * ERR_NOMEM: logged. */
+int lmdb_make_later(struct lmdb *l);
 
 void lmdb_close(struct lmdb *l); /* NULL is legal */
 

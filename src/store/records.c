@@ -86,6 +86,8 @@ int records_open(const struct records_conf *conf, struct records *out)
         err = conf->is_readonly ? ERR_ABSENT : make(env);
     else
         err = check_meta(env, conf->dir);
+    if (!err && !is_new && !conf->is_readonly)
+        err = lmdb_make_later(env);
     if (err) {
         lmdb_close(env);
         return err;

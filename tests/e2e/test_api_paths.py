@@ -28,6 +28,7 @@ TABLE = {
     "/api/v1/status": (GETS, [("GET", "/x", 404, "not-found")]),
     "/api/v1/alarms": (GETS, [("GET", "/upstream-down", 404, "not-found")]),
     "/api/v1/savings": (GETS, []),
+    "/api/v1/cluster": (GETS, []),
     "/api/v1/domains": (GETS, []),
     "/api/v1/sources": (GETS, []),
     "/api/v1/lines": (GETS, []),

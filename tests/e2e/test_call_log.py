@@ -124,6 +124,7 @@ def test_a_level_without_calls_counts_them_still(site, line):
 def test_json_holds_what_others_wrote(site):
     """A phone may call whom it likes, and write it as it likes."""
     site.config.set("log", level="info", format="json")
+    site.config.set('upstream "registrar"', probe_interval="59m")  # without, a warning before there is a log
     upstream, phone = site.upstream(), site.phone()
     site.start()
     invite = phone.send(phone.request("INVITE", 'sip:caf\xc3\xa9;outcome=answered@example.test',

@@ -76,12 +76,17 @@ class Changes:
         path, spare = site.path, net.free_port(site.net.proxy)
         here = net.text(site.net.proxy, spare)
         throttle = {"mode": "contact-throttle"}
+        cluster = {"name": "pair", "node": "one", "database": "postgresql:///breakwater"}
         self.known = {
             ("Global options", "runtime-dir"): {"runtime-dir": path("elsewhere")},
             ("Global options", "state-dir"): {"state-dir": path("elsewhere")},
             ("log", "level"): {"level": "info"},
             ("log", "target"): {"target": path("log")},
             ("dns", "servers"): {"servers": ["192.0.2.1"]},
+            ("cluster", "name"): cluster,
+            ("cluster", "node"): cluster,
+            ("cluster", "database"): cluster,
+            ("cluster", "takeover-after"): {**cluster, "takeover-after": "160s"},
             ("listen", "address"): {"address": "wss:" + here},
             ("listen", "advertise"): {"advertise": "192.0.2.9:5061"},
             ("listen", "certificate"): {"certificate": other_cert, "private-key": other_key},
@@ -170,8 +175,8 @@ def test_each_option_does_what_the_manual_says(site):
         site.daemon.write(site.config)
         assert site.config.text() != plain, (section, option)
         told = [t for t in reload_findings(site, option) if RESTART in t]
-        assert bool(told) == needs_restart, (section, option, told)
-        assert all(f" {option}: " in t for t in told) and len(told) <= 1, (section, option, told)
+        assert any(f" {option}: " in t for t in told) == needs_restart, (section, option, told)
+        assert all(any(f" {v}: " in t for v in values) for t in told), (section, option, told)
         site.config.sections[header] = before
     site.daemon.write(site.config)
     assert not [t for t in reload_findings(site) if "restart" in t]
