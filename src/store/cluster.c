@@ -207,14 +207,11 @@ static void join(struct cluster *c)
     const char *why = "";
     uint64_t sent_ms = sys_now_ms();
     int err = clusterdb_join(c->pg, &c->id, &c->member, &why);
-    if (err == ERR_BADCONF) {
-        complain(c, "this node may not join", why);
+    if (err) {
+        complain(c, "this node may not join", err == ERR_BADCONF ? why : pg_error(c->pg));
         pg_close(c->pg);
-    } else if (err) {
-        on_error(c, err); /* no right to the schema, or no schema: nothing else would say so */
-    }
-    if (err)
         return;
+    }
     clusterface_note_success(&c->face);
     c->tenure.me = c->member.number;
     outbox_set_n(c->outbox, c->member.last_n);
@@ -296,6 +293,7 @@ static int read_rows(struct cluster *c, const struct clusterdb_end *ends, size_t
     if (!follower_can_go_on(c->follower, c->tenure.generation, ends, n)) {
         log_info("cluster: the records are read anew");
         stats_inc(STAT_CLUSTER_RESYNCS);
+        c->is_current = false;
         err = follower_reset(c->follower, c->tenure.generation, ends, n);
     }
     for (size_t i = 0; i < n && !err; i++)
@@ -342,7 +340,10 @@ static void follow(struct cluster *c)
     uint64_t began_ms = sys_now_ms();
     bool is_first = false;
     bool is_told = c->tenure.generation && c->news.view.is_settled; /* whose records are right */
-    if (!pg_is_open(c->pg) || !c->tenure.is_member || !is_told || began_ms < c->read_ms)
+    if (!pg_is_open(c->pg) || !c->tenure.is_member || began_ms < c->read_ms)
+        return;
+    c->is_current = c->is_current && is_told;
+    if (!is_told)
         return;
     int err = read_all(c, &is_first);
     c->read_ms = sys_now_ms() + READ_MS;

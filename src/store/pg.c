@@ -45,6 +45,11 @@ static bool is_whole(const char *list)
     return n && list[0] != ',' && list[n - 1] != ',' && !strstr(list, ",,");
 }
 
+static bool is_for(const char *ports, size_t n)
+{
+    return !ports || count_items(ports) == 1 || count_items(ports) == n;
+}
+
 static void find_places(struct pg *p)
 {
     for (const PQconninfoOption *o = p->options; o && o->keyword; o++)
@@ -52,8 +57,10 @@ static void find_places(struct pg *p)
             if (strcmp(o->keyword, place_words[i]) == 0)
                 p->lists[i] = o->val;
     const char *host = p->lists[0], *address = p->lists[1], *counted = address ? address : host;
-    bool are_whole = (!host || is_whole(host)) && (!address || is_whole(address));
-    p->n_places = counted && are_whole ? count_items(counted) : 1;
+    size_t n = counted ? count_items(counted) : 1;
+    bool are_whole = (!host || (is_whole(host) && count_items(host) == n)) &&
+                     (!address || is_whole(address)) && is_for(p->lists[2], n);
+    p->n_places = are_whole ? n : 1;
 }
 
 /* One of a list; a list of one is for all, and an empty port is the usual one. NULL: no memory. */
