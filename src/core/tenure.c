@@ -96,13 +96,23 @@ static void on_going(struct tenure *t)
 
 /* ---------------------------------------------------------------- wishes */
 
+static bool is_owner(const struct tenure *t, const struct tenure_view *v, int node)
+{
+    for (unsigned i = 0; i < t->conf.n_shards; i++)
+        if (v->claims[i].node == node)
+            return true;
+    return false;
+}
+
+/* An owner that is no member is as good as silent: it left, or never came after a restore. */
 static void wish_fence(const struct tenure *t, const struct tenure_view *v, struct tenure_wish *out)
 {
     if (t->is_going || t->acked_ms - t->since_ms < t->conf.fence_ms)
         return;
     for (size_t i = 0; i < v->n_nodes && out->fence == TENURE_NOBODY; i++) {
         const struct tenure_node *n = &v->nodes[i];
-        if (n->number == t->me || !n->is_member || n->silent_ms <= t->conf.fence_ms)
+        if (n->number == t->me || n->silent_ms <= t->conf.fence_ms ||
+            !(n->is_member || is_owner(t, v, n->number)))
             continue;
         out->fence = n->number;
         out->fence_epoch = n->epoch;

@@ -149,6 +149,13 @@ struct txnfsm_step txnfsm_step(enum txnfsm_kind kind, enum txnfsm_state state,
     return step;
 }
 
+enum txnfsm_event txnfsm_event_of(unsigned status)
+{
+    if (status < 200)
+        return TXN_EV_1XX;
+    return status < 300 ? TXN_EV_2XX : TXN_EV_FINAL;
+}
+
 enum txnfsm_state txnfsm_first(enum txnfsm_kind kind)
 {
     return kind == TXN_INVITE_SERVER ? TXN_PROCEEDING : TXN_TRYING;

@@ -70,6 +70,9 @@ enum { TXN_LATE_MS = 7 * TXN_T1_MS };
 struct txnfsm_step txnfsm_step(enum txnfsm_kind kind, enum txnfsm_state state,
                                enum txnfsm_event event);
 
+/* Of a response, 100 to 699. */
+enum txnfsm_event txnfsm_event_of(unsigned status);
+
 /* The state in which a new transaction begins. */
 enum txnfsm_state txnfsm_first(enum txnfsm_kind kind);
 

@@ -71,8 +71,11 @@ static int send_one(struct reg *r)
         err = build(r, &f);
     if (err)
         return err;
-    const struct txn_request request = {
-        .flow = f.flow, .bytes = f.bytes, .branch = f.branch, .method = STR("REGISTER")};
+    const struct txn_request request = {.flow = f.flow,
+                                        .bytes = f.bytes,
+                                        .branch = f.branch,
+                                        .method = STR("REGISTER"),
+                                        .until_ms = shield ? shield_limit(shield) : NULL};
     if (r->client)
         txn_client_drop(r->client);
     r->client = NULL;

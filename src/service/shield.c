@@ -54,6 +54,11 @@ void shield_table_limit(struct shield_table *s, const _Atomic uint64_t *until_ms
     s->may_until_ms = until_ms;
 }
 
+const _Atomic uint64_t *shield_limit(const struct shield *s)
+{
+    return s->may_until_ms;
+}
+
 bool shield_may_send(const struct shield *s)
 {
     return !s->may_until_ms || sys_now_ms() < atomic_load(s->may_until_ms);

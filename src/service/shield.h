@@ -87,6 +87,9 @@ void shield_table_limit(struct shield_table *s, const _Atomic uint64_t *until_ms
 /* It is so. What may not go is treated like what goes to an upstream that is down. Any thread. */
 bool shield_may_send(const struct shield *s);
 
+/* When that ends, as it is moved on; NULL: it does not. */
+const _Atomic uint64_t *shield_limit(const struct shield *s);
+
 /* REGISTERs may go again after a time in which they might not: what became due meanwhile is made up
  * for like after an outage. */
 void shield_table_recover(struct shield_table *s);

@@ -7,6 +7,7 @@
 #include "base/hmap.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/sys.h"
 #include "core/txnfsm.h"
 #include "net/loop.h"
 #include "service/mark.h"
@@ -28,13 +29,14 @@ struct txn {
     struct wheel_timer retransmit, life;
     uint64_t began_ms; /* server */
     struct flow_ref flow;
-    struct str key;            /* client: the branch */
-    struct str method;         /* client: of the request */
-    const struct msg *request; /* server: a copy; INVITE client: indexed when first needed */
-    struct str sent;           /* client: the request */
-    struct str ack;            /* INVITE client, Completed */
-    struct str last_tag;       /* INVITE server: To tag of the last response made here */
-    char *reply;               /* server: the last response; heap, grown as needed */
+    struct str key;                   /* client: the branch */
+    struct str method;                /* client: of the request */
+    const struct msg *request;        /* server: a copy; INVITE client: indexed when first needed */
+    struct str sent;                  /* client: the request */
+    const _Atomic uint64_t *until_ms; /* client: of the request */
+    struct str ack;                   /* INVITE client, Completed */
+    struct str last_tag;              /* INVITE server: To tag of the last response made here */
+    char *reply;                      /* server: the last response; heap, grown as needed */
     size_t reply_len, reply_cap;
     struct txn_user user;
 };
@@ -92,9 +94,10 @@ static bool reopen(struct txn *t)
 static void on_retransmit(void *arg)
 {
     struct txn *t = arg;
-    if (!is_reliable(t))
+    bool is_let = !t->until_ms || sys_now_ms() < atomic_load(t->until_ms);
+    if (!is_reliable(t) && is_let)
         step(t, TXN_EV_RETRANSMIT, NULL, STR_NONE);
-    else if (flow_is_live(t->table->conf.flows, &t->flow) ||
+    else if (!is_reliable(t) || flow_is_live(t->table->conf.flows, &t->flow) ||
              (t->state == TXN_PROCEEDING && reopen(t))) /* who has it answers over another one */
         loop_timer_start(t->table->conf.loop, &t->retransmit, TXN_T1_MS);
     else
@@ -336,13 +339,6 @@ static void step(struct txn *t, enum txnfsm_event event, const struct msg *m, st
         (void)step_once(t, TXN_EV_ERROR, NULL, STR_NONE);
 }
 
-static enum txnfsm_event event_of(unsigned status)
-{
-    if (status < 200)
-        return TXN_EV_1XX;
-    return status < 300 ? TXN_EV_2XX : TXN_EV_FINAL;
-}
-
 /* ---------------------------------------------------------------- server side */
 
 static struct txn *server_find(struct txn_table *table, const struct match *what)
@@ -445,7 +441,7 @@ void txn_server_send(struct txn *t, unsigned status, struct str bytes)
     if (is_too_late(t, status))
         drop(t);
     else
-        step(t, event_of(status), NULL, bytes);
+        step(t, txnfsm_event_of(status), NULL, bytes);
 }
 
 void txn_server_reply(struct txn *t, const struct build_reply *reply)
@@ -494,6 +490,7 @@ static int start_client(struct txn_table *table, const struct txn_request *reque
     t->sent = str_dup(&t->arena, request->bytes);
     t->key = str_dup(&t->arena, request->branch);
     t->method = str_dup(&t->arena, request->method);
+    t->until_ms = request->until_ms;
     if (t->arena.has_failed || enlist(t, hmap_hash(&table->clients, t->key))) {
         put(t);
         return ERR_NOMEM;
@@ -524,7 +521,7 @@ bool txn_client_receive(struct txn_table *table, const struct msg *response)
     for (; n; n = hmap_next(n)) {
         struct txn *t = container_of(n, struct txn, node);
         if (str_eq(t->key, response->via.branch) && str_eq(t->method, response->method_name)) {
-            step(t, event_of(response->status), response, STR_NONE);
+            step(t, txnfsm_event_of(response->status), response, STR_NONE);
             return true;
         }
     }

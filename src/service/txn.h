@@ -116,6 +116,9 @@ struct txn_request {
     struct str branch; /* of that Via */
     bool is_invite;
     struct str method;
+    /* While sys_now_ms is not below *until_ms nothing is sent again; an answer to what went before
+     * is still taken. Outlives the table. NULL: no such limit. */
+    const _Atomic uint64_t *until_ms;
 };
 
 /* Sends the request. ERR_FULL, ERR_NOMEM; ERR_IO or ERR_GONE: it could not be sent, and no

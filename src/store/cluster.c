@@ -1,5 +1,6 @@
 #include "store/cluster.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,12 +207,11 @@ static void join(struct cluster *c)
     const char *why = "";
     uint64_t sent_ms = sys_now_ms();
     int err = clusterdb_join(c->pg, &c->id, &c->member, &why);
-    if (err == ERR_BADCONF) {
-        complain(c, "this node may not join", why);
+    if (err) {
+        complain(c, "this node may not join", err == ERR_BADCONF ? why : pg_error(c->pg));
         pg_close(c->pg);
-    }
-    if (err)
         return;
+    }
     clusterface_note_success(&c->face);
     c->tenure.me = c->member.number;
     outbox_set_n(c->outbox, c->member.last_n);
@@ -262,7 +262,7 @@ static int read_origin(struct cluster *c, int origin, uint64_t last)
         if (!err)
             tick(c); /* a long reading does not make us silent */
     }
-    return err || atomic_load(&c->is_finishing) ? ERR_IO : 0;
+    return !err && atomic_load(&c->is_finishing) ? ERR_IO : err;
 }
 
 /* What is here is newer than the database, or has to be in it yet. */
@@ -273,7 +273,7 @@ static bool is_named(const struct cluster *c)
 {
     const struct tenure_shard *s = &c->tenure.shards[0];
     return s->hold == TENURE_ADOPTING && s->epoch == (c->tenure.generation << 32) + 1 &&
-           follower_led_last(c->follower);
+           follower_is_whole(c->follower);
 }
 
 /* last: of all rows that the database has. */
@@ -293,11 +293,12 @@ static int read_rows(struct cluster *c, const struct clusterdb_end *ends, size_t
     if (!follower_can_go_on(c->follower, c->tenure.generation, ends, n)) {
         log_info("cluster: the records are read anew");
         stats_inc(STAT_CLUSTER_RESYNCS);
+        c->is_current = false;
         err = follower_reset(c->follower, c->tenure.generation, ends, n);
     }
     for (size_t i = 0; i < n && !err; i++)
         err = read_origin(c, ends[i].origin, ends[i].last);
-    return err;
+    return err || c->is_current ? err : follower_note_whole(c->follower);
 }
 
 static int read_all(struct cluster *c, bool *is_first)
@@ -317,7 +318,8 @@ static void take_the_lead(struct cluster *c, bool is_first)
 {
     c->generation = c->tenure.generation;
     c->own_epoch = c->tenure.shards[0].epoch;
-    if (follower_lead(c->follower, c->generation, c->own_epoch, is_first)) {
+    const struct follower_lead lead = {c->generation, c->own_epoch, is_first};
+    if (follower_lead(c->follower, &lead, &c->lag)) {
         complain(c, "records", "they cannot be written");
         return;
     }
@@ -327,17 +329,27 @@ static void take_the_lead(struct cluster *c, bool is_first)
     set_phase(c, CLUSTER_LEADS);
 }
 
+static const char *fault_text(int err)
+{
+    return err == ERR_TOOBIG ? "rows of a later version, or more nodes than there may be"
+                             : err_text(err);
+}
+
 static void follow(struct cluster *c)
 {
     uint64_t began_ms = sys_now_ms();
     bool is_first = false;
+    bool is_told = c->tenure.generation && c->news.view.is_settled; /* whose records are right */
     if (!pg_is_open(c->pg) || !c->tenure.is_member || began_ms < c->read_ms)
+        return;
+    c->is_current = c->is_current && is_told;
+    if (!is_told)
         return;
     int err = read_all(c, &is_first);
     c->read_ms = sys_now_ms() + READ_MS;
     if (err) {
         c->is_current = false;
-        complain(c, "reading", pg_is_open(c->pg) ? err_text(err) : pg_error(c->pg));
+        complain(c, "reading", pg_is_open(c->pg) ? fault_text(err) : pg_error(c->pg));
         return;
     }
     c->is_current = true;
@@ -393,15 +405,23 @@ static bool lead(struct cluster *c)
 
 /* ---------------------------------------------------------------- the end */
 
+static bool has_all_written(const struct cluster *c)
+{
+    return c->lag == 0 && (outbox_is_open(c->outbox) || !atomic_load(&c->store));
+}
+
 /* A node that leads and could not even open its store hands over, too: its service manager would
- * start it again and again, and so keep it the owner. */
+ * start it again and again, and so keep it the owner. But not what only it has. */
 static void finish(struct cluster *c)
 {
     uint64_t end_ms = sys_now_ms() + FINISH_MS;
     open_outbox(c);
     while (write_rows(c) && sys_now_ms() < end_ms)
         ;
-    if (phase_of(c) == CLUSTER_LEADS && c->lag == 0 && pg_is_open(c->pg)) {
+    if (phase_of(c) == CLUSTER_LEADS && !has_all_written(c))
+        log_warn("cluster: %" PRIu64 " records are not in the database: they are not handed over",
+                 c->lag);
+    else if (phase_of(c) == CLUSTER_LEADS && pg_is_open(c->pg)) {
         step(c, (struct tenure_event){.what = TENURE_GOING});
         step(c, (struct tenure_event){.what = TENURE_QUIET});
         beat(c); /* and hands over, if there is somebody */

@@ -25,6 +25,8 @@ create table if not exists breakwater.node (
     lag bigint not null default 0,
     last_n bigint not null default 0
 );
+-- The highest number that it ever gave to a row. last_n: of those that purge has forgotten.
+alter table breakwater.node add column if not exists wrote_n bigint not null default 0;
 create table if not exists breakwater.own (
     shard integer primary key,
     node integer references breakwater.node,
@@ -93,7 +95,8 @@ begin
         is_current = false, seen = clock_timestamp(),
         epoch = greatest(n.epoch, breakwater.floor()) + 1 where n.id = o.id
         returning n.id, n.epoch into id, epoch;
-    select greatest(o.last_n, coalesce(max(r.n), 0)) into last_n
+    -- Not only of the rows that are there: the newest may be another node's by now.
+    select greatest(o.wrote_n, o.last_n, coalesce(max(r.n), 0)) into last_n
         from breakwater.rec r where r.origin = o.id;
     what := 'joined';
 end $$;
@@ -124,7 +127,8 @@ begin
         from breakwater.node n order by n.id;
 end $$;
 
--- Node x is silent: it may not write any more, and its shards go to the nodes given.
+-- Node x is silent: it may not write any more, and its shards go to the node given. It may be no
+-- member any more, or not yet: an owner that never came after a restore.
 create or replace function breakwater.fence(me integer, e bigint, x integer, xe bigint,
     fence_ms bigint, heir integer) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -133,7 +137,8 @@ begin
         return false;
     end if;
     update breakwater.node set epoch = epoch + 1, state = 'fenced' where id = x and epoch = xe
-        and state = 'member' and seen < clock_timestamp() - fence_ms * interval '1 ms';
+        and (state = 'member' or exists (select from breakwater.own where node = x))
+        and seen < clock_timestamp() - fence_ms * interval '1 ms';
     if found then
         update breakwater.own set node = heir, epoch = epoch + 1 where node = x;
         perform pg_notify('breakwater', 'own');
@@ -166,11 +171,13 @@ begin
     return true;
 end $$;
 
+-- An owner stays a member, so that it is fenced in time: it may not know that it is one.
 create or replace function breakwater.leave(me integer, e bigint) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update breakwater.node set state = 'left', is_current = false
-        where id = me and epoch = e and state = 'member';
+        where id = me and epoch = e and state = 'member'
+        and not exists (select from breakwater.own where node = me);
     return found;
 end $$;
 
@@ -191,6 +198,8 @@ begin
         select u.k, me, u.n, u.d, clock_timestamp() from unnest(ks, ns, ds) as u (k, n, d)
         on conflict (k) do update set origin = excluded.origin, n = excluded.n, d = excluded.d,
             at = excluded.at;
+    update breakwater.node set wrote_n = greatest(wrote_n, (select max(u.n) from unnest(ns) u (n)))
+        where id = me;
     perform pg_notify('breakwater', '');
     return true;
 end $$;

@@ -331,5 +331,9 @@ int clusterdb_ends(struct pg *p, struct clusterdb_end out[TENURE_NODES_MAX], siz
 
 int clusterdb_listen(struct pg *p)
 {
-    return pg_run(p, &(struct pg_query){"listen breakwater", NULL, 0, CLUSTERDB_SOON_MS});
+    static const struct pg_query set = {"set default_transaction_isolation = 'read committed'",
+                                        NULL, 0, CLUSTERDB_SOON_MS};
+    static const struct pg_query listen = {"listen breakwater", NULL, 0, CLUSTERDB_SOON_MS};
+    int err = pg_run(p, &set);
+    return err ? err : pg_run(p, &listen);
 }

@@ -60,11 +60,12 @@ bool follower_is_foreign(const struct follower *f, uint64_t generation)
     return is_foreign;
 }
 
-bool follower_led_last(const struct follower *f)
+bool follower_is_whole(const struct follower *f)
 {
-    bool has_led = notes_led(lmdb_reader_begin(f->reader)) != 0;
+    struct lmdb_txn *t = lmdb_reader_begin(f->reader);
+    bool is_whole = notes_led(t) || notes_is_whole(t);
     lmdb_reader_end(f->reader);
-    return has_led;
+    return is_whole;
 }
 
 /* ---------------------------------------------------------------- opening */
@@ -140,6 +141,25 @@ static void remove_leases(const struct follower *f)
     remove_file(f->state_dir, "leases.checkpoint");
 }
 
+static int try_whole(struct follower *f)
+{
+    struct lmdb_txn t;
+    lmdb_begin(f->records.env, &t);
+    notes_put_whole(&t);
+    return commit(f, &t);
+}
+
+int follower_note_whole(struct follower *f)
+{
+    int err = 0;
+    if (follower_is_whole(f))
+        return 0;
+    do
+        err = try_whole(f);
+    while (!is_over(f, &err));
+    return err;
+}
+
 static int clear(struct follower *f, uint64_t generation, const struct clusterdb_end *ends,
                  size_t n)
 {
@@ -156,11 +176,10 @@ int follower_reset(struct follower *f, uint64_t generation, const struct cluster
                    size_t n)
 {
     int err;
+    remove_leases(f); /* first: they would be taken for those of what is read now */
     do
         err = clear(f, generation, ends, n);
     while (!is_over(f, &err));
-    if (!err)
-        remove_leases(f);
     return err;
 }
 
@@ -170,7 +189,7 @@ static void count_damaged(struct str key)
     log_error("cluster: the row of %.*s cannot be read; it is left out", STR_FMT(LOG_NAME_OF(key)));
 }
 
-/* ERR_NOMEM; what is damaged is passed over. */
+/* ERR_NOMEM; ERR_TOOBIG: of a later version. What is damaged is passed over. */
 static int put_row(struct follower *f, struct lmdb_txn *t, const struct clusterdb_row *row)
 {
     struct aor_record none = {.aor = row->key}, *now = &none, *next = &none;
@@ -181,7 +200,7 @@ static int put_row(struct follower *f, struct lmdb_txn *t, const struct clusterd
     if (err)
         now = &none;
     err = row->data.n ? records_decode(&f->records, &f->scratch, row->key, row->data, &next) : 0;
-    if (err == ERR_NOMEM)
+    if (err == ERR_NOMEM || err == ERR_TOOBIG)
         return err;
     if (err || !row->key.n || row->key.n > RECORDS_AOR_MAX) {
         count_damaged(row->key);
@@ -224,21 +243,22 @@ int follower_apply(struct follower *f, int origin, const struct pg *rows, size_t
     return err;
 }
 
-static int lead(struct follower *f, uint64_t generation, uint64_t own_epoch, bool is_first)
+static int lead(struct follower *f, const struct follower_lead *l, uint64_t *n_marked)
 {
     struct lmdb_txn t;
     lmdb_begin(f->records.env, &t);
-    notes_lead(&t, generation, own_epoch);
-    if (is_first)
+    if (l->is_first || notes_was_alone(&t))
         records_mark_all(&f->records, &t);
+    notes_lead(&t, l->generation, l->own_epoch);
+    *n_marked = records_count_marked(&t);
     return commit(f, &t);
 }
 
-int follower_lead(struct follower *f, uint64_t generation, uint64_t own_epoch, bool is_first)
+int follower_lead(struct follower *f, const struct follower_lead *l, uint64_t *n_marked)
 {
     int err;
     do
-        err = lead(f, generation, own_epoch, is_first);
+        err = lead(f, l, n_marked);
     while (!is_over(f, &err));
     return err;
 }

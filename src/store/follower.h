@@ -41,8 +41,11 @@ bool follower_can_go_on(const struct follower *f, uint64_t generation,
  * another database. */
 bool follower_is_foreign(const struct follower *f, uint64_t generation);
 
-/* The last that happened to the records was that this node led. */
-bool follower_led_last(const struct follower *f);
+/* They were complete once: this node led, or had read all there was. */
+bool follower_is_whole(const struct follower *f);
+
+/* All was read. ERR_IO: logged. */
+int follower_note_whole(struct follower *f);
 
 /* All records go, leases too; reading begins anew. ERR_IO: logged. */
 int follower_reset(struct follower *f, uint64_t generation, const struct clusterdb_end *ends,
@@ -50,12 +53,17 @@ int follower_reset(struct follower *f, uint64_t generation, const struct cluster
 
 uint64_t follower_position(const struct follower *f, int origin);
 
-/* Rows of one node in their order; what cannot be read is counted, logged and left out. ERR_IO:
- * nothing was taken. */
+/* Rows of one node in their order; what is damaged is counted, logged and left out. ERR_IO,
+ * ERR_TOOBIG (one is of a later version): nothing was taken. */
 int follower_apply(struct follower *f, int origin, const struct pg *rows, size_t n);
 
-/* From now on they are this node's to change, under this epoch. is_first: the database has none of
- * them yet: all are marked to be written. */
-int follower_lead(struct follower *f, uint64_t generation, uint64_t own_epoch, bool is_first);
+struct follower_lead {
+    uint64_t generation, own_epoch;
+    bool is_first; /* the database has none of the records yet, or older ones */
+};
+
+/* From now on they are this node's to change. *n_marked: how many have to be written to the
+ * database; all if is_first, and if they were changed without the cluster since it led. */
+int follower_lead(struct follower *f, const struct follower_lead *lead, uint64_t *n_marked);
 
 #endif

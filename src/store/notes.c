@@ -6,6 +6,8 @@ enum { NOTE_LEN = 8, NAME_LEN = 32, BYTE_BITS = 8 };
 
 static const struct str generation_name = {"generation", sizeof "generation" - 1};
 static const struct str led_name = {"led", sizeof "led" - 1};
+static const struct str whole_name = {"whole", sizeof "whole" - 1};
+static const struct str alone_name = {"alone", sizeof "alone" - 1};
 
 void notes_put(struct lmdb_txn *t, struct str name, uint64_t v)
 {
@@ -58,6 +60,27 @@ void notes_lead(struct lmdb_txn *t, uint64_t generation, uint64_t own_epoch)
 {
     notes_put_generation(t, generation);
     notes_put(t, led_name, own_epoch);
+    notes_put(t, alone_name, 0);
+}
+
+void notes_put_whole(struct lmdb_txn *t)
+{
+    notes_put(t, whole_name, 1);
+}
+
+bool notes_is_whole(struct lmdb_txn *t)
+{
+    return notes_get(t, whole_name) != 0;
+}
+
+void notes_alone(struct lmdb_txn *t)
+{
+    notes_put(t, alone_name, 1);
+}
+
+bool notes_was_alone(struct lmdb_txn *t)
+{
+    return notes_get(t, alone_name) != 0;
 }
 
 uint64_t notes_led(struct lmdb_txn *t)

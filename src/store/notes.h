@@ -3,6 +3,7 @@
 #ifndef BW_STORE_NOTES_H
 #define BW_STORE_NOTES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/records.h"
@@ -20,5 +21,13 @@ void notes_put_generation(struct lmdb_txn *t, uint64_t generation);
 uint64_t notes_generation(struct lmdb_txn *t);
 void notes_lead(struct lmdb_txn *t, uint64_t generation, uint64_t own_epoch);
 uint64_t notes_led(struct lmdb_txn *t);
+
+/* All rows were read once since the records were cleared, so they are a copy that can be used. */
+void notes_put_whole(struct lmdb_txn *t);
+bool notes_is_whole(struct lmdb_txn *t);
+
+/* The records were opened to be changed without marks since it led; notes_lead ends that. */
+void notes_alone(struct lmdb_txn *t);
+bool notes_was_alone(struct lmdb_txn *t);
 
 #endif

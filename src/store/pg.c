@@ -11,14 +11,69 @@
 
 enum { BINARY = 1, BYTE_BITS = 8, FDS_MAX = 3, PG_TEXT = 256 };
 
+#define DEFAULT_PORT "5432"
+
+enum { PLACE_WORDS = 3 };
+static const char *const place_words[PLACE_WORDS] = {"host", "hostaddr", "port"};
+
 struct pg {
     const char *conninfo;
+    PQconninfoOption *options;      /* of conninfo, for the next; NULL: it is not understood */
+    const char *lists[PLACE_WORDS]; /* as they are there, divided by commas; NULL: not there */
+    size_t n_places, at;            /* of those; the one to be asked first */
     int stop_fd;
     PGconn *conn;
     PGresult *result;
     bool is_called; /* a notification had a payload */
     char error[PG_TEXT];
 };
+
+/* ---------------------------------------------------------------- several servers */
+
+static size_t count_items(const char *list)
+{
+    size_t n = 1;
+    for (const char *p = strchr(list, ','); p; p = strchr(p + 1, ','))
+        n++;
+    return n;
+}
+
+/* Where an address is left out it is another one for libpq: then they are its business. */
+static bool is_whole(const char *list)
+{
+    size_t n = strlen(list);
+    return n && list[0] != ',' && list[n - 1] != ',' && !strstr(list, ",,");
+}
+
+static bool is_for(const char *ports, size_t n)
+{
+    return !ports || count_items(ports) == 1 || count_items(ports) == n;
+}
+
+static void find_places(struct pg *p)
+{
+    for (const PQconninfoOption *o = p->options; o && o->keyword; o++)
+        for (size_t i = 0; i < PLACE_WORDS; i++)
+            if (strcmp(o->keyword, place_words[i]) == 0)
+                p->lists[i] = o->val;
+    const char *host = p->lists[0], *address = p->lists[1], *counted = address ? address : host;
+    size_t n = counted ? count_items(counted) : 1;
+    bool are_whole = (!host || (is_whole(host) && count_items(host) == n)) &&
+                     (!address || is_whole(address)) && is_for(p->lists[2], n);
+    p->n_places = are_whole ? n : 1;
+}
+
+/* One of a list; a list of one is for all, and an empty port is the usual one. NULL: no memory. */
+static char *copy_item(const char *list, size_t at)
+{
+    const char *from = list;
+    for (; at && strchr(list, ',') && from; at--) {
+        from = strchr(from, ',');
+        from = from ? from + 1 : NULL;
+    }
+    size_t n = from ? strcspn(from, ",") : 0;
+    return n ? strndup(from, n) : strdup(DEFAULT_PORT);
+}
 
 int pg_new(const char *conninfo, int stop_fd, struct pg **out)
 {
@@ -27,6 +82,8 @@ int pg_new(const char *conninfo, int stop_fd, struct pg **out)
         return ERR_NOMEM;
     p->conninfo = conninfo;
     p->stop_fd = stop_fd;
+    p->options = PQconninfoParse(conninfo, NULL);
+    find_places(p);
     *out = p;
     return 0;
 }
@@ -49,6 +106,7 @@ void pg_free(struct pg *p)
     if (!p)
         return;
     pg_close(p);
+    PQconninfoFree(p->options);
     free(p);
 }
 
@@ -76,7 +134,8 @@ enum pg_check pg_check(const char *conninfo)
     PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
     enum pg_check found = options ? PG_GOOD : PG_UNKNOWN;
     for (const PQconninfoOption *o = options; o && o->keyword; o++)
-        if (strcmp(o->keyword, "password") == 0 && o->val)
+        if (o->val &&
+            (strcmp(o->keyword, "password") == 0 || strcmp(o->keyword, "sslpassword") == 0))
             found = PG_HAS_PASSWORD;
     PQconninfoFree(options);
     return found;
@@ -132,25 +191,54 @@ static int await_connection(struct pg *p, uint64_t until_ms)
     return PQsetnonblocking(p->conn, 1) ? fail(p, PQerrorMessage(p->conn)) : 0;
 }
 
-/* What the configuration says comes last and wins. */
-int pg_connect(struct pg *p, uint32_t timeout_ms)
+/* What the configuration says comes behind and wins, but for the place. */
+static PGconn *start(const struct pg *p, char *const place[PLACE_WORDS])
 {
-    static const char *const keys[] = {"application_name",
-                                       "target_session_attrs",
-                                       "tcp_user_timeout",
-                                       "keepalives_idle",
-                                       "keepalives_interval",
-                                       "dbname",
-                                       NULL};
-    const char *const values[] = {"breakwater", "read-write", "10000", "10",
-                                  "5",          p->conninfo,  NULL};
-    pg_close(p);
-    p->conn = PQconnectStartParams(keys, values, 1);
+    const char *const keys[] = {"application_name",    "target_session_attrs",
+                                "tcp_user_timeout",    "keepalives_idle",
+                                "keepalives_interval", "dbname",
+                                place_words[0],        place_words[1],
+                                place_words[2],        NULL};
+    const char *const values[] = {"breakwater", "read-write", "10000",  "10",     "5",
+                                  p->conninfo,  place[0],     place[1], place[2], NULL};
+    return PQconnectStartParams(keys, values, 1);
+}
+
+/* libpq waits for one of several servers without end when it is asked so as not to block. */
+static int begin(struct pg *p)
+{
+    char *place[PLACE_WORDS] = {NULL};
+    bool has_all = true;
+    for (size_t i = 0; i < PLACE_WORDS && p->n_places > 1; i++) {
+        place[i] = p->lists[i] ? copy_item(p->lists[i], p->at) : NULL;
+        has_all = has_all && (place[i] || !p->lists[i]);
+    }
+    p->conn = has_all ? start(p, place) : NULL;
+    for (size_t i = 0; i < PLACE_WORDS; i++)
+        free(place[i]);
     if (!p->conn)
         return fail(p, "out of memory");
-    if (PQstatus(p->conn) == CONNECTION_BAD)
-        return fail(p, PQerrorMessage(p->conn));
-    return await_connection(p, sys_now_ms() + timeout_ms);
+    return PQstatus(p->conn) == CONNECTION_BAD ? fail(p, PQerrorMessage(p->conn)) : 0;
+}
+
+static bool is_given_up(const struct pg *p)
+{
+    struct pollfd stop = {.fd = p->stop_fd, .events = POLLIN};
+    return poll(&stop, 1, 0) > 0;
+}
+
+int pg_connect(struct pg *p, uint32_t timeout_ms)
+{
+    int err = ERR_IO;
+    pg_close(p);
+    for (size_t i = 0; i < p->n_places && err && !(i && is_given_up(p)); i++) {
+        err = begin(p);
+        if (!err)
+            err = await_connection(p, sys_now_ms() + timeout_ms);
+        if (err)
+            p->at = (p->at + 1) % p->n_places;
+    }
+    return err;
 }
 
 /* ---------------------------------------------------------------- queries */
@@ -188,6 +276,15 @@ static void take_notices(struct pg *p)
     }
 }
 
+/* A statement's result comes before its commit, whose failure is a second one. */
+static int end_query(struct pg *p)
+{
+    PGresult *end = PQgetResult(p->conn);
+    int err = end ? fail(p, PQresultErrorMessage(end)) : 0;
+    PQclear(end);
+    return err;
+}
+
 int pg_run(struct pg *p, const struct pg_query *q)
 {
     uint64_t until_ms = sys_now_ms() + q->timeout_ms;
@@ -208,9 +305,8 @@ int pg_run(struct pg *p, const struct pg_query *q)
     err = await_result(p, until_ms);
     if (err)
         return err;
-    PQclear(PQgetResult(p->conn)); /* the end of it: NULL */
     take_notices(p);
-    return 0;
+    return end_query(p);
 }
 
 size_t pg_rows(const struct pg *p)

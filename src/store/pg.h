@@ -21,7 +21,8 @@ void pg_free(struct pg *p); /* NULL is legal */
 enum pg_check { PG_GOOD, PG_UNKNOWN, PG_HAS_PASSWORD };
 enum pg_check pg_check(const char *conninfo);
 
-/* To a server that takes writes. ERR_IO: pg_error says why. */
+/* To a server that takes writes: of several each gets timeout_ms, beginning with the last that was
+ * good. ERR_IO: pg_error says why the last did not. */
 int pg_connect(struct pg *p, uint32_t timeout_ms);
 bool pg_is_open(const struct pg *p);
 void pg_close(struct pg *p);

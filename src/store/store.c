@@ -21,6 +21,7 @@
 #include "store/calendar.h"
 #include "store/group.h"
 #include "store/headcount.h"
+#include "store/notes.h"
 #include "store/queue.h"
 #include "store/rebuild.h"
 #include "store/records.h"
@@ -101,6 +102,30 @@ static int open_leases(struct store *s)
     return err;
 }
 
+/* Once: changes of a run without the cluster are told to it as soon as this node leads again. */
+static int try_alone(struct store *s)
+{
+    struct lmdb_txn t;
+    lmdb_begin(s->records.env, &t);
+    if (!notes_led(&t) || notes_was_alone(&t)) {
+        lmdb_abort(&t);
+        return 0;
+    }
+    notes_alone(&t);
+    return lmdb_commit(&t);
+}
+
+static int note_alone(struct store *s)
+{
+    if (s->conf.is_marked)
+        return 0;
+    int err = try_alone(s);
+    if (err != ERR_FULL)
+        return err;
+    err = lmdb_grow(s->records.env);
+    return err ? err : try_alone(s);
+}
+
 static void on_done(struct update *u, const struct aor_record *next, void *arg);
 
 static int make_parts(struct store *s)
@@ -137,6 +162,8 @@ static int open_all(struct store *s)
     int err = store_lock(s->conf.state_dir, &s->lock_fd);
     if (!err)
         err = open_records(s);
+    if (!err)
+        err = note_alone(s);
     if (!err)
         err = open_leases(s);
     if (!err)

@@ -1,6 +1,8 @@
 """Two nodes and one database: one acts, the other has all its records and takes its place."""
 import json
 import shutil
+import socket
+import time
 
 import pytest
 
@@ -186,6 +188,53 @@ def test_a_restored_database_gets_what_it_has_lost(site):
     assert site.registering("new", "pw").register(expires=300).status == 200
 
 
+def test_who_is_named_and_never_comes_is_replaced(site):
+    """After a restore; and a node that leaves before it knows that it was named stays a member."""
+    _, cluster, _, b = begin(site)
+    registered(site, 3)
+    site.wait_for(lambda: len(cluster.rows()) == 3)
+    cluster.kill("a")
+    sql = cluster.postgres.sql
+    sql(cluster.command("restored", "a"))
+    sql("update breakwater.node set state = 'member' where name = 'a'")
+    assert sql("select breakwater.leave(id, epoch) from breakwater.node "
+               "where name = 'a'").strip() == "f"
+    sql("update breakwater.node set state = 'fenced' where name = 'a'")
+    b.wait_output(" is ready", timeout=60)
+    assert cluster.owner() == "b" and len(cluster.rows()) == 3
+
+
+@pytest.mark.parametrize("named", ["a", "b"])
+def test_the_named_node_may_have_stood_by_or_be_stopped(site, named):
+    """The backup knows one line of three, and the node that is named is started when the database
+    is back already: what it has itself is not thrown away for the backup's."""
+    registrar, cluster, _, _ = begin(site)
+    phones = registered(site, 3)
+    site.wait_for(lambda: len(cluster.rows()) == 3)
+    site.wait_for(lambda: cluster.current() == ["a", "b"], 30)
+    time.sleep(1)  # b has read what it was told of
+    cluster.kill("a")
+    cluster.kill("b")
+    cluster.postgres.sql("delete from breakwater.rec where k <> 'user1@example.test'")
+    cluster.postgres.sql(cluster.command("restored", named))
+    node = cluster.start(named)
+    node.wait_output(" is ready", timeout=60)
+    site.wait_for(lambda: len(cluster.rows()) == 3, 30)
+    assert_absorbed(registrar, phones)
+
+
+def test_rows_of_a_later_version_are_not_passed_over(site):
+    """Who cannot read them does not call itself up to date, and reads them when it can."""
+    _, cluster, _, b = begin(site)
+    registered(site, 1)
+    site.wait_for(lambda: len(cluster.rows()) == 1)
+    cluster.postgres.sql("insert into breakwater.rec select 'later', 1, 1000, '\\xff01', now()")
+    b.wait_output("rows of a later version", timeout=30)
+    site.wait_for(lambda: cluster.current() == ["a"], 30)
+    cluster.postgres.sql("delete from breakwater.rec where k = 'later'")
+    site.wait_for(lambda: cluster.current() == ["a", "b"], 30)
+
+
 def test_a_lost_database_is_filled_again(site):
     """An empty one in its place: records that nobody else has are not thrown away."""
     registrar = site.registrar("--password", "pw")
@@ -200,3 +249,89 @@ def test_a_lost_database_is_filled_again(site):
     cluster.start("a").wait_output(" is ready")
     site.wait_for(lambda: len(cluster.rows()) == 3)
     assert_absorbed(registrar, phones)
+
+
+def test_a_database_server_that_is_silent_is_passed(site):
+    """The first of those that are configured takes connections and says nothing."""
+    cluster = Cluster(site)
+    host, port = cluster.postgres.address
+    with socket.create_server((host, 0)) as mute:
+        a = cluster.start("a", database=f"postgresql://node@{host}:{mute.getsockname()[1]},"
+                                        f"{host}:{port}/postgres?sslmode=disable")
+        a.wait_output(" is ready", timeout=30)
+    assert cluster.owner() == "a"
+
+
+def test_who_has_no_right_says_so(site):
+    """In the log; it connects and may do nothing."""
+    cluster = Cluster(site)
+    cluster.postgres.sql("revoke usage on schema breakwater from node")
+    a = cluster.start("a")
+    a.wait_output("permission denied for schema breakwater")
+    cluster.postgres.sql("grant usage on schema breakwater to node")
+    a.wait_output(" is ready")
+
+
+FAIL_AT_COMMIT = """
+create function public.refuse() returns trigger language plpgsql as $$ begin
+    raise exception 'not now'; end $$;
+create constraint trigger refuse after insert on breakwater.rec deferrable initially deferred
+    for each row execute function public.refuse();
+"""
+ASK_ISOLATION = """
+create function public.look() returns trigger language plpgsql as $$ begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'not isolated as the functions need it';
+    end if;
+    return new; end $$;
+create trigger look before insert on breakwater.rec for each row execute function public.look();
+"""
+
+
+def test_a_commit_that_fails_is_made_again(site):
+    """A transaction's statement may go well and its commit not: what was in it is still to be
+    written. And the role's settings do not change how the functions see each other."""
+    site.registrar("--password", "pw")
+    cluster = Cluster(site)
+    cluster.postgres.sql("alter role node set default_transaction_isolation = 'serializable';" +
+                         ASK_ISOLATION + FAIL_AT_COMMIT)
+    a = cluster.start("a")
+    a.wait_output(" is ready")
+    registered(site, 2)
+    site.wait_for(lambda: "not now" in a.output(), 30)
+    assert cluster.rows() == []
+    cluster.postgres.sql("drop trigger refuse on breakwater.rec")
+    site.wait_for(lambda: len(cluster.rows()) == 2, 30)
+
+
+def test_no_row_has_the_number_of_another(site):
+    """Node 1 writes, 2 takes its place and writes its newest row anew, 1 comes back: what it writes
+    now stands behind all that node 3 has read of it."""
+    sql = Cluster(site).postgres.sql
+
+    def join(name):
+        return sql("select id, last_n from breakwater.join("
+                   f"'pair', '{name}', 'i{name}', 'v', 'k', 150000)").strip()
+
+    def epochs(node):
+        return f"{node}, (select epoch from breakwater.node where id = {node})"
+
+    def put(node, number, key):
+        done = sql(f"select breakwater.put({epochs(node)}, (select epoch from breakwater.own), "
+                   f"array['{key}']::bytea[], array[{number}]::bigint[], array['x']::bytea[])")
+        assert done.strip() == "t"
+
+    def hand(node, to):
+        sql(f"select breakwater.hand({epochs(node)}, 0, (select epoch from breakwater.own), {to})")
+
+    assert [join(name) for name in "abc"] == ["1|0", "2|0", "3|0"]
+    sql(f"select breakwater.take({epochs(1)}, 0)")
+    put(1, 4, "k1")
+    put(1, 5, "k2")
+    hand(1, 2)
+    put(2, 1, "k2")
+    assert join("a") == "1|5"
+    hand(2, 1)
+    put(1, 6, "k3")
+    assert sql("select k, n from breakwater.feed(1, 5, 10)").strip() == "\\x6b33|6"
+    assert sql("select purged, last from breakwater.ends() where id = 1").strip() == "0|6"

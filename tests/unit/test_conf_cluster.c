@@ -20,6 +20,7 @@ static const struct {
      "E t.conf:4: cluster database: has a password, expected it in a file that passfile=PATH "
      "names, or certificates"},
     {SERVES "cluster { " NAMES "database = \"host=db password=geheim\" }", "has a password"},
+    {SERVES "cluster { " NAMES "database = \"host=db sslpassword=geheim\" }", "has a password"},
     {SERVES "cluster { " NAMES "database = \"host=db passwort=geheim\" }", "not understood"},
     {SERVES "cluster { name = \"a b\" }",
      "cluster name: \"a b\" is not right, expected a name of letters, digits"},

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "store/follower.h"
 #include "store/notes.h"
+#include "store/store.h"
 
 static const struct str alice = {"alice@example.test", 18};
 static const struct str bob = {"bob@example.test", 16};
@@ -226,22 +227,29 @@ static void what_it_may_go_on_from(void **state)
     struct follower *f = open_follower(), *other = NULL;
     const struct follower_conf conf = {.state_dir = directory, .runtime_dir = directory};
     assert_int_equal(follower_open(&conf, &other), ERR_IO); /* it is locked */
-    assert_true(follower_is_foreign(f, 1) && !follower_led_last(f));
+    assert_true(follower_is_foreign(f, 1) && !follower_is_whole(f));
     assert_false(follower_can_go_on(f, 1, ends, 2));
     assert_int_equal(follower_reset(f, 1, ends, 2), 0);
     assert_false(follower_is_foreign(f, 1));
     assert_true(follower_can_go_on(f, 1, ends, 2));
     assert_true(follower_position(f, 1) == 10 && follower_position(f, 2) == 0);
     assert_false(follower_can_go_on(f, 2, ends, 2)); /* a restored database */
-    ends[0].purged = 11;                             /* removals that it has not heard of */
+    assert_false(follower_is_whole(f));
+    assert_int_equal(follower_note_whole(f), 0);
+    assert_true(follower_is_whole(f));
+    assert_int_equal(follower_reset(f, 1, ends, 2), 0);
+    assert_false(follower_is_whole(f)); /* it is read anew */
+    ends[0].purged = 11;                /* removals that it has not heard of */
     assert_false(follower_can_go_on(f, 1, ends, 2));
     ends[0].purged = 10;
-    assert_int_equal(follower_lead(f, 1, 4, false), 0);
+    uint64_t n_marked = 9;
+    assert_int_equal(follower_lead(f, &(struct follower_lead){1, 4, false}, &n_marked), 0);
+    assert_int_equal(n_marked, 0);
     follower_close(f);
     f = open_follower();
     assert_false(
         follower_can_go_on(f, 1, ends, 2)); /* what it has written itself is not in order */
-    assert_true(follower_has_led(f, 1, 4) && follower_led_last(f));
+    assert_true(follower_has_led(f, 1, 4) && follower_is_whole(f));
     assert_false(follower_has_led(f, 1, 5) || follower_has_led(f, 2, 4));
     assert_false(follower_has_led(f, 1, 0));
     follower_close(f);
@@ -257,10 +265,58 @@ static void the_first_leader_marks_what_it_has(void **state)
     put(bob, 2);
     records_close(&records);
     struct follower *f = open_follower();
-    assert_int_equal(follower_lead(f, 1, 1, true), 0);
+    uint64_t n_marked = 0;
+    assert_int_equal(follower_lead(f, &(struct follower_lead){1, 1, true}, &n_marked), 0);
+    assert_int_equal(n_marked, 2); /* they may not be handed over unwritten */
     follower_close(f);
     open_records();
     assert_int_equal(marked(m, 4), 2);
+}
+
+static const struct absorb_conf *no_policy(struct str aor, void *arg)
+{
+    (void)aor;
+    (void)arg;
+    return NULL;
+}
+
+/* Changes that were made without the section "cluster" carry no mark. */
+static void changes_made_alone_are_told_later(void **state)
+{
+    (void)state;
+    put(alice, 1);
+    records_close(&records);
+    struct follower *f = open_follower();
+    uint64_t n_marked = 0;
+    assert_int_equal(follower_lead(f, &(struct follower_lead){1, 4, false}, &n_marked), 0);
+    assert_int_equal(n_marked, 1);
+    follower_close(f);
+    open_records();
+    struct records_mark m[4];
+    struct lmdb_txn t;
+    assert_int_equal(marked(m, 4), 1);
+    lmdb_begin(records.env, &t);
+    records_unmark(&t, &m[0]);
+    assert_int_equal(lmdb_commit(&t), 0);
+    records_close(&records);
+    struct store *alone;
+    const struct store_conf conf = {.state_dir = directory,
+                                    .runtime_dir = directory,
+                                    .max_queue = 8,
+                                    .leases_max = 16,
+                                    .map_len = 1 << 20,
+                                    .policy = no_policy};
+    assert_int_equal(store_open(&conf, &alone), 0);
+    store_close(alone);
+    f = open_follower();
+    assert_int_equal(follower_lead(f, &(struct follower_lead){1, 4, false}, &n_marked), 0);
+    assert_int_equal(n_marked, 1);
+    follower_close(f);
+    open_records();
+    assert_int_equal(marked(m, 4), 1);
+    lmdb_begin(records.env, &t);
+    assert_false(notes_was_alone(&t));
+    lmdb_abort(&t);
 }
 
 static void try_to_follow(void *arg)
@@ -271,7 +327,8 @@ static void try_to_follow(void *arg)
     if (follower_open(&conf, &f))
         return;
     (void)follower_reset(f, 1, NULL, 0);
-    (void)follower_lead(f, 1, 1, true);
+    uint64_t n_marked = 0;
+    (void)follower_lead(f, &(struct follower_lead){1, 1, true}, &n_marked);
     follower_close(f);
 }
 
@@ -296,6 +353,7 @@ int main(void)
         WITH_RECORDS(an_earlier_store_is_opened),
         WITH_RECORDS(what_it_may_go_on_from),
         WITH_RECORDS(the_first_leader_marks_what_it_has),
+        WITH_RECORDS(changes_made_alone_are_told_later),
         WITH_RECORDS(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,28 @@ static void nobody_is_fenced_right_after_an_outage(void **state)
     assert_int_equal(wish.fence, TENURE_NOBODY);
 }
 
+/* It left, or was named after a restore and never came: nobody else would act. */
+static void an_owner_that_is_no_member_is_fenced(void **state)
+{
+    static struct tenure t;
+    static struct tenure_wish wish;
+    struct tenure_view owner = two_nodes(2), other = two_nodes(1);
+    owner.nodes[1].is_member = other.nodes[1].is_member = false;
+    owner.nodes[1].silent_ms = other.nodes[1].silent_ms = FENCE_MS + 1;
+    (void)state;
+    hold(&t, &wish);
+    for (uint64_t at_ms = 6000; at_ms < 156000; at_ms += 5000)
+        hear(&t, &other, at_ms, &wish);
+    hear(&t, &other, 156000, &wish);
+    assert_int_equal(wish.fence, TENURE_NOBODY); /* it has nothing */
+    hear(&t, &owner, 157000, &wish);
+    assert_int_equal(wish.fence, 2);
+    assert_int_equal(wish.fence_epoch, 9);
+    owner.nodes[1].silent_ms = FENCE_MS;
+    hear(&t, &owner, 158000, &wish);
+    assert_int_equal(wish.fence, TENURE_NOBODY);
+}
+
 static void what_is_lost_is_lost_at_once(void **state)
 {
     static struct tenure t;
@@ -144,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(acting_ends_by_itself),
         cmocka_unit_test(nobody_is_fenced_right_after_an_outage),
+        cmocka_unit_test(an_owner_that_is_no_member_is_fenced),
         cmocka_unit_test(what_is_lost_is_lost_at_once),
         cmocka_unit_test(a_hand_is_not_taken_back),
     };

@@ -139,10 +139,18 @@ static void join(struct world *w, int node)
     w->base.seen_ms[node] = base_clock(w);
 }
 
+static bool is_owner(const struct world *w, int node)
+{
+    for (unsigned i = 0; i < SHARDS; i++)
+        if (w->base.claims[i].node == node)
+            return true;
+    return false;
+}
+
 static void fence(struct world *w, const struct request *r)
 {
     struct tenure_node *n = &w->base.nodes[r->node];
-    if (!n->is_member || n->epoch != r->node_epoch ||
+    if (!(n->is_member || is_owner(w, r->node)) || n->epoch != r->node_epoch ||
         base_clock(w) <= w->base.seen_ms[r->node] + FENCE_MS)
         return;
     n->is_member = false;

@@ -224,6 +224,34 @@ static void test_client_lives(void **state)
     }
 }
 
+/* What may go only while something lasts is not sent again when that is over, late timers or not;
+ * it goes on when it lasts again, and an answer is taken all the time. */
+static void test_right_to_send_ends(void **state)
+{
+    struct bench b;
+    struct user u = {0};
+    static _Atomic uint64_t until_ms;
+    (void)state;
+    bench_init(&b, 100);
+    atomic_store(&until_ms, sys_now_ms() + 2000);
+    b.until_ms = &until_ms;
+    ask(&b, &u, "REGISTER");
+    pass(&b, 1900);
+    assert_int_equal(b.n_sent, 3); /* at 0, 0.5 and 1.5 s */
+    pass(&b, 8000);
+    assert_int_equal(b.n_sent, 3);
+    atomic_store(&until_ms, sys_now_ms() + 1000);
+    pass(&b, 900);
+    assert_true(b.n_sent > 3);
+    int n = b.n_sent;
+    fake_sys_set_ms(sys_now_ms() + 15000); /* it was stopped for so long */
+    pass(&b, 1000);
+    assert_int_equal(b.n_sent, n);
+    assert_true(answer(&b, "SIP/2.0 200 OK", "REGISTER"));
+    assert_int_equal(u.last_status, 200);
+    bench_fini(&b);
+}
+
 /* 17.1.3: branch and method. */
 static void test_client_matching(void **state)
 {
@@ -519,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_no_answer_too_late),
         cmocka_unit_test(test_ack_of_rfc2543),
         cmocka_unit_test(test_client_lives),
+        cmocka_unit_test(test_right_to_send_ends),
         cmocka_unit_test(test_client_matching),
         cmocka_unit_test(test_ack_and_cancel_of_many_lines),
         cmocka_unit_test(test_dead_flow),

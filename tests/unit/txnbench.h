@@ -43,6 +43,7 @@ struct bench {
     struct txn_table *table;
     struct arena arena; /* of what the test says */
     struct flow_ref flow;
+    const _Atomic uint64_t *until_ms; /* of requests; NULL: no limit */
     int send_error;
     int n_sent;
     char sent[SENT_MAX];
@@ -239,7 +240,8 @@ static int try_ask(struct bench *b, struct user *u, const struct words *w, const
                                         .bytes = text_of(b, w),
                                         .branch = str_of(branch),
                                         .is_invite = strcmp(method, "INVITE") == 0,
-                                        .method = str_of(method)};
+                                        .method = str_of(method),
+                                        .until_ms = b->until_ms};
     const struct txn_user user = {on_note, u};
     u->bench = b;
     return txn_client_new(b->table, &request, &user, &u->txn);

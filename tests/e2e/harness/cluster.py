@@ -19,8 +19,9 @@ class Node(Daemon):
         config = Config(copy.deepcopy(site.config.sections))
         config.set("", runtime_dir=self.directory, state_dir=os.path.join(self.directory, "state"))
         if not is_alone:
-            config.set("cluster", name="pair", node=name, database=cluster.postgres.uri("node"),
-                       **{"takeover_after": cluster.takeover_s, **options})
+            config.set("cluster", name="pair", node=name,
+                       **{"database": cluster.postgres.uri("node"),
+                          "takeover_after": cluster.takeover_s, **options})
         super().__init__(config, self.directory, name)
 
     def path_in_state(self, name):
