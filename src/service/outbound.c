@@ -1,5 +1,6 @@
 #include "service/outbound.h"
 
+#include "base/err.h"
 #include "net/flow.h"
 #include "sip/nameaddr.h"
 #include "sip/param.h"
