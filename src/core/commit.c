@@ -126,7 +126,7 @@ static void begin(struct upreg *u, uint64_t id, const struct upstream_grant *gra
     };
 }
 
-static void end(struct upreg *u, const struct upstream_grant *grant, uint64_t now_s)
+static void end_upreg(struct upreg *u, const struct upstream_grant *grant, uint64_t now_s)
 {
     if (str_eq(grant->call_id, u->call_id))
         u->cseq = grant->cseq;
@@ -146,7 +146,7 @@ void commit_upstream(struct aor_record *next, uint64_t upreg_id, const struct up
     if (u && is_held)
         begin(u, upreg_id, grant, now_s);
     else if (u)
-        end(u, grant, now_s);
+        end_upreg(u, grant, now_s);
 }
 
 static bool is_used(const struct aor_record *r, const struct upreg *u)

@@ -71,7 +71,7 @@ static void count(struct conn *c, bool is_counted)
 
 /* At once for all others; its memory goes at the end of the turn, as it may be in use up the stack.
  */
-static void end(struct conn *c, enum stats_id why)
+static void end_conn(struct conn *c, enum stats_id why)
 {
     struct conn_host *h = c->host;
     if (c->is_dead)
@@ -154,7 +154,7 @@ static void part(struct conn *c, enum stats_id why)
 static void dismiss(struct conn *c, enum stats_id why, enum ws_code code)
 {
     if (!c->ws || c->parted_ms) {
-        end(c, why);
+        end_conn(c, why);
         return;
     }
     ws_close(c->ws, code);
@@ -199,7 +199,7 @@ static void flush(struct conn *c)
     while (c->out.len) {
         ssize_t n = wire_write(c->fd, c->tls, &c->out);
         if (n < 0 && !is_later()) {
-            end(c, STAT_CLOSED_ERROR);
+            end_conn(c, STAT_CLOSED_ERROR);
             return;
         }
         if (n <= 0)
@@ -211,7 +211,7 @@ static void flush(struct conn *c)
     if (c->out.len && !c->stalled_ms)
         c->stalled_ms = loop_now_ms(c->host->loop);
     if (c->out.len == 0 && c->is_over) {
-        end(c, STAT_CLOSED_PEER);
+        end_conn(c, STAT_CLOSED_PEER);
         return;
     }
     if (c->out.len == 0 && c->parted_ms) {
@@ -228,7 +228,7 @@ static int enqueue(struct conn *c, struct str bytes)
 {
     int err = sendq_add(&c->out, &c->host->pool, bytes, STREAM_QUEUE_MAX);
     if (err) {
-        end(c, err == ERR_FULL ? STAT_CLOSED_QUEUE : STAT_CLOSED_MEMORY);
+        end_conn(c, err == ERR_FULL ? STAT_CLOSED_QUEUE : STAT_CLOSED_MEMORY);
         return ERR_GONE;
     }
     note_dirty(c);
@@ -316,10 +316,10 @@ static bool on_part(enum frame_verdict verdict, struct str bytes, void *arg)
         (void)put(c, STR("\r\n"));
         break;
     case FRAME_TOOBIG:
-        end(c, STAT_CLOSED_TOO_LONG);
+        end_conn(c, STAT_CLOSED_TOO_LONG);
         break;
     default:
-        end(c, STAT_CLOSED_MALFORMED);
+        end_conn(c, STAT_CLOSED_MALFORMED);
         break;
     }
     return !c->is_dead;
@@ -343,7 +343,7 @@ static void on_bytes(struct conn *c, struct str bytes)
     c->heard_ms = now_ms;
     stats_add(h->tallies->bytes_in, (int64_t)bytes.n);
     if (take(c, bytes))
-        end(c, STAT_CLOSED_MEMORY);
+        end_conn(c, STAT_CLOSED_MEMORY);
     if (c->is_dead)
         return;
     if (!(c->ws ? ws_is_waiting(c->ws) : inflow_is_waiting(&c->in)))
@@ -359,7 +359,7 @@ static void on_end(struct conn *c)
 {
     c->is_over = true;
     if (c->out.len == 0)
-        end(c, STAT_CLOSED_PEER);
+        end_conn(c, STAT_CLOSED_PEER);
     else
         watch(c);
 }
@@ -400,7 +400,7 @@ static bool read_some(struct conn *c)
     else if (n == 0)
         on_end(c);
     else if (!is_later())
-        end(c, errno == EPROTO ? STAT_CLOSED_TLS : STAT_CLOSED_ERROR);
+        end_conn(c, errno == EPROTO ? STAT_CLOSED_TLS : STAT_CLOSED_ERROR);
     return (c->tls ? n > 0 : n == CONN_CHUNK) && !c->is_dead && c->out.len < STREAM_QUEUE_HIGH;
 }
 
@@ -408,7 +408,7 @@ static bool read_some(struct conn *c)
 static void on_connected(struct conn *c)
 {
     if (sock_check(c->fd)) {
-        end(c, STAT_CLOSED_ERROR);
+        end_conn(c, STAT_CLOSED_ERROR);
         return;
     }
     c->is_connecting = false;
@@ -514,6 +514,6 @@ void conn_end_all(struct conn_host *h)
         say_goodbye(container_of(it, struct conn, node));
     conn_flush_all(h);
     while (!list_is_empty(&h->conns))
-        end(container_of(h->conns.next, struct conn, node), STAT_CLOSED_STOP);
+        end_conn(container_of(h->conns.next, struct conn, node), STAT_CLOSED_STOP);
     reap(h);
 }

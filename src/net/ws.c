@@ -34,7 +34,7 @@ struct ws {
 
 /* ---------------------------------------------------------------- sending */
 
-static void end(struct ws *ws, enum stats_id why)
+static void end_ws(struct ws *ws, enum stats_id why)
 {
     if (!ws->is_over)
         ws->why = why;
@@ -45,7 +45,7 @@ static int write_bytes(struct ws *ws, struct str bytes)
 {
     int err = ws->fns->write(bytes, ws->arg);
     if (err)
-        end(ws, STAT_CLOSED_ERROR);
+        end_ws(ws, STAT_CLOSED_ERROR);
     return err;
 }
 
@@ -86,14 +86,14 @@ void ws_close(struct ws *ws, enum ws_code code)
 {
     if (ws->frames && !ws->is_over)
         send_close(ws, code);
-    end(ws, STAT_CLOSED_STOP);
+    end_ws(ws, STAT_CLOSED_STOP);
 }
 
 /* RFC 6455 7.1.7. */
 static void fail(struct ws *ws, enum ws_code code)
 {
     send_close(ws, code);
-    end(ws, code == WS_TOO_BIG ? STAT_CLOSED_TOO_LONG : STAT_CLOSED_MALFORMED);
+    end_ws(ws, code == WS_TOO_BIG ? STAT_CLOSED_TOO_LONG : STAT_CLOSED_MALFORMED);
 }
 
 /* ---------------------------------------------------------------- what is not whole yet */
@@ -173,7 +173,7 @@ static int answer(struct ws *ws, unsigned status, const struct buf *text)
     stats_inc(upgrade_stat(status));
     forget(ws);
     if (status != OPEN)
-        end(ws, STAT_CLOSED_REFUSED);
+        end_ws(ws, STAT_CLOSED_REFUSED);
     else if (open_frames(ws))
         return ERR_NOMEM;
     (void)write_bytes(ws, buf_str(text));
@@ -213,7 +213,7 @@ static void deliver(struct ws *ws, struct str bytes)
     if (n_ends == bytes.n)
         verdict = str_has_prefix(bytes, STR("\r\n\r\n")) ? FRAME_PING : FRAME_SKIP;
     if (verdict != FRAME_SKIP && !ws->fns->on_part(verdict, bytes, ws->arg))
-        end(ws, STAT_CLOSED_ERROR);
+        end_ws(ws, STAT_CLOSED_ERROR);
 }
 
 /* It is whole. rest: what has not been kept of it. */
@@ -263,7 +263,7 @@ static void take_close(struct ws *ws, struct str payload)
         fail(ws, WS_NO_TEXT);
     } else {
         send_close(ws, code);
-        end(ws, STAT_CLOSED_PEER);
+        end_ws(ws, STAT_CLOSED_PEER);
     }
 }
 

@@ -144,7 +144,7 @@ static bool see(struct alarms *a, enum alarm_code code, const char *upstream, ui
     return false;
 }
 
-static bool end(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s)
+static bool end_alarm(struct alarms *a, enum alarm_code code, const char *upstream, uint64_t now_s)
 {
     size_t i = find(a, code, upstream);
     if (i == a->n || now_s < a->list[i].last_s + ALARM_QUIET_S)
@@ -198,7 +198,7 @@ bool alarm_disprove(struct alarms *a, enum alarm_code code, const char *upstream
     if (!a || atomic_load_explicit(&a->n_standing, memory_order_relaxed) == 0)
         return false;
     (void)pthread_mutex_lock(&a->lock);
-    bool is_over = end(a, code, upstream, now_s);
+    bool is_over = end_alarm(a, code, upstream, now_s);
     (void)pthread_mutex_unlock(&a->lock);
     if (is_over)
         log_info("alarm %s: upstream=\"%s\": over", codes[code].word, upstream);

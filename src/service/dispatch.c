@@ -131,7 +131,7 @@ static void on_malformed(struct context *c, const struct packet *p, const struct
     reply_refuse(c, p, peek, &reply);
 }
 
-static void end(struct context *c)
+static void end_turn(struct context *c)
 {
     if (c->scratch.has_failed)
         stats_inc(STAT_NO_MEMORY);
@@ -167,7 +167,7 @@ enum dispatch_register dispatch_register(struct context *c, const struct packet 
         return DISPATCH_UNSEEN;
     enum dispatch_register how = memo_answer(c, p) ? DISPATCH_DONE : try_register(c, p, owner);
     if (how == DISPATCH_DONE)
-        end(c);
+        end_turn(c);
     else
         arena_reset(&c->scratch, SCRATCH_KEEP);
     return how;
@@ -184,5 +184,5 @@ void dispatch_packet(struct context *c, const struct packet *p, const struct pee
         on_response(c, p, m);
     else if (err != ERR_NOMEM)
         on_malformed(c, p, peek, &fault);
-    end(c);
+    end_turn(c);
 }

@@ -91,7 +91,7 @@ static bool step(struct resync *s, const struct conf_upstream *u)
 }
 
 /* u NULL: it is gone from the configuration. */
-static void end(struct resync *s, const struct conf_upstream *u)
+static void end_resync(struct resync *s, const struct conf_upstream *u)
 {
     if (!s->walked)
         return;
@@ -119,7 +119,7 @@ static void on_time(void *arg)
     }
     log_info("resync of upstream \"%.*s\": %zu AoRs registered again", STR_FMT(upstream_of(s)),
              s->n_done);
-    end(s, u);
+    end_resync(s, u);
 }
 
 int resync_new(struct context *c, struct resync **out)
@@ -138,14 +138,14 @@ void resync_free(struct resync *s)
     if (!s)
         return;
     loop_timer_stop(s->context->loop, &s->timer);
-    end(s, NULL);
+    end_resync(s, NULL);
     free(s);
 }
 
 void resync_start(struct resync *s, struct str upstream, uint64_t since_s, bool is_ordered)
 {
     const struct context *c = s->context;
-    end(s, NULL);
+    end_resync(s, NULL);
     s->upstream_len = upstream.n < sizeof s->upstream ? upstream.n : sizeof s->upstream;
     memcpy(s->upstream, upstream.p, s->upstream_len);
     s->at_len = s->n_done = 0;

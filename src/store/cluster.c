@@ -318,8 +318,8 @@ static void take_the_lead(struct cluster *c, bool is_first)
 {
     c->generation = c->tenure.generation;
     c->own_epoch = c->tenure.shards[0].epoch;
-    const struct follower_lead lead = {c->generation, c->own_epoch, is_first};
-    if (follower_lead(c->follower, &lead, &c->lag)) {
+    const struct follower_lead claim = {c->generation, c->own_epoch, is_first};
+    if (follower_lead(c->follower, &claim, &c->lag)) {
         complain(c, "records", "they cannot be written");
         return;
     }

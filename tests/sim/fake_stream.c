@@ -111,7 +111,7 @@ static void tell_peer(const struct conn *c, struct str bytes)
 }
 
 /* is_ours: the peer sees it end. */
-static void end(struct conn *c, enum stats_id why, bool is_ours)
+static void end_it(struct conn *c, enum stats_id why, bool is_ours)
 {
     struct stream *s = c->stream;
     if (c->is_dead)
@@ -172,7 +172,7 @@ static void on_timer(void *arg)
     if (c->heard_ms + (c->dial ? STREAM_KEPT_MS : STREAM_IDLE_MS) > now_ms || c->held_ms > now_ms)
         arm(c);
     else
-        end(c, STAT_CLOSED_IDLE, true);
+        end_it(c, STAT_CLOSED_IDLE, true);
 }
 
 static int send_message(void *self, const struct flow_ref *to, struct str bytes)
@@ -196,7 +196,7 @@ static void hold(void *self, uint64_t until_ms)
 
 static void on_close(void *self)
 {
-    end(self, STAT_CLOSED_MALFORMED, true);
+    end_it(self, STAT_CLOSED_MALFORMED, true);
 }
 
 static void on_join(void *self)
@@ -210,7 +210,7 @@ static void on_leave(void *self)
 {
     struct conn *c = self;
     if (c->n_bindings && --c->n_bindings == 0)
-        end(c, STAT_CLOSED_REPLACED, true);
+        end_it(c, STAT_CLOSED_REPLACED, true);
 }
 
 static const struct flow_stream_ops ops = {send_message, hold, on_close, on_join, on_leave};
@@ -229,7 +229,7 @@ static bool on_part(enum frame_verdict verdict, struct str bytes, void *arg)
         stats_inc(STAT_KEEPALIVE);
         add_piece(&c->out, STR("\r\n"), false);
     } else {
-        end(c, verdict == FRAME_TOOBIG ? STAT_CLOSED_TOO_LONG : STAT_CLOSED_MALFORMED, true);
+        end_it(c, verdict == FRAME_TOOBIG ? STAT_CLOSED_TOO_LONG : STAT_CLOSED_MALFORMED, true);
     }
     return !c->is_dead;
 }
@@ -241,7 +241,7 @@ static void take_pieces(struct conn *c)
         c->heard_ms = loop_now_ms(c->stream->loop);
         stats_add(tallies_of(c->stream->transport)->bytes_in, (int64_t)p->n);
         if (p->is_end)
-            end(c, STAT_CLOSED_PEER, false);
+            end_it(c, STAT_CLOSED_PEER, false);
         else
             BUG_ON(inflow_feed(&c->inflow, (struct str){p->bytes, p->n}, c->stream->max_len,
                                on_part, c));
@@ -257,7 +257,7 @@ static bool is_there(const struct addr *peer)
 static void open_or_end(struct conn *c)
 {
     if (!is_there(&c->flow.peer)) {
-        end(c, STAT_CLOSED_ERROR, false);
+        end_it(c, STAT_CLOSED_ERROR, false);
         return;
     }
     c->is_opening = false;
@@ -458,7 +458,7 @@ void stream_close(struct stream *s)
         return;
     flush_all(s);
     while (!list_is_empty(&s->conns))
-        end(container_of(s->conns.next, struct conn, node), STAT_CLOSED_STOP, true);
+        end_it(container_of(s->conns.next, struct conn, node), STAT_CLOSED_STOP, true);
     flush_all(s);
     loop_hook_free(s->hook);
     loop_wake_free(s->readable);

@@ -268,7 +268,7 @@ static void flap(struct run *r, uint64_t within_ms)
         start_timer(&r->storm->callers[i], dice_below(&r->world.dice, (uint32_t)within_ms));
 }
 
-static void end(struct run *r)
+static void end_it(struct run *r)
 {
     struct storm *s = r->storm;
     if (!s)
@@ -348,7 +348,7 @@ void storm_step(struct run *r)
     else if (str_eq(what, STR("peak")))
         judge_peak(r, s);
     else if (str_eq(what, STR("end")))
-        end(r);
+        end_it(r);
     else if (!r->has_failed)
         run_fail(r, "storm begin, flap, silent, back, count, share, reached, peak or end");
 }

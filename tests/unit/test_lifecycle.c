@@ -89,7 +89,7 @@ static void begin(struct scene *s)
     arena_init(&s->arena, 1 << 20);
 }
 
-static void end(struct scene *s)
+static void end_it(struct scene *s)
 {
     close(s->fd);
     close(s->listener);
@@ -133,7 +133,7 @@ static void each_change_is_told_once(void **state)
     has(text, "\"event\":\"upstream-removed\"");
     lifecycle_on_commit(&s.life, two, none, true);
     has(read_lines(s.fd, 1), "\"reason\":\"expired\"");
-    end(&s);
+    end_it(&s);
 }
 
 static void upstreams_are_told_too(void **state)
@@ -147,7 +147,7 @@ static void upstreams_are_told_too(void **state)
     s.fd = accept(s.listener, NULL, NULL);
     has(read_lines(s.fd, 1), "\"event\":\"upstream-state\",\"upstream\":\"pbx\",\"from\":\"up\","
                              "\"to\":\"down\",\"reason\":\"silence\"}\n");
-    end(&s);
+    end_it(&s);
 }
 
 static void aors_can_be_hidden_in_the_log(void **state)

@@ -54,7 +54,7 @@ static void begin(struct fixture *f)
     send_next(f);
 }
 
-static void end(struct fixture *f)
+static void end_it(struct fixture *f)
 {
     phone_fini(&f->phone);
     digest_answer_free(f->style.digest);
@@ -93,7 +93,7 @@ static void a_register_says_who_and_where(void **state)
     assert_true(phone_find(&f.style, f.sent->via.branch, &number, &cseq));
     assert_int_equal(number, 7);
     assert_int_equal(cseq, 1);
-    end(&f);
+    end_it(&f);
 }
 
 static void a_retransmission_is_the_same(void **state)
@@ -107,7 +107,7 @@ static void a_retransmission_is_the_same(void **state)
     struct buf again = buf_over(text, sizeof text);
     phone_print(&f.phone, &f.style, &local, &again);
     assert_true(str_eq(buf_str(&again), f.sent->bytes));
-    end(&f);
+    end_it(&f);
 }
 
 static void other_branches_are_not_ours(void **state)
@@ -182,7 +182,7 @@ static void answers_are_judged(void **state)
             got.retry_after_s != rows[i].want.retry_after_s)
             fail_msg("%u %s: %d %d %u %u", rows[i].status, rows[i].lines, got.event, got.fault,
                      got.granted_s, got.retry_after_s);
-        end(&f);
+        end_it(&f);
     }
 }
 
@@ -197,7 +197,7 @@ static void too_brief_asks_for_more(void **state)
     phone_start(&f.phone, &f.style, false);
     send_next(&f);
     assert_str(msg_value(f.sent, HDR_EXPIRES), "90");
-    end(&f);
+    end_it(&f);
 }
 
 static uint32_t sent_count(struct fixture *f)
@@ -229,7 +229,7 @@ static void a_nonce_is_used_until_it_is_stale(void **state)
     assert_int_equal(sent_count(&f), 1);
     assert_int_equal(answer(&f, 401, CHALLENGE ", stale=true").event, PHONE_AGAIN);
     send_next(&f);
-    end(&f);
+    end_it(&f);
 }
 
 static void a_wrong_password_is_not_tried_again(void **state)
@@ -240,7 +240,7 @@ static void a_wrong_password_is_not_tried_again(void **state)
     assert_int_equal(answer(&f, 401, CHALLENGE).event, PHONE_AGAIN);
     send_next(&f);
     assert_int_equal(answer(&f, 401, CHALLENGE).event, PHONE_REFUSED);
-    end(&f);
+    end_it(&f);
 }
 
 static void removal_must_remove(void **state)
@@ -253,7 +253,7 @@ static void removal_must_remove(void **state)
     assert_str(msg_value(f.sent, HDR_EXPIRES), "0");
     assert_int_equal(answer(&f, 200, "Contact: " OWN ";expires=9").fault, FAULT_STILL_LISTED);
     assert_int_equal(answer(&f, 200, "").event, PHONE_REMOVED);
-    end(&f);
+    end_it(&f);
 }
 
 static void another_dialog_s_answer_is_wrong(void **state)
@@ -268,7 +268,7 @@ static void another_dialog_s_answer_is_wrong(void **state)
     const struct phone_answer got = answer(&f, 503, "");
     assert_int_equal(got.event, PHONE_WRONG);
     assert_int_equal(got.fault, FAULT_OTHER_DIALOG);
-    end(&f);
+    end_it(&f);
 }
 
 static void user_formats(void **state)
@@ -318,7 +318,7 @@ static void a_call_finds_its_phone(void **state)
     uint32_t number;
     assert_true(phone_find_called(&f.style, STR("sip:u0007@127.1.0.8"), &number));
     assert_int_equal(number, 3);
-    end(&f);
+    end_it(&f);
 }
 
 static void a_restarted_phone_is_another_call(void **state)
@@ -340,7 +340,7 @@ static void a_restarted_phone_is_another_call(void **state)
     assert_true(phone_find(&f.style, f.sent->via.branch, &number, &cseq));
     assert_true(number == 7 && cseq == 3);
     assert_int_equal(answer(&f, 200, "Contact: " OWN ";expires=60\r\n").event, PHONE_REGISTERED);
-    end(&f);
+    end_it(&f);
 }
 
 static int start(void **state)
