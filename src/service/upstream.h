@@ -38,9 +38,6 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
  * a registration, one for a source, 5 s; else 503. */
 void upstream_wait(struct reg *r);
 
-/* What an AoR needs of us now: a removal, or a refresh. */
-void upstream_look(struct context *c, struct str aor);
-
 /* ---- for renew.h */
 
 /* What is known of upstreams: for learned.h. */

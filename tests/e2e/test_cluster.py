@@ -8,7 +8,7 @@ import pytest
 
 from harness import postgres
 from harness.cluster import Cluster
-from harness.phone import contacts
+from harness.phone import assert_absorbed, registered
 
 pytestmark = pytest.mark.skipif(postgres.folder() is None or shutil.which("setpriv") is None,
                                 reason="there is no PostgreSQL here")
@@ -43,21 +43,6 @@ def begin(site):
     return registrar, cluster, a, b
 
 
-def registered(site, n=N):
-    phones = [site.registering(f"user{i}", "pw") for i in range(n)]
-    for phone in phones:
-        assert phone.register(expires=300).status == 200
-    return phones
-
-
-def assert_absorbed(registrar, phones):
-    before = registrar.count()
-    for phone in phones:
-        answer = phone.register(expires=300)
-        assert answer.status == 200 and list(contacts(answer)) == [phone.contact]
-    assert registrar.count() == before
-
-
 def cseqs(registrar):
     """Of each line, in the order in which upstream got them."""
     found = {}
@@ -66,10 +51,23 @@ def cseqs(registrar):
     return found
 
 
+def assert_metrics_of_a_takeover(site):
+    """Of the node that acts now, and has begun with all records of the other one."""
+    site.wait_for(lambda: site.http.metrics()["cluster_rows_to_write"] == 0)
+    found = site.http.metrics()
+    for name in ("takeovers_total", "fences_total", "may_send", "nodes_current"):
+        assert found[f"cluster_{name}"] == 1, name
+    for name in ("losses_total", "rows_refused_total", "rows_damaged_total"):
+        assert found[f"cluster_{name}"] == 0, name
+    for name in ("heartbeats_total", "connection_attempts_total", "rows_written_total"):
+        assert found[f"cluster_{name}"] >= 1, name
+    assert found["cluster_rows_read_total"] >= N
+
+
 def test_a_killed_node_is_replaced(site):
     """Nothing is sent upstream for it, no phone has to register anew, and calls find them."""
     registrar, cluster, _, b = begin(site)
-    phones = registered(site)
+    phones = registered(site, N)
     lines = [f"user{i}@example.test" for i in range(N)]
     site.wait_for(lambda: cluster.rows() == sorted(lines))
     before = registrar.count()
@@ -80,6 +78,7 @@ def test_a_killed_node_is_replaced(site):
     code, out, _ = b.ctl("cluster", "status")
     assert code == 0 and "b  " in out and "acts" in out and "fenced" in out
     assert site.registering("user0", "pw").register(expires=300).status == 200
+    assert_metrics_of_a_takeover(site)
     of_line = [row for (aor, _), row in cseqs(registrar).items() if aor == lines[0]]
     assert len(of_line) == 1 and len(of_line[0]) > 2  # it is one sequence for upstream,
     assert of_line[0] == sorted(set(of_line[0]))      # which goes on
@@ -88,7 +87,7 @@ def test_a_killed_node_is_replaced(site):
 def test_a_stopped_node_hands_over_at_once(site):
     """And comes back to stand by, with what the other has done meanwhile."""
     registrar, cluster, _, b = begin(site)
-    phones = registered(site)
+    phones = registered(site, N)
     cluster.stop("a")
     b.wait_output(" is ready")
     assert_absorbed(registrar, phones)

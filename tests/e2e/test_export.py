@@ -13,7 +13,7 @@ import pytest
 
 from harness.accounts import ctl
 from harness.daemon import ENVIRONMENT, binary
-from harness.phone import contacts
+from harness.phone import assert_absorbed, registered
 from harness.program import run
 
 IS_SOAK = bool(os.environ.get("BREAKWATER_SOAK"))
@@ -27,18 +27,7 @@ def judged(site):
 def begin(site, n=5):
     registrar = site.registrar("--password", "pw")
     site.start()
-    phones = [site.registering(f"user{i}", "pw") for i in range(n)]
-    for phone in phones:
-        assert phone.register(expires=300).status == 200
-    return registrar, phones
-
-
-def assert_absorbed(registrar, phones):
-    before = registrar.count()
-    for phone in phones:
-        answer = phone.register(expires=300)
-        assert answer.status == 200 and list(contacts(answer)) == [phone.contact]
-    assert registrar.count() == before
+    return registrar, registered(site, n)
 
 
 def another_node(site):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.daemon import binary
-from harness.phone import contacts
+from harness.phone import assert_absorbed, contacts, registered
 
 @pytest.fixture(autouse=True)
 def judged(site):
@@ -25,21 +25,6 @@ def begin(site, **top):
     site.config.set("", **top)
     site.start()
     return registrar
-
-
-def registered(site, n):
-    phones = [site.registering(f"user{i}", "pw") for i in range(n)]
-    for phone in phones:
-        assert phone.register(expires=300).status == 200
-    return phones
-
-
-def assert_absorbed(registrar, phones):
-    before = registrar.count()
-    for phone in phones:
-        answer = phone.register(expires=300)
-        assert answer.status == 200 and list(contacts(answer)) == [phone.contact]
-    assert registrar.count() == before
 
 
 def reboot(site):

@@ -39,6 +39,23 @@ def usable(answer):
     return next((c for c in challenges if "SHA" not in c), challenges[0])
 
 
+def registered(site, n):
+    """So many lines, each of one phone that has registered; their password is "pw"."""
+    phones = [site.registering(f"user{i}", "pw") for i in range(n)]
+    for phone in phones:
+        assert phone.register(expires=300).status == 200
+    return phones
+
+
+def assert_absorbed(registrar, phones):
+    """A refresh of each is answered, and upstream hears nothing of it."""
+    before = registrar.count()
+    for phone in phones:
+        answer = phone.register(expires=300)
+        assert answer.status == 200 and list(contacts(answer)) == [phone.contact]
+    assert registrar.count() == before
+
+
 class Registering:
     """What a user agent needs to register. Answers a challenge once for each request, and once
     more where its nonce was stale (as that of a request whose answer a crash of ours has swallowed);
