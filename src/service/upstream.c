@@ -73,11 +73,6 @@ bool upstream_is_left_alone(const struct upstream *u, const struct conf_domain *
     return d->upstream->shield && shield_is_paused(d->upstream, loop_now_ms(u->context->loop));
 }
 
-struct learned **upstream_learned(struct upstream *u)
-{
-    return &u->learned;
-}
-
 const struct leg *upstream_leg(const struct upstream *u, uint64_t upreg_id)
 {
     return leg_find(&u->legs, upreg_id);

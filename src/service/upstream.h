@@ -6,7 +6,6 @@
 
 #include "service/reg.h"
 
-struct learned;
 struct upstream;
 
 struct upstream_calls {
@@ -39,9 +38,6 @@ void upstream_submit(struct reg *r, const struct verdict *v, const struct absorb
 void upstream_wait(struct reg *r);
 
 /* ---- for renew.h */
-
-/* What is known of upstreams: for learned.h. */
-struct learned **upstream_learned(struct upstream *u);
 
 /* What is known of a registration's turns; NULL: nothing. */
 const struct leg *upstream_leg(const struct upstream *u, uint64_t upreg_id);
